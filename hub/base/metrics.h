@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Counters
+ *
+ * One process-wide row of numbers named by an enum. Written by the loop thread alone, read by any thread
+ * (relaxed atomics: each number is whole, the row as a whole may be some microseconds apart).
+ */
+#ifndef COMMHUB_BASE_METRICS_H
+#define COMMHUB_BASE_METRICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* enum, name in Prometheus and REST, what it counts */
+#define METRICS_COUNTERS(X)                                                                                  \
+    X(MESSAGES_IN, "messages_in", "Messages received from clients")                                          \
+    X(MESSAGES_OUT, "messages_out", "Messages queued for clients")                                           \
+    X(BYTES_IN, "bytes_in", "Bytes received from clients")                                                   \
+    X(BYTES_OUT, "bytes_out", "Bytes written to clients")                                                    \
+    X(CONNECTIONS_ACCEPTED, "connections_accepted", "Connections accepted")                                  \
+    X(CONNECTIONS_REFUSED, "connections_refused", "Connections closed before they were identified")          \
+    X(CALLS, "calls", "Calls forwarded to a provider")                                                       \
+    X(CALLS_FAILED, "calls_failed", "Calls answered with an error by the hub")                               \
+    X(RESPONSES_DROPPED, "responses_dropped", "Responses that no outstanding call was waiting for")          \
+    X(STREAM_CHUNKS, "stream_chunks", "Stream chunks forwarded")                                             \
+    X(BROADCASTS, "broadcasts", "Broadcasts accepted")                                                       \
+    X(SENDS, "sends", "One-way sends accepted")                                                              \
+    X(PUBLISHES, "publishes", "Publishes accepted")                                                          \
+    X(DELIVERIES, "deliveries", "Broadcasts and publishes delivered to one member")                          \
+    X(LOOPS_DROPPED, "loops_dropped", "Messages dropped because this hub was in their path already")         \
+    X(DUPLICATES_DROPPED, "duplicates_dropped", "Messages from the mesh that had come by another way")       \
+    X(PROTOCOL_ERRORS, "protocol_errors", "Malformed or forbidden messages")                                 \
+    X(AUTH_FAILURES, "auth_failures", "Wrong secrets, proofs and passwords")                                 \
+    X(SLOW_CONSUMERS_CLOSED, "slow_consumers_closed", "Connections closed because they did not read")        \
+    X(PRODUCERS_PAUSED, "producers_paused", "Times a producer was paused for a full consumer")               \
+    X(OUT_OF_MEMORY, "out_of_memory", "Operations refused for want of memory")
+
+enum metrics_counter {
+#define X(id, name, text) METRICS_##id,
+    METRICS_COUNTERS(X)
+#undef X
+        METRICS_N_COUNTERS
+};
+
+extern _Atomic uint64_t metrics_counters[METRICS_N_COUNTERS];
+
+static inline void metrics_add(enum metrics_counter counter, uint64_t n)
+{
+    /* One writer: a plain load and store is enough and spares the locked instruction. */
+    uint64_t value = atomic_load_explicit(&metrics_counters[counter], memory_order_relaxed);
+
+    atomic_store_explicit(&metrics_counters[counter], value + n, memory_order_relaxed);
+}
+
+static inline void metrics_count(enum metrics_counter counter)
+{
+    metrics_add(counter, 1);
+}
+
+static inline uint64_t metrics_read(enum metrics_counter counter)
+{
+    return atomic_load_explicit(&metrics_counters[counter], memory_order_relaxed);
+}
+
+const char *metrics_name(enum metrics_counter counter);
+const char *metrics_text(enum metrics_counter counter);
+
+#endif
