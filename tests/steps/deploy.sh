@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-3.0-or-later
+# What lies in deploy/: the unit file, the packages list, the certificates, and the start script with the built hub.
+set -euo pipefail
+source "$(dirname "$0")/step.bash"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# systemd-analyze exits 0 on an unknown key and only says so: any word of it is a complaint. The program stands
+# where the unit file says only on a machine it is installed on.
+unit_file_is_right()
+{
+    sed 's|/usr/bin/commhub|/bin/true|' deploy/commhub.service >"$work/commhub.service"
+    local said
+    said=$(systemd-analyze verify --man=no "$work/commhub.service" 2>&1) || return 1
+    [[ -z $said ]] || { printf '%s\n' "$said"; return 1; }
+    systemd-analyze security --offline=true --threshold=20 "$work/commhub.service"
+}
+
+packages_are_there_at_once()
+{
+    local started=${EPOCHREALTIME/./}
+    deploy/packages.sh build test
+    local took_us=$((${EPOCHREALTIME/./} - started))
+    printf 'took %d us\n' "$took_us"
+    ((took_us < 2000000))
+}
+
+packages_refuse_elsewhere()
+{
+    mkdir "$work/nothing"
+    ! PATH=$work/nothing "$BASH" deploy/packages.sh build 2>"$work/said" &&
+        grep -q 'not a Debian machine' "$work/said"
+}
+
+certificates_are_valid()
+{
+    deploy/make-certs.sh --names localhost,127.0.0.1 "$work/certs" &&
+        openssl verify -CAfile "$work/certs/ca.pem" -purpose sslserver -verify_hostname localhost "$work/certs/server.pem" &&
+        openssl verify -CAfile "$work/certs/ca.pem" -purpose sslserver -verify_ip 127.0.0.1 "$work/certs/server.pem" &&
+        openssl verify -CAfile "$work/certs/ca.pem" -purpose sslclient "$work/certs/client.pem" &&
+        ! openssl verify -CAfile "$work/certs/ca.pem" -purpose sslclient "$work/certs/server.pem"
+}
+
+attempt "the systemd unit is right and hardened" unit_file_is_right || true
+attempt "packages.sh is quick when nothing is missing" packages_are_there_at_once || true
+attempt "packages.sh says so on another system" packages_refuse_elsewhere || true
+attempt "make-certs.sh makes certificates that openssl accepts" certificates_are_valid || true
+run_counting tests/steps/try_quickstart.py --binary build/commhub
