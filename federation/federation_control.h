@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What the management plane may ask of federation and tell it
+ *
+ * Every function runs on the loop's thread: other threads send it there with mailbox_run(). Nothing here
+ * blocks or touches the store: wishes are stored by the management plane, which tells them here at start and
+ * on every change.
+ */
+#ifndef COMMHUB_FEDERATION_FEDERATION_CONTROL_H
+#define COMMHUB_FEDERATION_FEDERATION_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct federation;
+
+enum link_state {
+    LINK_PAUSED,
+    LINK_DIALING,
+    LINK_HANDSHAKE,
+    LINK_SYNCING,
+    LINK_UP,
+    LINK_DEGRADED,
+    LINK_BACKOFF,
+    LINK_REFUSED,
+};
+
+const char *link_state_name(enum link_state state);
+
+/* One bridge as the operator wants it. Texts are borrowed during the call. */
+struct bridge_spec {
+    const char *name;
+    const char *address; /* unix:, tcp:// or tls:// */
+    const char *secret;  /* NULL or "": the hub's own link secret */
+    size_t n_allow;      /* channel patterns; none: all but system channels */
+    const char *const *allow;
+    size_t n_deny;
+    const char *const *deny;
+    uint32_t cost; /* 1..65535 */
+    bool is_paused;
+    const char *tls_ca_file;     /* NULL: the system's */
+    const char *tls_server_name; /* NULL: the address' host */
+};
+
+#define FEDERATION_WHY_SIZE 512
+
+enum {
+    FEDERATION_E_INVALID = 1, /* out_why says what and what to do */
+    FEDERATION_E_UNKNOWN,
+};
+
+/* Checks a bridge without changing anything: 0 or FEDERATION_E_INVALID. Any thread. */
+int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
+
+/* Creates or replaces the bridge of that name and starts dialing. 0, FEDERATION_E_INVALID or -ENOMEM. */
+int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  char out_why[FEDERATION_WHY_SIZE]);
+
+/* 0 or FEDERATION_E_UNKNOWN */
+int federation_control_remove_bridge(struct federation *federation, const char *name);
+
+#define FEDERATION_NAME_SIZE 256
+#define FEDERATION_DETAIL_SIZE 256
+
+/* One running link, either of a bridge of ours (outgoing) or dialed by another hub (incoming). */
+struct link_status {
+    char bridge[FEDERATION_NAME_SIZE]; /* "" for an incoming link */
+    bool is_outgoing;
+    char address[300];
+    char hub_id[33]; /* "" before the handshake */
+    char server_id[FEDERATION_NAME_SIZE];
+    enum link_state state;
+    uint64_t since_ms; /* wall clock */
+    char reason[64];   /* why it entered the state, for machines: "connected", "hello_missed", ... */
+    char last_error[FEDERATION_DETAIL_SIZE];
+    int64_t rtt_us; /* -1: not known yet */
+    uint64_t messages_in;
+    uint64_t messages_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t queued_bytes;
+};
+
+/* A copy of all links for the caller to free(). 0 or -ENOMEM. */
+int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n);
+
+struct federation_identity {
+    char hub_id[33]; /* 128 bits in hex */
+    uint64_t incarnation;
+};
+
+struct federation_identity federation_control_identity(const struct federation *federation);
+
+#endif
