@@ -158,7 +158,10 @@ class HubUnderTest:
                 if commhub_binary() and (status != 0 or died):
                     raise AssertionError(f"the hub ended with {status}:\n{self.log_tail()}")
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.close_folder()
+
+    def close_folder(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def log_tail(self) -> str:
         return "\n".join(self.log_lines[-60:])
