@@ -16,15 +16,13 @@ void buffer_clear(struct buffer *buffer)
     buffer_init(buffer);
 }
 
-int buffer_reserve(struct buffer *buffer, size_t more)
+int buffer_grow(struct buffer *buffer, size_t more)
 {
-    size_t needed = buffer->len + more;
     size_t size = buffer->size ? buffer->size : SMALLEST_BUFFER;
+    size_t needed;
     uint8_t *grown;
 
-    if (needed <= buffer->size)
-        return 0;
-    if (needed < more || needed > SIZE_MAX / 2)
+    if (__builtin_add_overflow(buffer->len, more, &needed) || needed > SIZE_MAX / 2)
         goto no_memory;
     while (size < needed)
         size *= 2;
@@ -38,23 +36,6 @@ int buffer_reserve(struct buffer *buffer, size_t more)
 no_memory:
     buffer->failed = true;
     return -ENOMEM;
-}
-
-int buffer_append(struct buffer *buffer, const void *ptr, size_t len)
-{
-    int r = buffer_reserve(buffer, len);
-
-    if (r < 0)
-        return r;
-    if (len)
-        memcpy(buffer->ptr + buffer->len, ptr, len);
-    buffer->len += len;
-    return 0;
-}
-
-int buffer_append_bytes(struct buffer *buffer, struct bytes bytes)
-{
-    return buffer_append(buffer, bytes.ptr, bytes.len);
 }
 
 int buffer_append_text(struct buffer *buffer, const char *text)

@@ -24,11 +24,31 @@ static inline void buffer_init(struct buffer *buffer)
 
 void buffer_clear(struct buffer *buffer);
 
-/* Room for @more bytes behind what is there: 0 or -ENOMEM. */
-int buffer_reserve(struct buffer *buffer, size_t more);
+/* buffer_reserve() where the room is not there yet. */
+int buffer_grow(struct buffer *buffer, size_t more);
 
-int buffer_append(struct buffer *buffer, const void *ptr, size_t len);
-int buffer_append_bytes(struct buffer *buffer, struct bytes bytes);
+/* Room for @more bytes behind what is there: 0 or -ENOMEM. */
+static inline int buffer_reserve(struct buffer *buffer, size_t more)
+{
+    return more <= buffer->size - buffer->len ? 0 : buffer_grow(buffer, more);
+}
+
+static inline int buffer_append(struct buffer *buffer, const void *ptr, size_t len)
+{
+    int r = buffer_reserve(buffer, len);
+
+    if (r < 0 || len == 0)
+        return r;
+    memcpy(buffer->ptr + buffer->len, ptr, len);
+    buffer->len += len;
+    return 0;
+}
+
+static inline int buffer_append_bytes(struct buffer *buffer, struct bytes bytes)
+{
+    return buffer_append(buffer, bytes.ptr, bytes.len);
+}
+
 int buffer_append_text(struct buffer *buffer, const char *text);
 
 /* As printf; 0, -ENOMEM or -EINVAL where the format cannot be written. */

@@ -88,8 +88,10 @@ static void keep(struct slot *slot, const struct log_record *record)
     for (size_t i = 0; i < record->n_fields; i++) {
         struct bytes *text = &slot->record.fields[i].text;
 
-        if (text->len == 0)
+        if (text->len == 0) {
+            *text = BYTES_LITERAL("");
             continue;
+        }
         if (!slot->texts) {
             *text = BYTES_LITERAL("(out of memory)");
             continue;
@@ -123,7 +125,8 @@ void log_record(struct log *log, enum log_level level, enum log_stream stream, c
 
     check(n_fields <= LOG_MAX_FIELDS);
     record.n_fields = n_fields;
-    memcpy(record.fields, fields, n_fields * sizeof *fields);
+    if (n_fields)
+        memcpy(record.fields, fields, n_fields * sizeof *fields);
     cut_texts(&record);
 
     pthread_mutex_lock(&log->mutex);
@@ -158,8 +161,8 @@ uint64_t log_read(struct log *log, uint64_t since, size_t most, log_sink_fn *vis
 
     pthread_mutex_lock(&log->mutex);
     range = range_locked(log);
-    next = since + 1 > range.oldest ? since + 1 : range.oldest;
-    for (; next <= range.latest && most > 0; next++, most--) {
+    next = since >= range.oldest ? since + 1 : range.oldest;
+    for (; since < range.latest && next <= range.latest && most > 0; next++, most--) {
         visit(&slot_of(log, next)->record, context);
         since = next;
     }

@@ -21,6 +21,28 @@ size_t text_utf8_next(struct bytes bytes, size_t offset, uint32_t *out_code_poin
 
 bool text_is_utf8(struct bytes bytes);
 
+/* Whether no byte has its high bit set; eight bytes at a time, for nearly all text of the protocol is ASCII.
+ */
+static inline bool text_is_ascii(struct bytes bytes)
+{
+    uint64_t seen = 0;
+    uint64_t word;
+
+    if (bytes.len >= sizeof word) {
+        for (size_t i = 0; i + sizeof word <= bytes.len; i += sizeof word) {
+            memcpy(&word, bytes.ptr + i, sizeof word);
+            seen |= word;
+        }
+        /* The last eight, which may overlap those before. */
+        memcpy(&word, bytes.ptr + bytes.len - sizeof word, sizeof word);
+        seen |= word;
+    } else {
+        for (size_t i = 0; i < bytes.len; i++)
+            seen |= bytes.ptr[i];
+    }
+    return (seen & 0x8080808080808080U) == 0;
+}
+
 /*
  * Copies @bytes for a person's eyes: control characters, invalid UTF-8 and the marks that turn the direction
  * of writing come out as \xNN or \u{...}. Always closed by a zero, cut at @size with "..." at the end.

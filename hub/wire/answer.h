@@ -27,8 +27,8 @@ struct block *answer_failure(struct bytes raw_request_id, struct bytes text, str
 /* response {request_id, success: true, data: {success: true}} */
 struct block *answer_success(struct bytes raw_request_id);
 
-/* response {request_id, success: true, channel, event, data: {channel, event, authenticated}}; raw_event nil
- * for an open */
+/* response {request_id, success: true, channel, event, data: {channel, event, authenticated}}; the event is
+ * nil where BYTES_NONE: an open */
 struct block *answer_registered(struct bytes raw_request_id, struct bytes channel, struct bytes event,
                                 bool is_authenticated);
 
@@ -40,10 +40,10 @@ struct block *answer_data(struct bytes raw_request_id, struct bytes raw_data);
 struct call_failure {
     struct bytes raw_request_id;
     struct bytes text;
-    struct bytes channel;
+    struct bytes channel; /* nil where BYTES_NONE, as the next and target_id */
     struct bytes event;
     struct bytes server_id;
-    struct bytes target_id; /* nil where BYTES_NONE */
+    struct bytes target_id;
     uint64_t timestamp_s;
 };
 struct block *answer_call_failure(const struct call_failure *failure);
@@ -73,7 +73,7 @@ struct metadata_update {
 };
 struct block *answer_metadata_update(const struct metadata_update *update);
 
-/* metadata_update with stype "membership" */
+/* metadata_update with stype "membership"; an empty @raw_path is an empty array */
 struct membership_update {
     struct bytes channel;
     struct bytes client_id; /* name and owner */

@@ -53,11 +53,12 @@ struct message {
 
 _Static_assert(KEY_COUNT <= 64, "one bit a key");
 
-/* 0 or MESSAGE_E_*. */
+/* 0 or MESSAGE_E_*; after a fault only `body` is to be read. The body has at most UINT32_MAX bytes, as frames
+ * do; every value in it may nest MSGPACK_MAX_DEPTH deep. */
 int message_parse(struct bytes body, struct message *out_message);
 
-/* The same for a map nested in a message (the `reg` of a register); `type` may be missing, then it is @type.
- */
+/* The same for a map nested in a message (the `reg` of a register); where its `type` is missing or nil it is
+ * @type. */
 int message_parse_nested(struct bytes raw_map, enum message_type type, struct message *out_message);
 
 static inline bool message_has(const struct message *message, enum message_key key)

@@ -12,7 +12,7 @@
 #define PROOF_TEXT 65 /* 64 hex characters and the zero */
 
 /* Connection: HMAC-SHA256 over `challenge:"<challenge>"`, keyed by the 64 hex characters of SHA-256(secret).
- */
+ * -EINVAL where the challenge is not UTF-8. */
 int proof_of_connection(struct bytes secret, struct bytes challenge, char out_proof[PROOF_TEXT]);
 
 /* Channel: HMAC-SHA256 over the challenge, keyed by the password. */
