@@ -95,19 +95,22 @@ export function dateTime(ms: number): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock(ms).slice(0, 8)}`;
 }
 
-/** How long ago: "just now", "42 s ago", "3 h 5 min ago" */
+/** How long ago, in one unit: "just now", "42 s ago", "3 h ago" */
 export function ago(ms: number, now: number): string {
   if (!Number.isFinite(ms)) return NONE;
   const seconds = (now - ms) / 1000;
-  return seconds < 2 ? "just now" : `${span(seconds)} ago`;
+  if (seconds < 2) return "just now";
+  return `${span(seconds).split(" ").slice(0, 2).join(" ")} ago`;
 }
 
-/** The smallest of 1, 2, 5 times a power of ten that is not below `value`: the top of a chart. */
-export function niceCeiling(value: number): number {
+/** The smallest of 1, 2, 5 times a power of ten, of the unit that `base` makes, that is not below `value`: the top of a chart. */
+export function niceCeiling(value: number, base = 1000): number {
   if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5]) {
-    if (step * power >= value) return step * power;
+  let unit = 1;
+  while (value / unit > base) unit *= base;
+  const power = 10 ** Math.floor(Math.log10(value / unit));
+  for (const step of [1, 2, 5, 10]) {
+    if (step * power * unit >= value) return Math.min(step * power, base) * unit;
   }
-  return 10 * power;
+  return base * unit;
 }

@@ -42,6 +42,11 @@ export class RateWindow {
     while (this.#samples.length > 2 && (this.#samples[0] as Sample).time < oldest) this.#samples.shift();
   }
 
+  get spanMs(): number {
+    const first = this.#samples[0];
+    return first === undefined ? 0 : (this.newest as Sample).time - first.time;
+  }
+
   clear(): void {
     this.#samples = [];
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// A rate over the last five minutes as one or two lines. The right edge is now; nothing is smoothed.
+// A rate over the last minutes as one or two lines. The right edge is now; nothing is smoothed.
 
 import type { JSX } from "preact";
-import { niceCeiling } from "../format.ts";
+import { niceCeiling, span } from "../format.ts";
 import type { Point } from "../rates.ts";
 
 export interface Series {
@@ -16,6 +16,8 @@ interface Props {
   readonly now: number;
   readonly format: (value: number) => string;
   readonly label: string;
+  /** 1024 for bytes, 1000 for anything else. */
+  readonly base: number;
 }
 
 const WIDTH = 300;
@@ -37,9 +39,9 @@ export function linePath(points: readonly Point[], windowMs: number, now: number
   return path;
 }
 
-export function Sparkline({ series, windowMs, now, format, label }: Props): JSX.Element {
+export function Sparkline({ series, windowMs, now, format, label, base }: Props): JSX.Element {
   const highest = Math.max(0, ...series.flatMap((one) => one.points.map((point) => point.value)));
-  const top = niceCeiling(highest);
+  const top = niceCeiling(highest, base);
   const spoken = series
     .map((one) => {
       const newest = one.points.at(-1);
@@ -52,13 +54,17 @@ export function Sparkline({ series, windowMs, now, format, label }: Props): JSX.
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${label}, last five minutes: ${spoken}; highest ${format(highest)}`}
+        aria-label={`${label}, last ${span(windowMs / 1000)}: ${spoken}; highest ${format(highest)}`}
       >
         <path class="grid" d={`M0 ${HEIGHT - 1}H${WIDTH}M0 ${HEIGHT / 2 + 1}H${WIDTH}M0 3H${WIDTH}`} />
         {series.map((one, i) => (
           <path class={`line l${i}`} d={linePath(one.points, windowMs, now, top)} />
         ))}
       </svg>
+      <span class="reach" aria-hidden="true">
+        <span>{span(windowMs / 1000)} ago</span>
+        <span>now</span>
+      </span>
       <span class="top" aria-hidden="true">
         {highest > 0 ? format(top) : ""}
       </span>

@@ -3,7 +3,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
-export type Tone = "ok" | "busy" | "warn" | "bad" | "idle";
+export type Tone = "ok" | "busy" | "warn" | "bad" | "idle" | "dot" | "ring";
 
 const TONES: Readonly<Record<string, Tone>> = {
   up: "ok",
@@ -16,6 +16,22 @@ const TONES: Readonly<Record<string, Tone>> = {
   paused: "idle",
 };
 
+/** How a state is told in a sentence about a bridge. */
+const PHRASES: Readonly<Record<string, string>> = {
+  up: "is up",
+  dialing: "is dialing",
+  handshake: "is shaking hands",
+  syncing: "is synchronising",
+  degraded: "is degraded",
+  backoff: "is down and will try again",
+  refused: "is refused",
+  paused: "is paused",
+};
+
+export function phraseOf(state: string): string {
+  return PHRASES[state] ?? `is in state ${state}`;
+}
+
 export function toneOf(state: string): Tone {
   return TONES[state] ?? "idle";
 }
@@ -26,6 +42,8 @@ const SHAPES: Readonly<Record<Tone, JSX.Element>> = {
   warn: <path class="fill" d="M6 .8 11.600 10.800H.4Z" />,
   bad: <path d="m2 2 8 8m0-8-8 8" />,
   idle: <path d="M3.700 2v8m4.600-8v8" />,
+  dot: <circle class="fill" cx="6" cy="6" r="2.500" />,
+  ring: <circle cx="6" cy="6" r="2.500" />,
 };
 
 export function Shape({ tone }: { readonly tone: Tone }): JSX.Element {
@@ -46,6 +64,6 @@ export function State({ state }: { readonly state: string }): JSX.Element {
   );
 }
 
-export function Tag({ children, tone = "plain" }: { readonly children: ComponentChildren; readonly tone?: string }): JSX.Element {
+export function Tag({ children, tone = "neutral" }: { readonly children: ComponentChildren; readonly tone?: string }): JSX.Element {
   return <span class={`tag ${tone}`}>{children}</span>;
 }

@@ -14,6 +14,8 @@ export interface Column<T> {
   readonly isNumber?: boolean;
   /** The cell that names the row. */
   readonly isHead?: boolean;
+  /** Holds text of any length, which is cut where the column ends; the width is a share of the table. */
+  readonly width?: "wide" | "middle";
   /** Left out of cards on narrow screens. */
   readonly isExtra?: boolean;
 }
@@ -65,7 +67,7 @@ export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onS
                 <th
                   role="columnheader"
                   scope="col"
-                  class={column.isNumber === true ? "number" : undefined}
+                  class={`${column.isNumber === true ? "number" : ""}${column.isExtra === true ? " extra" : ""}`}
                   aria-sort={isSortable ? direction : undefined}
                 >
                   {isSortable ? (
@@ -87,7 +89,14 @@ export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onS
           {visible.map((row) => (
             <tr role="row" key={rowKey(row)} class={isSelected?.(row) === true ? "selected" : undefined}>
               {columns.map((column) => {
-                const style = `${column.isNumber === true ? "number" : ""}${column.isHead === true ? " head" : ""}${column.isExtra === true ? " extra" : ""}`;
+                const style = [
+                  column.isNumber === true && "number",
+                  column.isHead === true && "row-head",
+                  column.isExtra === true && "extra",
+                  column.width,
+                ]
+                  .filter(Boolean)
+                  .join(" ");
                 return column.isHead === true ? (
                   <th role="rowheader" scope="row" class={style}>
                     {column.render(row)}

@@ -48,11 +48,12 @@ const BRIDGES: readonly Column<Bridge>[] = [
   },
   { key: "state", title: "State", sort: (bridge) => bridge.state, render: (bridge) => <State state={bridge.state} /> },
   { key: "since", title: "Since", sort: (bridge) => -instant(bridge.state_since), render: (bridge) => <Since at={bridge.state_since} /> },
-  { key: "address", title: "Address", sort: (bridge) => bridge.address, render: (bridge) => <Name value={bridge.address} /> },
-  { key: "peer", title: "Other hub", sort: (bridge) => bridge.peer?.server_id ?? "", render: (bridge) => <Name value={bridge.peer?.server_id} /> },
+  { key: "address", title: "Address", sort: (bridge) => bridge.address, render: (bridge) => <Name value={bridge.address} />, width: "middle" },
+  { key: "peer", title: "Other hub", sort: (bridge) => bridge.peer?.server_id ?? "", render: (bridge) => <Name value={bridge.peer?.server_id} />, width: "middle" },
   {
     key: "error",
     title: "Last error",
+    width: "wide",
     render: (bridge) => <Name value={bridge.last_error ?? bridge.reason} prose />,
   },
 ];
@@ -96,6 +97,7 @@ const LINKS: readonly Column<Flow>[] = [
   {
     key: "bridge",
     title: "Bridge",
+    width: "middle",
     sort: ({ link }) => link.bridge ?? "",
     render: ({ link }) =>
       link.bridge === null ? (

@@ -108,6 +108,7 @@ function memberColumns(channel: Channel): readonly Column<Place>[] {
     {
       key: "path",
       title: "Reached",
+      width: "wide",
       render: ({ member }) =>
         member.is_local && (member.path ?? []).length === 0 ? (
           "on this hub"
@@ -123,7 +124,7 @@ function memberColumns(channel: Channel): readonly Column<Place>[] {
 
 const TOPICS: readonly Column<Topic>[] = [
   { key: "name", title: "Topic", isHead: true, render: (topic) => <Name value={topic.name} /> },
-  { key: "owner", title: "Owner", render: (topic) => <Name value={topic.owner} /> },
+  { key: "owner", title: "Owner", render: (topic) => <Name value={topic.owner} />, width: "wide" },
   {
     key: "subscribers",
     title: "Subscribers",

@@ -40,7 +40,7 @@ const HEAD: Column<Channel> = {
 
 const COLUMNS: readonly Column<Channel>[] = [
   HEAD,
-  { key: "owner", title: "Owner", sort: (channel) => channel.owner ?? "", render: (channel) => <Name value={channel.owner} /> },
+  { key: "owner", title: "Owner", sort: (channel) => channel.owner ?? "", render: (channel) => <Name value={channel.owner} />, width: "wide" },
   { key: "members", title: "Members", isNumber: true, sort: (channel) => channel.members?.length ?? 0, render: (channel) => count(channel.members?.length) },
   { key: "events", title: "Events", isNumber: true, sort: (channel) => channel.events?.length ?? 0, render: (channel) => count(channel.events?.length) },
   { key: "topics", title: "Topics", isNumber: true, sort: (channel) => channel.topics?.length ?? 0, render: (channel) => count(channel.topics?.length) },

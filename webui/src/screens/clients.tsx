@@ -44,18 +44,21 @@ const COLUMNS: readonly Column<Client>[] = [
     ),
   },
   { key: "mode", title: "Mode", sort: (client) => client.mode, render: (client) => <Tag>{client.mode}</Tag> },
-  { key: "address", title: "Address", sort: (client) => client.address, render: (client) => <Name value={client.address} />, isExtra: true },
+  { key: "address", title: "Address", sort: (client) => client.address, render: (client) => <Name value={client.address} />, width: "middle", isExtra: true },
   {
     key: "since",
     title: "Connected",
     sort: (client) => -instant(client.since),
     render: (client) => <time title={dateTime(instant(client.since))}>{ago(instant(client.since), now.value)}</time>,
   },
-  { key: "channels", title: "Channels", sort: (client) => client.channels?.length ?? 0, render: channelsOf },
+  { key: "channels", title: "Channels", sort: (client) => client.channels?.length ?? 0, render: channelsOf, width: "wide" },
   { key: "in", title: "Sent", isNumber: true, sort: (client) => client.messages_in, render: (client) => count(client.messages_in) },
   { key: "out", title: "Received", isNumber: true, sort: (client) => client.messages_out, render: (client) => count(client.messages_out) },
   { key: "queue", title: "Queue", isNumber: true, sort: (client) => client.queued_bytes, render: (client) => bytes(client.queued_bytes) },
 ];
+
+/** What is left of the table beside the detail of one client. */
+const NARROW = COLUMNS.filter((column) => ["id", "since", "queue"].includes(column.key));
 
 export function ClientsScreen({ hub }: { readonly hub: Resource<Hub> }): JSX.Element {
   const clients = useResource("clients", getClients, 3000);
@@ -88,7 +91,7 @@ export function ClientsScreen({ hub }: { readonly hub: Resource<Hub> }): JSX.Ele
         {listing !== undefined && (
           <Table
             caption="Connected clients"
-            columns={COLUMNS}
+            columns={chosen === undefined ? COLUMNS : NARROW}
             rows={shown}
             rowKey={(client) => client.id}
             isSelected={(client) => client.id === chosen}

@@ -24,7 +24,7 @@ interface Row {
 }
 
 const STREAM_TITLES: Readonly<Record<string, string>> = { logs: "Logs", errors: "Errors", system: "System", links: "Links" };
-const LEVEL_TONES: Readonly<Record<Level, Tone>> = { debug: "idle", info: "ok", warning: "warn", error: "bad" };
+const LEVEL_TONES: Readonly<Record<Level, Tone>> = { debug: "ring", info: "dot", warning: "warn", error: "bad" };
 const OVERSCAN = 10;
 
 function rowsOf(filter: LiveFilter, until: number): readonly Row[] {
@@ -69,6 +69,7 @@ export function LiveScreen(): JSX.Element {
   const height = useSignal(600);
   const rowHeight = useSignal(26);
   const box = useRef<HTMLDivElement>(null);
+  const isRevealed = useRef(chosen === undefined);
   const former = useRef<{ first: number; rows: readonly Row[] } | undefined>(undefined);
 
   const filter = useMemo<LiveFilter>(
@@ -120,6 +121,14 @@ export function LiveScreen(): JSX.Element {
     scrollTop.value = element.scrollTop;
   }, [rows, isFollowing.value, height.value, rowHeight.value]);
 
+  // A record that the address names is shown once, when it is there.
+  useLayoutEffect(() => {
+    if (isRevealed.current || selectedIndex < 0) return;
+    isRevealed.current = true;
+    isFollowing.value = false;
+    reveal(selectedIndex);
+  }, [selectedIndex]);
+
   const onScroll = (): void => {
     const element = box.current;
     if (element === null) return;
@@ -132,6 +141,11 @@ export function LiveScreen(): JSX.Element {
     const item = rows[index]?.item;
     if (item?.kind !== "event") return;
     setQuery({ record: String(item.id) });
+    isFollowing.value = false;
+    reveal(index);
+  };
+
+  const reveal = (index: number): void => {
     const element = box.current;
     if (element === null) return;
     const top = index * rowHeight.value;

@@ -9,7 +9,7 @@ import { connection, RATE_WINDOW_MS, rates, ratesVersion } from "../live.ts";
 import { Name } from "../parts/name.tsx";
 import { Freshness, Loading } from "../parts/problem.tsx";
 import { Sparkline, type Series } from "../parts/sparkline.tsx";
-import { Shape, toneOf, type Tone } from "../parts/state.tsx";
+import { phraseOf, Shape, toneOf, type Tone } from "../parts/state.tsx";
 import { useResource, type Resource } from "../resource.ts";
 import { href } from "../router.ts";
 
@@ -35,12 +35,14 @@ export function OverviewScreen({ hub }: { readonly hub: Resource<Hub> }): JSX.El
           <Identity hub={data} readAt={hub.readAt.value} />
           <Rates />
           <div class="columns">
-            <Counts hub={data} bridges={bridges.data.value?.items} links={links.data.value?.items} />
-            <Alarms hub={data} bridges={bridges} />
-          </div>
-          <div class="columns">
-            <Counters counters={data.counters} />
-            <Settings settings={data.settings} />
+            <div class="stack">
+              <Counts hub={data} bridges={bridges.data.value?.items} links={links.data.value?.items} />
+              <Counters counters={data.counters} />
+            </div>
+            <div class="stack">
+              <Alarms hub={data} bridges={bridges} />
+              <Settings settings={data.settings} />
+            </div>
           </div>
         </>
       )}
@@ -78,7 +80,7 @@ function Identity({ hub, readAt }: { readonly hub: Hub; readonly readAt: number 
             <Name value={String(hub.incarnation)} />
           </dd>
         </div>
-        <div class="wide">
+        <div class="broad">
           <dt>{hub.listeners.length === 1 ? "Listens on" : `Listens on ${hub.listeners.length} addresses`}</dt>
           <dd class="listeners">
             {hub.listeners.length === 0 ? "nothing" : hub.listeners.map((address) => <Name value={address} />)}
@@ -88,6 +90,9 @@ function Identity({ hub, readAt }: { readonly hub: Hub; readonly readAt: number 
     </section>
   );
 }
+
+/** A fresh page draws its first seconds large, not as a speck at the edge of five minutes. */
+const LEAST_WINDOW_MS = 60_000;
 
 function RateTile({ title, names, labels, format }: {
   readonly title: string;
@@ -99,6 +104,7 @@ function RateTile({ title, names, labels, format }: {
   void ratesVersion.value;
   const series: Series[] = names.map((name, i) => ({ name: labels[i] ?? name, points: rates.points(name) }));
   const newest = rates.newest?.time ?? Date.now();
+  const windowMs = Math.min(RATE_WINDOW_MS, Math.max(LEAST_WINDOW_MS, rates.spanMs));
   return (
     <section class="tile rate">
       <h2>{title}</h2>
@@ -118,7 +124,14 @@ function RateTile({ title, names, labels, format }: {
           </p>
         ))}
       </div>
-      <Sparkline series={series} windowMs={RATE_WINDOW_MS} now={newest} label={title} format={(value) => `${format(value)}/s`} />
+      <Sparkline
+        series={series}
+        windowMs={windowMs}
+        now={newest}
+        label={title}
+        base={format === bytes ? 1024 : 1000}
+        format={(value) => `${format(value)}/s`}
+      />
     </section>
   );
 }
@@ -133,8 +146,12 @@ function Rates(): JSX.Element {
   );
 }
 
+/** A bridge on its way up is no cause for alarm while it has only just set out. */
+const SETTING_OUT_MS = 10_000;
+
 function isDown(bridge: Bridge): boolean {
-  return bridge.state !== "up" && !bridge.paused;
+  if (bridge.state === "up" || bridge.paused) return false;
+  return toneOf(bridge.state) !== "busy" || !(now.value - instant(bridge.state_since) < SETTING_OUT_MS);
 }
 
 function Counts({ hub, bridges, links }: {
@@ -194,7 +211,7 @@ function Alarms({ hub, bridges }: { readonly hub: Hub; readonly bridges: Resourc
       to: href(["bridges", bridge.name]),
       what: (
         <>
-          Bridge <Name value={bridge.name} /> is {bridge.state} <span class="when">{ago(instant(bridge.state_since), now.value)}</span>
+          Bridge <Name value={bridge.name} /> {phraseOf(bridge.state)} <span class="when">{ago(instant(bridge.state_since), now.value)}</span>
         </>
       ),
       more: <Name value={bridge.last_error ?? bridge.reason ?? bridge.address} prose whole />,
