@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # What every step of the test run shares. A step is a script of tests/steps that does one thing, and says how many
 # tests passed, failed and were skipped with `report`; tests/run.sh adds them up. Sourced, never run.
@@ -20,10 +20,14 @@ report()
     printf '%s %d %d %d\n' "$step" "$1" "$2" "$3" >>"$results"
 }
 
-# report_line TEXT: takes the numbers from a line `N passed, N failed, N skipped`; without one, one failure.
+# report_line TEXT: takes the numbers from a line `N passed, N failed, N skipped`. No such line is one failure, and
+# so is one that says that nothing ran.
 report_line()
 {
-    if [[ $1 =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
+    if [[ $1 =~ (^|[^0-9])0\ passed,\ 0\ failed ]]; then
+        printf '%s: no test ran\n' "$step" >&2
+        report 0 1 0
+    elif [[ $1 =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
         report "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
     else
         printf '%s: no line "N passed, N failed, N skipped" was printed\n' "$step" >&2
@@ -37,8 +41,8 @@ run_counting()
 {
     local output status=0 line
     output=$(mktemp)
-    "$@" 2>&1 | tee "$output" || true
-    status=${PIPESTATUS[0]}
+    # Steps set pipefail: the status is the command's.
+    "$@" 2>&1 | tee "$output" || status=$?
     line=$(grep -E '[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$output" | tail -n 1 || true)
     rm -f "$output"
     report_line "$line"
@@ -85,7 +89,6 @@ build_preset()
 
 # Thread and address sanitizers of clang 14 die at start where the kernel spreads mappings over too many bits;
 # where that can be switched off for a program, it is.
-# shellcheck disable=SC2034  # steps use it
 unspread=()
 if setarch "$(uname -m)" -R true 2>/dev/null; then
     unspread=(setarch "$(uname -m)" -R)

@@ -13,6 +13,8 @@ NAME = "exported functions bear the noun of their file"
 # A definition's head stands in column 0 and ends before a brace in column 0.
 DEFINITION = re.compile(r"^(?P<head>[A-Za-z_][^;{}#=]*?\))\s*\n\{", re.MULTILINE)
 FUNCTION_NAME = re.compile(r"([A-Za-z_]\w*)\s*\(")
+# A macro that stands alone on its line and makes what follows look like a part of it.
+LONE_MACRO = re.compile(r"^[A-Z][A-Z0-9_]+\([^()\n]*\)[ \t]*;?$", re.MULTILINE)
 ATTRIBUTE = re.compile(r"__attribute__\s*\(\(.*?\)\)", re.DOTALL)
 
 
@@ -22,7 +24,7 @@ def check(tree: Tree) -> list[str]:
         stem = PurePosixPath(path).stem
         if stem == "main":
             continue
-        text = c_without_comments_and_strings(tree.text(path))
+        text = LONE_MACRO.sub("", c_without_comments_and_strings(tree.text(path)))
         for match in DEFINITION.finditer(text):
             head = ATTRIBUTE.sub("", match.group("head"))
             name = FUNCTION_NAME.search(head)

@@ -93,6 +93,17 @@ CASES = [
         "exports call_new(), not calls_",
     ),
     Case(
+        "a macro before a function hides nothing",
+        prefixes,
+        {"hub/core/calls.c": "MAKE_IT(struct a *, b)\n\nint call_new(void)\n{\n    return 0;\n}\n"},
+        "calls.c:3: exports call_new()",
+    ),
+    Case(
+        "a macro before a static function is no function",
+        prefixes,
+        {"hub/core/calls.c": "MAKE_IT(struct a *, b)\n\nstatic int c(void)\n{\n    return 0;\n}\n"},
+    ),
+    Case(
         "the noun is a whole word",
         prefixes,
         {"hub/core/call.c": "int calls_add(void)\n{\n    return 0;\n}\n"},
