@@ -18,5 +18,21 @@ clone()
     fi
 }
 
+# The environments of the interop tests, if they ran here; otherwise ones of our own.
+install_package()
+{
+    python3 -m venv "$work/$1" && "$work/$1/bin/pip" install -q -r "tests/interop/requirements-$1.txt"
+}
+
+interpreters=()
+for release in 0.1.5 0.1.15; do
+    python=${COMMHUB_VENVS:-$HOME/.cache/commhub-tests}/comm-ipc-$release/bin/python
+    if [[ ! -x $python ]]; then
+        python=$work/$release/bin/python
+        attempt "comm-ipc $release installs" install_package "$release" || exit 1
+    fi
+    interpreters+=(--python "$python")
+done
+
 attempt "a fresh clone" clone || exit 1
-run_counting tests/steps/try_quickstart.py --tree "$work/commhub"
+run_counting tests/steps/try_quickstart.py --tree "$work/commhub" "${interpreters[@]}"

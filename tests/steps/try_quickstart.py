@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Tries deploy/quickstart.sh as a user would: starts it, asks the hubs who they are, stops it, looks what is left.
 
-With --tree it builds in that (fresh) tree and starts one hub; with --binary it starts that program and goes through
+With --tree it builds in that (fresh) tree, starts one hub and runs the README's example with each --python; with --binary it starts that program and goes through
 a mesh of three, a second start on the same data, a taken port and a hub that dies.
 """
 
@@ -21,6 +21,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +156,32 @@ def new_user(tree: Path, folder: Path) -> None:
         run.clean_up()
 
 
+def example_of(readme: Path) -> str:
+    examples = re.findall(r"^```python\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
+    expect(len(examples) == 1, f"the README has {len(examples)} Python examples, not 1")
+    expect("7411" in examples[0], "the README's example does not use the default port")
+    return examples[0]
+
+
+def readme_example(tree: Path, folder: Path, python: Path) -> None:
+    """As the README has it, but for the port, which may be taken on this machine."""
+    run = Quickstart(tree, folder)
+    try:
+        run.await_running(START_S)
+        example = example_of(tree / "README.md").replace("7411", str(run.hub_port))
+        result = subprocess.run([python, "-c", example], capture_output=True, text=True, timeout=START_S)
+        expect(
+            result.returncode == 0 and result.stdout == "Hello, world!\n" and not result.stderr,
+            f"exit {result.returncode}, {result.stdout!r}, {result.stderr!r}",
+        )
+        run.stop(signal.SIGINT)
+    except Failure:
+        print(run.said()[-4000:])
+        raise
+    finally:
+        run.clean_up()
+
+
 def second_start_is_quick(tree: Path, folder: Path) -> None:
     run = Quickstart(tree, folder)
     try:
@@ -254,6 +281,7 @@ def main() -> int:
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--tree", type=Path)
     subject.add_argument("--binary", type=Path)
+    parser.add_argument("--python", type=Path, action="append", default=[], metavar="INTERPRETER")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:
@@ -265,6 +293,9 @@ def main() -> int:
                 attempt("a newcomer's first start", new_user, tree, home),
                 attempt("a second start is quick", second_start_is_quick, tree, home),
             ]
+            for python in arguments.python:
+                example = partial(readme_example, python=python)
+                outcomes.append(attempt(f"the README's example with {python}", example, tree, home))
         else:
             binary = arguments.binary.resolve()
             outcomes = [
