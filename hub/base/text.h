@@ -21,24 +21,29 @@ size_t text_utf8_next(struct bytes bytes, size_t offset, uint32_t *out_code_poin
 
 bool text_is_utf8(struct bytes bytes);
 
-/* Whether no byte has its high bit set; eight bytes at a time, for nearly all text of the protocol is ASCII.
+/* Whether no byte has its high bit set: a few loads, for nearly all text of the protocol is short and ASCII.
  */
 static inline bool text_is_ascii(struct bytes bytes)
 {
+    const uint8_t *ptr = bytes.ptr;
+    size_t len = bytes.len;
     uint64_t seen = 0;
     uint64_t word;
+    uint32_t half[2];
 
-    if (bytes.len >= sizeof word) {
-        for (size_t i = 0; i + sizeof word <= bytes.len; i += sizeof word) {
-            memcpy(&word, bytes.ptr + i, sizeof word);
+    if (len >= sizeof word) {
+        for (size_t i = 0; i + sizeof word <= len; i += sizeof word) {
+            memcpy(&word, ptr + i, sizeof word);
             seen |= word;
         }
-        /* The last eight, which may overlap those before. */
-        memcpy(&word, bytes.ptr + bytes.len - sizeof word, sizeof word);
+        memcpy(&word, ptr + len - sizeof word, sizeof word); /* overlaps those before */
         seen |= word;
-    } else {
-        for (size_t i = 0; i < bytes.len; i++)
-            seen |= bytes.ptr[i];
+    } else if (len >= sizeof half[0]) {
+        memcpy(&half[0], ptr, sizeof half[0]);
+        memcpy(&half[1], ptr + len - sizeof half[1], sizeof half[1]);
+        seen = half[0] | half[1];
+    } else if (len > 0) {
+        seen = ptr[0] | ptr[len / 2] | ptr[len - 1];
     }
     return (seen & 0x8080808080808080U) == 0;
 }

@@ -85,7 +85,7 @@ static int fault_of(int msgpack_fault)
     return msgpack_fault == MSGPACK_E_DEEP ? MESSAGE_E_TOO_DEEP : MESSAGE_E_NOT_MSGPACK;
 }
 
-static inline int parse_key(struct msgpack_reader *reader, enum message_key *out_key)
+static int read_long_key(struct msgpack_reader *reader, struct bytes *out_text)
 {
     struct msgpack_value key;
     int r = msgpack_read(reader, &key);
@@ -94,8 +94,22 @@ static inline int parse_key(struct msgpack_reader *reader, enum message_key *out
         return fault_of(r);
     if (key.type != MSGPACK_STR)
         return MESSAGE_E_KEY_NOT_STR;
-    *out_key = key_of(key.raw);
-    if (*out_key == KEY_COUNT && !text_is_ascii(key.raw) && !text_is_utf8(key.raw))
+    *out_text = key.raw;
+    return 0;
+}
+
+static inline int parse_key(struct msgpack_reader *reader, enum message_key *out_key)
+{
+    struct bytes text;
+
+    if (!msgpack_read_short_str(reader, &text)) {
+        int r = read_long_key(reader, &text);
+
+        if (r)
+            return r;
+    }
+    *out_key = key_of(text);
+    if (*out_key == KEY_COUNT && !text_is_ascii(text) && !text_is_utf8(text))
         return MESSAGE_E_NOT_MSGPACK;
     return 0;
 }

@@ -1,45 +1,56 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * The first byte of a value says all about its head. 0x00..0xbf and 0xe0..0xff carry their content or their
- * length in themselves; each of the 32 between has a row in a table: how many bytes of number follow, and
- * what that number is.
+ * length in themselves; each of the 32 between has a row in a table: the value's type, how many bytes of
+ * number follow, and what that number is. Passing over a value needs the head alone, reading makes a value of
+ * it.
  */
 #include "hub/wire/msgpack_read.h"
 
+#include "hub/base/check.h"
 #include "hub/base/text.h"
 
 enum number_kind {
-    NUMBER_INVALID,
-    NUMBER_NIL,
-    NUMBER_FALSE,
-    NUMBER_TRUE,
-    NUMBER_UNSIGNED,
-    NUMBER_SIGNED,
-    NUMBER_FLOAT32,
-    NUMBER_FLOAT64,
-    NUMBER_STR_LENGTH,
-    NUMBER_BIN_LENGTH,
-    NUMBER_EXT_LENGTH,
-    NUMBER_ARRAY_ITEMS,
-    NUMBER_MAP_PAIRS,
-    NUMBER_FIXEXT, /* no number: n_bytes of content behind the type */
+    NUMBER_NONE,    /* nil, false, true, fixext */
+    NUMBER_VALUE,   /* the bits of the value */
+    NUMBER_LENGTH,  /* of the content behind the head */
+    NUMBER_ITEMS,   /* or pairs */
+    NUMBER_INVALID, /* 0xc1 */
 };
 
 struct format {
+    uint8_t type; /* enum msgpack_type; MSGPACK_INT for all signed numbers */
     uint8_t kind; /* enum number_kind */
     uint8_t n_bytes;
+    uint8_t n_ext;   /* bytes of an ext type behind the number */
+    uint8_t n_fixed; /* bytes of content where no number tells them */
 };
 
 /* 0xc0..0xdf */
 static const struct format formats[32] = {
-    {NUMBER_NIL, 0},         {NUMBER_INVALID, 0},     {NUMBER_FALSE, 0},      {NUMBER_TRUE, 0},
-    {NUMBER_BIN_LENGTH, 1},  {NUMBER_BIN_LENGTH, 2},  {NUMBER_BIN_LENGTH, 4}, {NUMBER_EXT_LENGTH, 1},
-    {NUMBER_EXT_LENGTH, 2},  {NUMBER_EXT_LENGTH, 4},  {NUMBER_FLOAT32, 4},    {NUMBER_FLOAT64, 8},
-    {NUMBER_UNSIGNED, 1},    {NUMBER_UNSIGNED, 2},    {NUMBER_UNSIGNED, 4},   {NUMBER_UNSIGNED, 8},
-    {NUMBER_SIGNED, 1},      {NUMBER_SIGNED, 2},      {NUMBER_SIGNED, 4},     {NUMBER_SIGNED, 8},
-    {NUMBER_FIXEXT, 1},      {NUMBER_FIXEXT, 2},      {NUMBER_FIXEXT, 4},     {NUMBER_FIXEXT, 8},
-    {NUMBER_FIXEXT, 16},     {NUMBER_STR_LENGTH, 1},  {NUMBER_STR_LENGTH, 2}, {NUMBER_STR_LENGTH, 4},
-    {NUMBER_ARRAY_ITEMS, 2}, {NUMBER_ARRAY_ITEMS, 4}, {NUMBER_MAP_PAIRS, 2},  {NUMBER_MAP_PAIRS, 4},
+    {MSGPACK_NIL, NUMBER_NONE, 0, 0, 0},      {MSGPACK_NIL, NUMBER_INVALID, 0, 0, 0},
+    {MSGPACK_BOOL, NUMBER_NONE, 0, 0, 0},     {MSGPACK_BOOL, NUMBER_NONE, 0, 0, 0},
+    {MSGPACK_BIN, NUMBER_LENGTH, 1, 0, 0},    {MSGPACK_BIN, NUMBER_LENGTH, 2, 0, 0},
+    {MSGPACK_BIN, NUMBER_LENGTH, 4, 0, 0},    {MSGPACK_EXT, NUMBER_LENGTH, 1, 1, 0},
+    {MSGPACK_EXT, NUMBER_LENGTH, 2, 1, 0},    {MSGPACK_EXT, NUMBER_LENGTH, 4, 1, 0},
+    {MSGPACK_FLOAT32, NUMBER_VALUE, 4, 0, 0}, {MSGPACK_FLOAT64, NUMBER_VALUE, 8, 0, 0},
+    {MSGPACK_UINT, NUMBER_VALUE, 1, 0, 0},    {MSGPACK_UINT, NUMBER_VALUE, 2, 0, 0},
+    {MSGPACK_UINT, NUMBER_VALUE, 4, 0, 0},    {MSGPACK_UINT, NUMBER_VALUE, 8, 0, 0},
+    {MSGPACK_INT, NUMBER_VALUE, 1, 0, 0},     {MSGPACK_INT, NUMBER_VALUE, 2, 0, 0},
+    {MSGPACK_INT, NUMBER_VALUE, 4, 0, 0},     {MSGPACK_INT, NUMBER_VALUE, 8, 0, 0},
+    {MSGPACK_EXT, NUMBER_NONE, 0, 1, 1},      {MSGPACK_EXT, NUMBER_NONE, 0, 1, 2},
+    {MSGPACK_EXT, NUMBER_NONE, 0, 1, 4},      {MSGPACK_EXT, NUMBER_NONE, 0, 1, 8},
+    {MSGPACK_EXT, NUMBER_NONE, 0, 1, 16},     {MSGPACK_STR, NUMBER_LENGTH, 1, 0, 0},
+    {MSGPACK_STR, NUMBER_LENGTH, 2, 0, 0},    {MSGPACK_STR, NUMBER_LENGTH, 4, 0, 0},
+    {MSGPACK_ARRAY, NUMBER_ITEMS, 2, 0, 0},   {MSGPACK_ARRAY, NUMBER_ITEMS, 4, 0, 0},
+    {MSGPACK_MAP, NUMBER_ITEMS, 2, 0, 0},     {MSGPACK_MAP, NUMBER_ITEMS, 4, 0, 0},
+};
+
+struct head {
+    enum msgpack_type type;
+    size_t head_bytes;
+    size_t content_bytes; /* behind the head: STR, BIN, EXT */
+    uint32_t n_items;     /* ARRAY, MAP */
 };
 
 static inline uint64_t big_endian(const uint8_t *ptr, size_t n_bytes)
@@ -49,8 +60,6 @@ static inline uint64_t big_endian(const uint8_t *ptr, size_t n_bytes)
     uint64_t eight;
 
     switch (n_bytes) {
-    case 0:
-        return 0;
     case 1:
         return *ptr;
     case 2:
@@ -59,236 +68,215 @@ static inline uint64_t big_endian(const uint8_t *ptr, size_t n_bytes)
     case 4:
         memcpy(&four, ptr, sizeof four);
         return __builtin_bswap32(four);
-    default:
+    case 8:
         memcpy(&eight, ptr, sizeof eight);
         return __builtin_bswap64(eight);
-    }
-}
-
-static inline struct msgpack_value of_unsigned(uint64_t number)
-{
-    return (struct msgpack_value){.type = MSGPACK_UINT, .u64 = number};
-}
-
-static inline struct msgpack_value of_signed(int64_t number)
-{
-    if (number >= 0)
-        return of_unsigned((uint64_t)number);
-    return (struct msgpack_value){.type = MSGPACK_INT, .i64 = number};
-}
-
-static inline int64_t sign_extended(uint64_t number, size_t n_bytes)
-{
-    switch (n_bytes) {
-    case 1:
-        return (int8_t)number;
-    case 2:
-        return (int16_t)number;
-    case 4:
-        return (int32_t)number;
     default:
-        return (int64_t)number;
+        unreachable();
     }
-}
-
-static inline double float32_of(uint64_t bits)
-{
-    uint32_t narrow = (uint32_t)bits;
-    float value;
-
-    memcpy(&value, &narrow, sizeof value);
-    return (double)value;
-}
-
-static inline double float64_of(uint64_t bits)
-{
-    double value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* A value without content behind its head, @head_bytes long. */
-static inline int take_value(struct msgpack_reader *reader, size_t head_bytes, struct msgpack_value value,
-                             struct msgpack_value *out_value)
-{
-    reader->offset += head_bytes;
-    *out_value = value;
-    return 0;
-}
-
-/* A value of @len bytes of content behind its head. */
-static inline int take_content(struct msgpack_reader *reader, enum msgpack_type type, size_t head_bytes,
-                               size_t len, struct msgpack_value *out_value)
-{
-    const uint8_t *head = reader->bytes.ptr + reader->offset;
-
-    if (len > reader->bytes.len - reader->offset - head_bytes)
-        return MSGPACK_E_SHORT;
-    reader->offset += head_bytes + len;
-    *out_value = (struct msgpack_value){.type = type, .raw = bytes_of(head + head_bytes, len)};
-    return 0;
-}
-
-/* The type of an ext is the last byte of its head. */
-static int take_ext(struct msgpack_reader *reader, size_t head_bytes, size_t len,
-                    struct msgpack_value *out_value)
-{
-    const uint8_t *head = reader->bytes.ptr + reader->offset;
-    int r;
-
-    if (head_bytes > reader->bytes.len - reader->offset)
-        return MSGPACK_E_SHORT;
-    r = take_content(reader, MSGPACK_EXT, head_bytes, len, out_value);
-    if (r == 0)
-        out_value->ext_type = (int8_t)head[head_bytes - 1];
-    return r;
-}
-
-static inline struct msgpack_value of_items(enum msgpack_type type, uint64_t n_items)
-{
-    return (struct msgpack_value){.type = type, .n_items = (uint32_t)n_items};
 }
 
 /* First bytes 0xc0..0xdf. */
-static inline int read_by_table(struct msgpack_reader *reader, struct msgpack_value *out)
+static inline int read_tabled_head(const uint8_t *at, size_t left, struct head *out)
 {
-    const uint8_t *at = reader->bytes.ptr + reader->offset;
-    const struct format format = formats[*at - 0xc0];
-    size_t left = reader->bytes.len - reader->offset;
-    size_t head_bytes = 1 + (size_t)format.n_bytes;
-    uint64_t number;
+    const struct format *format = &formats[*at - 0xc0];
 
-    if (format.kind == NUMBER_FIXEXT)
-        return take_ext(reader, 2, format.n_bytes, out);
-    if (head_bytes > left)
+    out->type = (enum msgpack_type)format->type;
+    out->head_bytes = 1U + format->n_bytes + format->n_ext;
+    out->content_bytes = format->n_fixed;
+    if (out->head_bytes > left)
         return MSGPACK_E_SHORT;
-    number = big_endian(at + 1, format.n_bytes);
-    switch ((enum number_kind)format.kind) {
-    case NUMBER_NIL:
-        return take_value(reader, 1, (struct msgpack_value){.type = MSGPACK_NIL}, out);
-    case NUMBER_FALSE:
-        return take_value(reader, 1, (struct msgpack_value){.type = MSGPACK_BOOL, .boolean = false}, out);
-    case NUMBER_TRUE:
-        return take_value(reader, 1, (struct msgpack_value){.type = MSGPACK_BOOL, .boolean = true}, out);
-    case NUMBER_UNSIGNED:
-        return take_value(reader, head_bytes, of_unsigned(number), out);
-    case NUMBER_SIGNED:
-        return take_value(reader, head_bytes, of_signed(sign_extended(number, format.n_bytes)), out);
-    case NUMBER_FLOAT32:
-        return take_value(reader, head_bytes,
-                          (struct msgpack_value){.type = MSGPACK_FLOAT32, .float64 = float32_of(number)},
-                          out);
-    case NUMBER_FLOAT64:
-        return take_value(reader, head_bytes,
-                          (struct msgpack_value){.type = MSGPACK_FLOAT64, .float64 = float64_of(number)},
-                          out);
-    case NUMBER_STR_LENGTH:
-        return take_content(reader, MSGPACK_STR, head_bytes, number, out);
-    case NUMBER_BIN_LENGTH:
-        return take_content(reader, MSGPACK_BIN, head_bytes, number, out);
-    case NUMBER_EXT_LENGTH:
-        return take_ext(reader, head_bytes + 1, number, out);
-    case NUMBER_ARRAY_ITEMS:
-        return take_value(reader, head_bytes, of_items(MSGPACK_ARRAY, number), out);
-    case NUMBER_MAP_PAIRS:
-        return take_value(reader, head_bytes, of_items(MSGPACK_MAP, number), out);
-    case NUMBER_INVALID:
-    case NUMBER_FIXEXT:
-        break;
-    }
-    return MSGPACK_E_INVALID;
+    if (format->kind == NUMBER_LENGTH)
+        out->content_bytes = big_endian(at + 1, format->n_bytes);
+    else if (format->kind == NUMBER_ITEMS)
+        out->n_items = (uint32_t)big_endian(at + 1, format->n_bytes);
+    else if (format->kind == NUMBER_INVALID)
+        return MSGPACK_E_INVALID;
+    return out->content_bytes > left - out->head_bytes ? MSGPACK_E_SHORT : 0;
 }
 
-static inline int read_value(struct msgpack_reader *reader, struct msgpack_value *out)
+static inline int read_head(const struct msgpack_reader *reader, struct head *out)
 {
-    uint8_t first;
+    const uint8_t *at;
+    size_t left;
 
     if (reader->offset >= reader->bytes.len)
         return MSGPACK_E_SHORT;
-    first = reader->bytes.ptr[reader->offset];
-    if (first < 0x80)
-        return take_value(reader, 1, of_unsigned(first), out);
-    if (first < 0x90)
-        return take_value(reader, 1, of_items(MSGPACK_MAP, first & 0x0fU), out);
-    if (first < 0xa0)
-        return take_value(reader, 1, of_items(MSGPACK_ARRAY, first & 0x0fU), out);
-    if (first < 0xc0)
-        return take_content(reader, MSGPACK_STR, 1, first & 0x1fU, out);
-    if (first < 0xe0)
-        return read_by_table(reader, out);
-    return take_value(reader, 1, of_signed((int8_t)first), out);
+    at = reader->bytes.ptr + reader->offset;
+    left = reader->bytes.len - reader->offset;
+    *out = (struct head){.type = MSGPACK_UINT, .head_bytes = 1};
+    if (*at < 0x80)
+        return 0;
+    if (*at >= 0xe0) {
+        out->type = MSGPACK_INT;
+    } else if (*at >= 0xc0) {
+        return read_tabled_head(at, left, out);
+    } else if (*at >= 0xa0) {
+        out->type = MSGPACK_STR;
+        out->content_bytes = *at & 0x1fU;
+        return out->content_bytes >= left ? MSGPACK_E_SHORT : 0;
+    } else {
+        out->type = *at >= 0x90 ? MSGPACK_ARRAY : MSGPACK_MAP;
+        out->n_items = *at & 0x0fU;
+    }
+    return 0;
+}
+
+/* The number of a UINT or INT, the bits of a FLOAT; an INT is sign-extended. */
+static uint64_t read_number(const uint8_t *at, const struct head *head)
+{
+    size_t n_bytes = head->head_bytes - 1;
+    uint64_t number;
+
+    if (n_bytes == 0)
+        return head->type == MSGPACK_INT ? (uint64_t)(int8_t)*at : *at;
+    number = big_endian(at + 1, n_bytes);
+    if (head->type != MSGPACK_INT)
+        return number;
+    switch (n_bytes) {
+    case 1:
+        return (uint64_t)(int8_t)number;
+    case 2:
+        return (uint64_t)(int16_t)number;
+    case 4:
+        return (uint64_t)(int32_t)number;
+    default:
+        return number;
+    }
+}
+
+static double float_of(enum msgpack_type type, uint64_t bits)
+{
+    uint32_t narrow_bits = (uint32_t)bits;
+    float narrow;
+    double wide;
+
+    if (type == MSGPACK_FLOAT32) {
+        memcpy(&narrow, &narrow_bits, sizeof narrow);
+        return (double)narrow;
+    }
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
+/* The value whose sound head and content stand at @at. */
+static void read_value(const uint8_t *at, const struct head *head, struct msgpack_value *out)
+{
+    out->type = head->type;
+    out->ext_type = 0;
+    switch (head->type) {
+    case MSGPACK_NIL:
+        out->u64 = 0;
+        return;
+    case MSGPACK_BOOL:
+        out->boolean = *at == 0xc3;
+        return;
+    case MSGPACK_UINT:
+        out->u64 = read_number(at, head);
+        return;
+    case MSGPACK_INT:
+        out->i64 = (int64_t)read_number(at, head);
+        out->type = out->i64 < 0 ? MSGPACK_INT : MSGPACK_UINT;
+        return;
+    case MSGPACK_FLOAT32:
+    case MSGPACK_FLOAT64:
+        out->float64 = float_of(head->type, read_number(at, head));
+        return;
+    case MSGPACK_EXT:
+        out->ext_type = (int8_t)at[head->head_bytes - 1];
+        out->raw = bytes_of(at + head->head_bytes, head->content_bytes);
+        return;
+    case MSGPACK_STR:
+    case MSGPACK_BIN:
+        out->raw = bytes_of(at + head->head_bytes, head->content_bytes);
+        return;
+    case MSGPACK_ARRAY:
+    case MSGPACK_MAP:
+        out->n_items = head->n_items;
+        return;
+    }
+    unreachable();
 }
 
 int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value)
 {
-    return read_value(reader, out_value);
+    struct head head;
+    int r = read_head(reader, &head);
+
+    if (r)
+        return r;
+    read_value(reader->bytes.ptr + reader->offset, &head, out_value);
+    reader->offset += head.head_bytes + head.content_bytes;
+    return 0;
 }
 
-static inline bool is_container(const struct msgpack_value *value)
+/* Passes over one head and its content and checks it. */
+static inline int skip_head(struct msgpack_reader *reader, struct head *out)
 {
-    return value->type == MSGPACK_ARRAY || value->type == MSGPACK_MAP;
+    int r = read_head(reader, out);
+
+    if (r)
+        return r;
+    if (out->type == MSGPACK_STR) {
+        struct bytes text =
+            bytes_of(reader->bytes.ptr + reader->offset + out->head_bytes, out->content_bytes);
+
+        if (!text_is_ascii(text) && !text_is_utf8(text))
+            return MSGPACK_E_INVALID;
+    }
+    reader->offset += out->head_bytes + out->content_bytes;
+    return 0;
+}
+
+static inline bool is_container(const struct head *head)
+{
+    return head->type == MSGPACK_ARRAY || head->type == MSGPACK_MAP;
 }
 
 /* How many values stand directly inside a container. */
-static inline uint64_t n_values(const struct msgpack_value *value)
+static inline uint64_t n_inside(const struct head *head)
 {
-    return value->type == MSGPACK_MAP ? 2 * (uint64_t)value->n_items : value->n_items;
+    return head->type == MSGPACK_MAP ? 2 * (uint64_t)head->n_items : head->n_items;
 }
 
-/* Reads one head; a str is checked. */
-static inline int read_sound(struct msgpack_reader *reader, struct msgpack_value *out_value)
-{
-    size_t start = reader->offset;
-    int r = read_value(reader, out_value);
-
-    if (r == 0 && out_value->type == MSGPACK_STR && !text_is_ascii(out_value->raw) &&
-        !text_is_utf8(out_value->raw)) {
-        reader->offset = start;
-        return MSGPACK_E_INVALID;
-    }
-    return r;
-}
-
-/* Passes over what is in a container that has @n values: one count a level, instead of recursion. */
+/* Passes over the @n values of a container: a count for each level stands in for recursion. */
 static __attribute__((noinline)) int skip_inside(struct msgpack_reader *reader, uint64_t n)
 {
-    uint64_t left[MSGPACK_MAX_DEPTH];
-    size_t depth = 0;
+    uint64_t left[MSGPACK_MAX_DEPTH]; /* of the levels around the present one */
+    size_t depth = 1;
 
-    left[depth++] = n;
-    while (depth > 0) {
-        size_t start = reader->offset;
-        struct msgpack_value value;
+    for (;;) {
+        struct head head;
         int r;
 
-        if (left[depth - 1] == 0) {
-            depth--;
-            continue;
+        while (n == 0) {
+            if (--depth == 0)
+                return 0;
+            n = left[depth];
         }
-        left[depth - 1]--;
-        r = read_sound(reader, &value);
+        n--;
+        r = skip_head(reader, &head);
         if (r)
             return r;
-        if (!is_container(&value))
+        if (!is_container(&head))
             continue;
         if (depth == MSGPACK_MAX_DEPTH) {
-            reader->offset = start;
+            reader->offset -= head.head_bytes;
             return MSGPACK_E_DEEP;
         }
-        left[depth++] = n_values(&value);
+        left[depth++] = n;
+        n = n_inside(&head);
     }
-    return 0;
 }
 
 int msgpack_skip(struct msgpack_reader *reader, struct bytes *out_raw)
 {
     size_t start = reader->offset;
-    struct msgpack_value value;
-    int r = read_sound(reader, &value);
+    struct head head;
+    int r = skip_head(reader, &head);
 
-    if (r == 0 && is_container(&value))
-        r = skip_inside(reader, n_values(&value));
+    if (r == 0 && is_container(&head))
+        r = skip_inside(reader, n_inside(&head));
     if (r == 0 && out_raw)
         *out_raw = bytes_of(reader->bytes.ptr + start, reader->offset - start);
     return r;

@@ -67,6 +67,24 @@ static inline bool msgpack_reader_is_at_end(const struct msgpack_reader *reader)
     return reader->offset == reader->bytes.len;
 }
 
+/* Reads a str of at most 31 bytes, which is what keys are; false, and nothing read, where none stands there.
+ */
+static inline bool msgpack_read_short_str(struct msgpack_reader *reader, struct bytes *out_text)
+{
+    const uint8_t *at;
+    size_t len;
+
+    if (msgpack_reader_is_at_end(reader))
+        return false;
+    at = reader->bytes.ptr + reader->offset;
+    len = *at & 0x1fU;
+    if ((*at & 0xe0) != 0xa0 || len >= reader->bytes.len - reader->offset)
+        return false;
+    *out_text = bytes_of(at + 1, len);
+    reader->offset += 1 + len;
+    return true;
+}
+
 /* Reads one head. A STR is not checked for UTF-8 here. 0, MSGPACK_E_SHORT or MSGPACK_E_INVALID. */
 int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value);
 
