@@ -2,8 +2,8 @@
 /*
  * The event loop
  *
- * Level-triggered epoll, one thread. A turn: wait, call the sources that are ready, run due timers, run what
- * the mailbox brought, then run the deferred work (flushing outboxes), then wait again. The essay is in
+ * Level-triggered epoll, one thread. A turn: wait, call the sources that are ready (the mailbox is one of
+ * them), run due timers, then run the deferred work (flushing outboxes), then wait again. The essay is in
  * loop.c.
  *
  * All functions belong to the thread that runs the loop, but loop_stop() which any thread and a signal
@@ -19,6 +19,7 @@
 #include "hub/base/list.h"
 
 struct loop;
+struct pool;
 
 /* One descriptor. Embedded in its owner; may be removed, and its owner freed, inside any callback. */
 struct loop_source {
@@ -48,7 +49,7 @@ int loop_new(struct loop **out_loop);
 /* No source, timer or deferred work may be left in it. */
 void loop_free(struct loop *loop);
 
-/* Runs turns until loop_stop(). 0 or a negative errno (epoll itself failed). */
+/* Runs turns until loop_stop(), also one that came before. 0 or a negative errno (epoll itself failed). */
 int loop_run(struct loop *loop);
 
 /* One turn that waits at most @wait_ms; for tests. */
@@ -78,5 +79,8 @@ void loop_timer_disarm(struct loop *loop, struct loop_timer *timer);
 void loop_deferred_init(struct loop_deferred *deferred, void (*run)(struct loop_deferred *deferred));
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 void loop_undefer(struct loop_deferred *deferred);
+
+/* The memory that the streams of this loop share. */
+struct pool *loop_pool(struct loop *loop);
 
 #endif

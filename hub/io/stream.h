@@ -11,8 +11,8 @@
  * says so and on_drained() comes when the outbox has fallen to `low`; above `max` nothing more is taken.
  *
  * End: on_end() is called exactly once, never from inside stream_send(), stream_end() or stream_pause(), but
- * at the end of the turn; it is the last callback and the owner may free the stream in it. All on the loop's
- * thread.
+ * at the end of the turn; it is the last callback. The owner may free the stream in it, as in any other
+ * callback. All on the loop's thread.
  */
 #ifndef COMMHUB_IO_STREAM_H
 #define COMMHUB_IO_STREAM_H
@@ -68,8 +68,9 @@ enum {
 int stream_send(struct stream *stream, struct block *block);
 
 /*
- * Ends the stream: reads no more; writes what is queued for at most @linger_ms (0: drops it), then closes and
- * tells on_end().
+ * Ends the stream: reads no more; writes what is queued for at most @linger_ms (0: drops it), waits within
+ * the same time for the peer to close so that nothing written is lost, then closes and tells on_end(). A
+ * second call with 0 cuts a lingering end short; any other does nothing.
  */
 void stream_end(struct stream *stream, uint32_t linger_ms);
 

@@ -2,8 +2,8 @@
 /*
  * TLS contexts (OpenSSL; TLS 1.2 and 1.3)
  *
- * Counted; a stream holds a reference, so that a reload leaves running connections alone. Only tls.c and the
- * TLS transport know OpenSSL.
+ * Counted, from any thread; a stream holds a reference, so that a reload leaves running connections alone.
+ * Contexts may be made on any thread, for files are read. Only tls.c and the TLS transport know OpenSSL.
  */
 #ifndef COMMHUB_IO_TLS_H
 #define COMMHUB_IO_TLS_H
@@ -28,6 +28,11 @@ int tls_context_new_server(struct tls_context **out_context, const struct tls_fi
                            char out_why[TLS_WHY_SIZE]);
 int tls_context_new_client(struct tls_context **out_context, const struct tls_files *files,
                            char out_why[TLS_WHY_SIZE]);
+
+/* For the transport: a session in the context's role that checks the peer as the context says; NULL: out of
+ * memory. It is freed by SSL_free(). */
+struct ssl_st;
+struct ssl_st *tls_context_session(struct tls_context *context);
 
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context);
