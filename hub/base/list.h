@@ -63,9 +63,12 @@ static inline struct list *list_first(struct list *list)
 #define list_first_entry(list, type, member)                                                                 \
     (list_is_empty(list) ? NULL : container_of((list)->next, type, member))
 
-/* The body may unlink the present element, but no other. */
-#define list_for_each(link, list)                                                                            \
-    for (struct list *link = (list)->next, *link##_next = link->next; link != (list);                        \
+/*
+ * The body may unlink the present element, but no other. A const list may be walked too: constness is of the
+ * list's head, not of what hangs on it.
+ */
+#define list_for_each(link, head)                                                                            \
+    for (struct list *link = (head)->next, *link##_next = link->next; link != (head);                        \
          link = link##_next, link##_next = link->next)
 
 #endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What the core tells federation's observer (peering.h); nothing where there is no observer or the channel is
+ * not shared
+ *
+ * For the files of this folder only. A channel is shared with the mesh unless it is a system channel or has a
+ * password.
+ */
+#ifndef COMMHUB_CORE_PEERING_NOTES_H
+#define COMMHUB_CORE_PEERING_NOTES_H
+
+#include "hub/core/hub_state.h"
+
+struct channel;
+struct event;
+struct topic;
+
+/* The event's local providers have changed. */
+void peering_note_service(struct hub *hub, struct event *event);
+
+/* The topic's local owner has come or gone. */
+void peering_note_topic(struct hub *hub, struct topic *topic);
+
+/* @topic NULL: the channel's openers */
+void peering_note_interest(struct hub *hub, struct channel *channel, struct topic *topic, bool is_wanted);
+void peering_note_member(struct hub *hub, struct channel *channel, struct client *client, bool has_joined);
+
+/* Whether a message for many on @channel (by name, for the channel may not exist here) goes out to the mesh.
+ */
+bool peering_has_listeners(const struct hub *hub, const struct channel *channel, struct bytes name);
+void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame);
+
+/* The channel gets, or has lost, its password: everything in it is withdrawn from, or told to, the mesh. */
+void peering_hide_channel(struct hub *hub, struct channel *channel);
+void peering_show_channel(struct hub *hub, struct channel *channel);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/core/traffic.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "hub/base/metrics.h"
+#include "hub/base/name.h"
+#include "hub/core/access.h"
+#include "hub/core/calls.h"
+#include "hub/core/peering_notes.h"
+#include "hub/core/providers.h"
+#include "hub/core/request.h"
+#include "hub/wire/envelope.h"
+
+/* A longer way than this is a fault of the mesh, not a mesh. */
+#define MAX_HOPS 32
+
+/* Whether the message may go on: not if it has been here before, and not if its path is faulty or too long.
+ */
+static bool may_pass(struct hub *hub, struct client *client, const struct message *message)
+{
+    uint32_t n_hops = 0;
+
+    switch (message_path_has(message, hub_id_text(hub), &n_hops)) {
+    case 0:
+        if (n_hops < MAX_HOPS)
+            return true;
+        request_fail(hub, client, message, ERROR_TOO_MANY_HOPS, BYTES_LITERAL("32"), BYTES_NONE);
+        return false;
+    case MESSAGE_PATH_HAS:
+        metrics_count(METRICS_LOOPS_DROPPED);
+        return false;
+    default:
+        request_fail(hub, client, message, ERROR_BAD_FIELD, BYTES_LITERAL("path"), BYTES_NONE);
+        return false;
+    }
+}
+
+/* What a peer sends bears the sender that the peer's hub vouches for; anybody else's sender is its
+ * connection. */
+static struct block *forwarded(struct hub *hub, const struct client *client, const struct message *message)
+{
+    struct envelope envelope = {
+        .server_id = hub_id_text(hub),
+        .sender_id = client->kind == CLIENT_PEER ? BYTES_NONE : client->id,
+        .timestamp_s = hub->time.wall_s,
+    };
+
+    return envelope_forward(message, &envelope);
+}
+
+static int forward_to(struct hub *hub, const struct client *client, const struct message *message,
+                      struct client *receiver)
+{
+    struct block *frame = forwarded(hub, client, message);
+
+    if (!frame)
+        return -ENOMEM;
+    clients_send(receiver, frame, FRAME_TO_ONE);
+    block_unref(frame);
+    return 0;
+}
+
+/* Channel and event of a call or send, with the right to use them; else the failure is answered: false. */
+static bool read_target(struct hub *hub, struct client *client, const struct message *message,
+                        struct bytes *out_channel, struct bytes *out_event, struct channel **out_found)
+{
+    if (!request_plain_channel(hub, client, message, out_channel) ||
+        !request_name(hub, client, message, KEY_EVENT, out_event) || !may_pass(hub, client, message))
+        return false;
+    *out_found = channels_find(hub, *out_channel);
+    if (access_is_granted(hub, client, *out_found))
+        return true;
+    request_fail(hub, client, message, ERROR_NOT_A_MEMBER, *out_channel, BYTES_NONE);
+    return false;
+}
+
+/* Who is calling: the client itself, or whom the peer's hub says. */
+static bool read_caller_name(struct hub *hub, struct client *client, const struct message *message,
+                             struct bytes *out_name)
+{
+    if (client->kind != CLIENT_PEER) {
+        *out_name = client->id;
+        return true;
+    }
+    return request_name(hub, client, message, KEY_SENDER_ID, out_name);
+}
+
+static void refuse_call(struct hub *hub, const struct call_parties *parties, enum error_text text)
+{
+    char sentence[ERROR_TEXT_SIZE];
+
+    calls_refuse(hub, parties, text);
+    request_report(hub, parties->caller, error_text_format(text, parties->channel, parties->event, sentence));
+}
+
+static int record_call(struct hub *hub, const struct message *message, const struct call_parties *parties)
+{
+    char number[16];
+    int r = calls_add(hub, parties);
+
+    switch (r) {
+    case CALLS_E_TOO_MANY:
+        snprintf(number, sizeof number, "%u", CLIENT_MAX_CALLS);
+        request_fail(hub, parties->caller, message, ERROR_TOO_MANY_CALLS, bytes_of_text(number), BYTES_NONE);
+        return r;
+    case CALLS_E_ID_IN_USE:
+        request_fail(hub, parties->caller, message, ERROR_CALL_ID_IN_USE, parties->request_id, BYTES_NONE);
+        return r;
+    default:
+        return r;
+    }
+}
+
+int traffic_call(struct hub *hub, struct client *client, const struct message *message)
+{
+    struct call_parties parties = {.caller = client};
+    struct channel *channel;
+    int r;
+
+    if (!read_target(hub, client, message, &parties.channel, &parties.event, &channel))
+        return 0;
+    r = message_text(message, KEY_REQUEST_ID, &parties.request_id);
+    if (r == MESSAGE_E_WRONG_TYPE || (r == 0 && !name_is_valid(parties.request_id))) {
+        request_fail(hub, client, message, ERROR_BAD_FIELD, BYTES_LITERAL("request_id"), BYTES_NONE);
+        return 0;
+    }
+    if (!read_caller_name(hub, client, message, &parties.caller_name))
+        return 0;
+    parties.provider = providers_pick(hub, providers_find_event(channel, parties.event), client);
+    if (!parties.provider) {
+        refuse_call(hub, &parties, ERROR_NO_PROVIDER);
+        return 0;
+    }
+    /* Without a request_id nothing can be answered, and nothing need be remembered. */
+    if (parties.request_id.len) {
+        r = record_call(hub, message, &parties);
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
+    metrics_count(METRICS_CALLS);
+    return forward_to(hub, client, message, parties.provider);
+}
+
+/* The last word of a call: an error, or anything but a chunk that says there is more. */
+static bool is_final(const struct message *message)
+{
+    bool is_stream = false;
+    bool is_last = true;
+    struct bytes error;
+
+    if (message_text(message, KEY_ERROR, &error) != MESSAGE_E_ABSENT)
+        return true;
+    message_bool(message, KEY_IS_STREAM, false, &is_stream);
+    message_bool(message, KEY_IS_FINAL, true, &is_last);
+    return !is_stream || is_last;
+}
+
+int traffic_response(struct hub *hub, struct client *client, const struct message *message)
+{
+    struct bytes request;
+    struct bytes target;
+    struct call *call = NULL;
+    int r;
+
+    if (message_path_has(message, hub_id_text(hub), NULL) == MESSAGE_PATH_HAS) {
+        metrics_count(METRICS_LOOPS_DROPPED);
+        return 0;
+    }
+    if (message_text(message, KEY_REQUEST_ID, &request) == 0 &&
+        message_text(message, KEY_TARGET_ID, &target) == 0)
+        call = calls_find(hub, client, request, target);
+    if (!call) {
+        /* Late answers are the normal case of this: the caller has gone or was answered at the deadline. */
+        metrics_count(METRICS_RESPONSES_DROPPED);
+        return 0;
+    }
+    if (!may_pass(hub, client, message))
+        return 0;
+    r = forward_to(hub, client, message, call->caller);
+    if (r < 0)
+        return r;
+    if (is_final(message)) {
+        calls_finish(hub, call);
+    } else {
+        metrics_count(METRICS_STREAM_CHUNKS);
+        calls_touch(hub, call);
+    }
+    return 0;
+}
+
+int traffic_send(struct hub *hub, struct client *client, const struct message *message)
+{
+    struct bytes channel_name;
+    struct bytes event;
+    struct channel *channel;
+    struct client *provider;
+
+    if (!read_target(hub, client, message, &channel_name, &event, &channel))
+        return 0;
+    metrics_count(METRICS_SENDS);
+    provider = providers_pick(hub, providers_find_event(channel, event), client);
+    /* Nobody there is no error: a send has no answer. */
+    return provider ? forward_to(hub, client, message, provider) : 0;
+}
+
+int traffic_broadcast(struct hub *hub, struct client *client, const struct message *message)
+{
+    struct bytes channel_name;
+    struct bytes event;
+    struct channel *channel;
+    struct block *frame;
+
+    if (!read_target(hub, client, message, &channel_name, &event, &channel))
+        return 0;
+    metrics_count(METRICS_BROADCASTS);
+    if ((!channel || channel->n_openers == 0) && !peering_has_listeners(hub, channel, channel_name))
+        return 0;
+    frame = forwarded(hub, client, message);
+    if (!frame)
+        return -ENOMEM;
+    if (channel)
+        metrics_add(METRICS_DELIVERIES, channels_send(channel, client, frame, FRAME_TO_MANY));
+    if (peering_has_listeners(hub, channel, channel_name))
+        peering_note_multicast(hub, channel_name, BYTES_NONE, frame);
+    block_unref(frame);
+    return 0;
+}
