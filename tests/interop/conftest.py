@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from comm_ipc.client import CommIPC
+
 from hub_under_test import Certificates, HubOptions, HubUnderTest, commhub_binary
 from python_client import RELEASE, Connector, close_client, connect_client
 from raw_client import RawClient, RawDialer
@@ -31,7 +32,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out (and counts as deselected) what does not apply here."""
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         release = item.get_closest_marker("release")
         applies = (release is None or release.args[0] == RELEASE) and (
@@ -64,7 +66,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
     def issue(name: str, extensions: str) -> None:
         key_and_request = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        openssl("req", *key_and_request, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl(
+            "req", *key_and_request, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
+        )
         Path(folder / f"{name}.ext").write_text(extensions)
         signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
         files = ["-in", f"{name}.csr", "-out", f"{name}.pem", "-extfile", f"{name}.ext"]

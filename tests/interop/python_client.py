@@ -11,6 +11,7 @@ from typing import Any
 
 from comm_ipc.client import CommIPC
 from comm_ipc.comm_data import CommData
+
 from hub_under_test import HubUnderTest
 
 RELEASE = importlib.metadata.version("comm-ipc")
@@ -36,8 +37,8 @@ async def connect_client(hub: HubUnderTest, transport: str = "unix", **settings:
 async def close_client(client: CommIPC) -> None:
     """Ends a client whatever its state.
 
-    `CommIPC.close()` waits for its reading task, whose cancellation Python 3.11 can lose; a closed socket ends
-    that task without one.
+    `CommIPC.close()` waits for its reading task, whose cancellation Python 3.11 can lose; a closed socket
+    ends that task without one.
     """
     client.auto_reconnect = False
     if client.writer is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """A client on a bare socket: says exactly what a test wants said, and keeps exactly what came back.
 
-Silence is proven without waiting: a hub that has answered the sender's `ping` has dealt with all the sender said
-before, and a receiver that has its own `pong` has all that was queued for it before (`settle`).
+Silence is proven without waiting: a hub that has answered the sender's `ping` has dealt with all the sender
+said before, and a receiver that has its own `pong` has all that was queued for it before (`settle`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgpack
+
 from hub_under_test import HubUnderTest
 
 Message = dict[str, Any]
@@ -102,7 +103,9 @@ class RawClient:
         context = hub.certificates.client_context()
         return cls(*await asyncio.open_connection("127.0.0.1", hub.tls_port, ssl=context))
 
-    async def identify(self, client_id: str, *, mode: str | None = None, secret: str | None = None) -> Message:
+    async def identify(
+        self, client_id: str, *, mode: str | None = None, secret: str | None = None
+    ) -> Message:
         """Returns the hub's last word on it: `identified` or `error`."""
         self.client_id = client_id
         await self.say(

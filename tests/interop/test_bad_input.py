@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from raw_client import Message, RawClient, RawDialer, frame, pack
@@ -305,7 +306,9 @@ async def test_a_bad_name_is_an_error_and_the_connection_lives(
     await client.settle()
 
 
-@pytest.mark.parametrize("word", ["register", "add_subscription", "subscribe", "set_password", "list_members"])
+@pytest.mark.parametrize(
+    "word", ["register", "add_subscription", "subscribe", "set_password", "list_members"]
+)
 async def test_a_request_without_a_channel_is_answered_with_an_error(
     hub: HubUnderTest, dial: RawDialer, bystander: RawClient, unique: Unique, word: str
 ) -> None:
@@ -335,9 +338,10 @@ WRONG_TYPES: dict[str, Message] = {
     "sender_id is a list": {"sender_id": []},
 }
 ALL_TYPES = (
-    "register call response broadcast send set_password add_subscription remove_subscription subscribe "
-    "unsubscribe publish list_members announce_remote forget_remote"
-).split()
+    *("register", "call", "response", "broadcast", "send", "set_password", "add_subscription"),
+    *("remove_subscription", "subscribe", "unsubscribe", "publish", "list_members"),
+    *("announce_remote", "forget_remote"),
+)
 
 
 @pytest.mark.parametrize("what", WRONG_TYPES)
@@ -349,7 +353,9 @@ async def test_fields_of_the_wrong_type_cost_others_nothing(
     for word in ALL_TYPES:
         client = await RawClient.dial(hub)
         await client.identify(unique("alice") + word)
-        await client.say(usual | {"request_id": "r", "target_id": "nobody"} | {"type": word} | WRONG_TYPES[what])
+        await client.say(
+            usual | {"request_id": "r", "target_id": "nobody"} | {"type": word} | WRONG_TYPES[what]
+        )
         await client.say_bytes_if_open(frame(pack({"type": "ping"})))
         try:
             await client.expect("pong")
@@ -363,7 +369,13 @@ async def test_fields_of_the_wrong_type_cost_others_nothing(
 @pytest.mark.parametrize("word", ["call", "broadcast", "send"])
 @pytest.mark.parametrize("path", ["abc", {"a": 1}, [1], [None], [["x"]]])
 async def test_a_broken_path_is_not_passed_on(
-    hub: HubUnderTest, dial: RawDialer, bystander: RawClient, channel: str, unique: Unique, word: str, path: Any
+    hub: HubUnderTest,
+    dial: RawDialer,
+    bystander: RawClient,
+    channel: str,
+    unique: Unique,
+    word: str,
+    path: Any,
 ) -> None:
     """Python clients reject a message whose path is not a list of strings."""
     alice, bob = await dial(hub, unique("alice")), await dial(hub, unique("bob"))
@@ -400,7 +412,14 @@ async def test_the_hubs_own_words_in_a_clients_mouth_go_nowhere(
     await bob.open(channel)
     await bob.forget_inbox()
     await alice.say(
-        {"type": word, "channel": channel, "event": "e", "data": 1, "target_id": unique("bob"), "message": "m"}
+        {
+            "type": word,
+            "channel": channel,
+            "event": "e",
+            "data": 1,
+            "target_id": unique("bob"),
+            "message": "m",
+        }
     )
     await alice.say_bytes_if_open(frame(pack({"type": "ping"})))
     await bystander.settle()

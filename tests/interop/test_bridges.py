@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from comm_ipc.bridge import CommIPCBridge
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import RELEASE, Connector, Received, close_client, collect, eventually, succeeds
 from raw_client import Message, RawClient, RawDialer
-
-from comm_ipc.bridge import CommIPCBridge
 
 Unique = Callable[[str], str]
 
@@ -283,9 +283,7 @@ async def test_only_bridges_announce_and_forget(
 
 
 @pytest.mark.raw
-async def test_a_forgotten_client_has_left(
-    announcers: list[RawClient], channel: str, unique: Unique
-) -> None:
+async def test_a_forgotten_client_has_left(announcers: list[RawClient], channel: str, unique: Unique) -> None:
     watcher, bridge, _ = announcers
     await bridge.say(announcing(channel, unique("far"), ["a"]))
     await watcher.expect("metadata_update", action="join")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from hub_under_test import HubUnderTest
 from python_client import Connector, Received
 from raw_client import RawDialer
@@ -30,7 +31,9 @@ async def test_a_broadcast_reaches_every_opener_but_the_sender_once(
     assert speaker.inbox == []
     for listener in listeners:
         await listener.settle()
-        assert [(m["type"], m["event"], m["data"]) for m in listener.inbox] == [("broadcast", "news", {"a": 1})]
+        assert [(m["type"], m["event"], m["data"]) for m in listener.inbox] == [
+            ("broadcast", "news", {"a": 1})
+        ]
 
 
 @pytest.mark.raw
@@ -124,4 +127,6 @@ async def test_python_broadcasts_of_many_arrive_all_and_in_order(
     await asyncio.gather(*(speak(number, speaker) for number, speaker in enumerate(speakers)))
     await everything.at_least(200)
     for number in range(4):
-        assert [d for d in everything.data if d[0] == number] == [[number, position] for position in range(50)]
+        assert [d for d in everything.data if d[0] == number] == [
+            [number, position] for position in range(50)
+        ]

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hub_under_test import HubUnderTest
 from pydantic import BaseModel
+
+from hub_under_test import HubUnderTest
 from python_client import RELEASE, Connector, Errors, Received, eventually
 from raw_client import RawDialer
 
@@ -153,7 +154,7 @@ async def test_an_error_answer_reaches_the_caller_word_for_word(
     await provider.provide(channel, "fail")
     request_id = await caller.call(channel, "fail")
     call = await provider.expect("call")
-    text = "näh: it's \"broken\"\n✗"
+    text = 'näh: it\'s "broken"\n✗'
     await provider.say(
         {"type": "response", "request_id": request_id, "target_id": call["sender_id"], "error": text}
     )
@@ -332,7 +333,24 @@ async def test_two_hundred_concurrent_python_calls_get_their_own_answers(
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 0, -1, 2**63, 2**64 - 1, -(2**63), 1.5, "", "é✓🦆", b"", b"\x00\xff", [], [[[]]], {}, {"k": {"n": []}}],
+    [
+        None,
+        True,
+        0,
+        -1,
+        2**63,
+        2**64 - 1,
+        -(2**63),
+        1.5,
+        "",
+        "é✓🦆",
+        b"",
+        b"\x00\xff",
+        [],
+        [[[]]],
+        {},
+        {"k": {"n": []}},
+    ],
     ids=repr,
 )
 async def test_values_survive_a_python_call(
@@ -344,9 +362,7 @@ async def test_values_survive_a_python_call(
     assert (await opened.event("echo", value)).data == value
 
 
-async def test_a_megabyte_survives_a_python_call(
-    hub: HubUnderTest, connect: Connector, channel: str
-) -> None:
+async def test_a_megabyte_survives_a_python_call(hub: HubUnderTest, connect: Connector, channel: str) -> None:
     provider = await (await connect(hub)).open(channel)
     await provider.add_event("echo", echo)
     payload = bytes(range(256)) * 4096

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import Connector, Errors, Received, eventually
@@ -146,7 +147,12 @@ async def test_members_hear_of_new_topics(
     await owner.open(channel)
     await owner.declare(channel, "topic", {"type": "integer"})
     told = await member.expect("metadata_update", stype="subscription")
-    wanted = {"channel": channel, "name": "topic", "owner": unique("owner"), "return_schema": {"type": "integer"}}
+    wanted = {
+        "channel": channel,
+        "name": "topic",
+        "owner": unique("owner"),
+        "return_schema": {"type": "integer"},
+    }
     assert wanted.items() <= told.items()
     await owner.settle()
     assert owner.of_type("metadata_update", stype="subscription") == []
@@ -289,9 +295,7 @@ async def test_a_promoted_channel_keeps_its_password(start_hub: HubStarter, dial
 
 @pytest.mark.raw
 @pytest.mark.parametrize("policy", ["terminate", "promote"])
-async def test_a_password_ends_with_the_channel(
-    start_hub: HubStarter, dial: RawDialer, policy: str
-) -> None:
+async def test_a_password_ends_with_the_channel(start_hub: HubStarter, dial: RawDialer, policy: str) -> None:
     hub = start_hub(channel_policy=policy)
     owner, watcher = await dial(hub, "owner"), await dial(hub, "watcher")
     await owner.open("room")
@@ -299,7 +303,7 @@ async def test_a_password_ends_with_the_channel(
     await owner.close()
 
     async def is_open_again() -> bool:
-        return (await watcher.open("room"))["type"] == "response"
+        return bool((await watcher.open("room"))["type"] == "response")
 
     await eventually(is_open_again, "the channel is unprotected")
 
@@ -318,7 +322,10 @@ async def test_a_configured_password_outlives_the_members(
     async def is_empty() -> bool:
         challenge = await second.open("room")
         assert challenge["type"] == "auth_challenge", "the password is gone"
-        proof = {"proof": channel_proof("p", challenge["challenge"]), "challenge_id": challenge["challenge_id"]}
+        proof = {
+            "proof": channel_proof("p", challenge["challenge"]),
+            "challenge_id": challenge["challenge_id"],
+        }
         await second.request({"type": "register", "channel": "room"} | proof)
         return [member["id"] for member in await second.members("room")] == ["second"]
 
@@ -417,7 +424,9 @@ async def test_a_python_client_sees_members_come_and_go(
     guest = await dial(hub, unique("guest"))
     await guest.open(channel)
     await guest.close()
-    await eventually(lambda: told == [("join", unique("guest")), ("leave", unique("guest"))], "both were told")
+    await eventually(
+        lambda: told == [("join", unique("guest")), ("leave", unique("guest"))], "both were told"
+    )
 
 
 async def test_a_python_client_observes_all_of_a_channel(

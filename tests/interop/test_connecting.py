@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from raw_client import RawClient, RawDialer, connection_proof

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgpack
 import pytest
+
 from hub_under_test import HubUnderTest
 from raw_client import Message, RawClient, RawDialer, new_request_id, pack, unpack
 
@@ -150,7 +151,14 @@ async def test_unknown_keys_survive(road: Road, hub: HubUnderTest) -> None:
 
 async def test_no_key_comes_twice(road: Road, hub: HubUnderTest) -> None:
     await road.carry(
-        {"data": 1, "sender_id": "x", "path": ["a"], "timestamp": 1, "origin_server_id": "o", "server_id": "s"}
+        {
+            "data": 1,
+            "sender_id": "x",
+            "path": ["a"],
+            "timestamp": 1,
+            "origin_server_id": "o",
+            "server_id": "s",
+        }
     )
     pairs: list[str] = msgpack.unpackb(
         road.listener.last_body, object_pairs_hook=lambda pairs: [name for name, _ in pairs]

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import Connector
@@ -96,7 +97,9 @@ async def test_the_caller_is_told_when_the_channel_is_terminated(
 async def test_only_the_asked_provider_may_answer(
     hub: HubUnderTest, dial: RawDialer, channel: str, unique: Unique
 ) -> None:
-    provider, caller, intruder = [await dial(hub, unique(name)) for name in ("provider", "caller", "intruder")]
+    provider, caller, intruder = [
+        await dial(hub, unique(name)) for name in ("provider", "caller", "intruder")
+    ]
     await provider.provide(channel, "echo")
     request_id = await caller.call(channel, "echo", 1)
     call = await provider.expect("call")

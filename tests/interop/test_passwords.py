@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import Connector, Errors, eventually

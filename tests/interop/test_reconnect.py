@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """The hub is killed and started again; the package's clients come back by themselves.
 
-What the package restores: its id, every opened channel (with the password it was opened with), every provided
-event and stream (without `is_group`: of a group, the first worker to return has the event), every declared topic
-(without its schema). What it does not restore: subscriptions to topics, and passwords set with `set_password`,
-which end with the hub unless they are configured.
+What the package restores: its id, every opened channel (with the password it was opened with), every
+provided event and stream (without `is_group`: of a group, the first worker to return has the event), every
+declared topic (without its schema). What it does not restore: subscriptions to topics, and passwords set
+with `set_password`, which end with the hub unless they are configured.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from conftest import HubStarter
 from python_client import Connector, Received, collect, eventually, succeeds
 from raw_client import RawDialer

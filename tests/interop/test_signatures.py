@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from hub_under_test import HubUnderTest
 from python_client import Connector, Received
 from raw_client import Message, RawClient, RawDialer, message_signature
@@ -25,16 +26,14 @@ VALUES = [
     1e16,
     1e-05,
     100.0,
-    "é✓🦆 \" \\ \u2028 \x7f",
+    'é✓🦆 " \\ \u2028 \x7f',
     [1, [2.5, {"b": 1, "a": None}]],
     {"ä": 1, "z": 2, "A": 3, "🦆": 4},
 ]
 
 
 @pytest.fixture
-async def protected(
-    hub: HubUnderTest, dial: RawDialer, channel: str, unique: Unique
-) -> RawClient:
+async def protected(hub: HubUnderTest, dial: RawDialer, channel: str, unique: Unique) -> RawClient:
     """A bare member and owner of the protected channel."""
     owner = await dial(hub, unique("owner"))
     await owner.open(channel)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from hub_under_test import HubUnderTest
 from python_client import Connector, collect, succeeds
 from raw_client import RawDialer

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import Connector, Received, eventually
@@ -37,7 +38,7 @@ async def test_registrations_are_posted_with_all_the_fields(
     await alice.open(channel)
     await alice.provide(channel, "plain")
     await alice.provide(channel, "flow", is_stream=True, is_group=True)
-    posted = []
+    posted: list[Message] = []
     while len(posted) < 3:
         message = await watcher.expect("receive", event="new_registration")
         assert (message["channel"], message["sender_id"], message["server_id"]) == (
@@ -112,9 +113,7 @@ async def test_the_policy_raise_costs_others_nothing(start_hub: HubStarter, dial
 
 @pytest.mark.raw
 @pytest.mark.commhub_only
-async def test_what_is_posted_has_every_field_of_a_receive(
-    start_hub: HubStarter, dial: RawDialer
-) -> None:
+async def test_what_is_posted_has_every_field_of_a_receive(start_hub: HubStarter, dial: RawDialer) -> None:
     hub = start_hub(error_policy="broadcast")
     watcher = await dial(hub, "watcher")
     for name in ALL:
@@ -176,7 +175,8 @@ async def test_python_clients_accept_what_is_posted_on_protected_system_channels
     await alice.call("room", "nothing", 1)
     await eventually(lambda: any(d["channel"] == "room" for d in heard[SYSTEM].data), "registration accepted")
     await eventually(
-        lambda: any(d["error"].startswith("No provider for room") for d in heard[ERRORS].data), "error accepted"
+        lambda: any(d["error"].startswith("No provider for room") for d in heard[ERRORS].data),
+        "error accepted",
     )
     await eventually(lambda: any(d["client_id"] == "älice 🦆" for d in heard[LOGS].data), "log accepted")
 

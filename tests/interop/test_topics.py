@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hub_under_test import HubUnderTest
 from pydantic import BaseModel
+
+from hub_under_test import HubUnderTest
 from python_client import Connector, Received, eventually
 from raw_client import RawDialer
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comm_ipc.client import CommIPC
+
 from conftest import HubStarter
 from hub_under_test import Certificates, HubOptions, HubUnderTest
 from python_client import Connector, Received, close_client, collect
 from raw_client import RawClient, RawDialer
-
-from comm_ipc.client import CommIPC
 
 Unique = Callable[[str], str]
 
@@ -57,9 +57,7 @@ async def test_everything_works_on_a_transport(
     assert (await news.first()).data == b"x" * 200_000
 
 
-async def test_clients_of_all_transports_meet(
-    hub: HubUnderTest, connect: Connector, channel: str
-) -> None:
+async def test_clients_of_all_transports_meet(hub: HubUnderTest, connect: Connector, channel: str) -> None:
     rooms = {transport: await (await connect(hub, transport)).open(channel) for transport in TRANSPORTS}
     heard = {transport: Received() for transport in TRANSPORTS}
     for transport, room in rooms.items():
@@ -242,9 +240,7 @@ async def test_a_file_that_is_no_socket_is_never_removed(start_hub: HubStarter) 
 @pytest.mark.raw
 @pytest.mark.commhub_only
 async def test_an_unreadable_key_ends_the_hub_with_a_reason(certificates: Certificates) -> None:
-    broken = Certificates(
-        certificates.ca, certificates.server_cert, Path("/nonexistent/key"), Path(), Path()
-    )
+    broken = Certificates(certificates.ca, certificates.server_cert, Path("/nonexistent/key"), Path(), Path())
     hub = HubUnderTest(HubOptions(transports=("tls",)), broken)
     with pytest.raises(AssertionError, match="the hub ended with [1-9]"):
         hub.start()
@@ -327,9 +323,7 @@ async def test_the_original_command_line_is_understood(tmp_path: Path) -> None:
 
 
 @pytest.mark.raw
-async def test_small_answers_are_not_held_back(
-    hub: HubUnderTest, dial: RawDialer, unique: Unique
-) -> None:
+async def test_small_answers_are_not_held_back(hub: HubUnderTest, dial: RawDialer, unique: Unique) -> None:
     """Two hundred pings one after the other over TCP: delayed acknowledgements would make them take 8 s."""
     client = await dial(hub, unique("alice"), "tcp")
     client.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
