@@ -112,33 +112,46 @@ static bool is_harmless(uint32_t c)
     return !is_control && !turns_direction;
 }
 
+/* One character of @bytes as it is shown; answers its length there, and in @piece its own. */
+static size_t escape_next(struct bytes bytes, size_t offset, char piece[16], size_t *out_piece_len)
+{
+    uint32_t c = 0;
+    size_t len = text_utf8_next(bytes, offset, &c);
+
+    if (len == 0) {
+        *out_piece_len = (size_t)snprintf(piece, 16, "\\x%02x", bytes.ptr[offset]);
+        return 1;
+    }
+    if (is_harmless(c)) {
+        memcpy(piece, bytes.ptr + offset, len);
+        *out_piece_len = len;
+    } else {
+        *out_piece_len = (size_t)snprintf(piece, 16, "\\u{%x}", (unsigned)c);
+    }
+    return len;
+}
+
 void text_escape(struct bytes bytes, char *out_text, size_t size)
 {
     size_t used = 0;
+    size_t cut = 0; /* the last place where the dots and the zero fit */
     size_t offset = 0;
 
     check(size >= sizeof "...");
     while (offset < bytes.len) {
         char piece[16];
-        uint32_t c = 0;
-        size_t len = text_utf8_next(bytes, offset, &c);
         size_t piece_len;
 
-        if (len == 0)
-            piece_len = (size_t)snprintf(piece, sizeof piece, "\\x%02x", bytes.ptr[offset]);
-        else if (is_harmless(c)) {
-            memcpy(piece, bytes.ptr + offset, len);
-            piece_len = len;
-        } else
-            piece_len = (size_t)snprintf(piece, sizeof piece, "\\u{%x}", (unsigned)c);
-        if (used + piece_len + sizeof "..." > size) {
-            memcpy(out_text + used, "...", 3);
-            used += 3;
+        offset += escape_next(bytes, offset, piece, &piece_len);
+        if (used + piece_len + 1 > size) {
+            memcpy(out_text + cut, "...", 3);
+            used = cut + 3;
             break;
         }
         memcpy(out_text + used, piece, piece_len);
         used += piece_len;
-        offset += len ? len : 1;
+        if (used + sizeof "..." <= size)
+            cut = used;
     }
     out_text[used] = '\0';
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/base/name.h"
+
+#include "tests/support/unit.h"
+
+#define ROW(what, text, is_valid)                                                                            \
+    {                                                                                                        \
+        what, {(const uint8_t *)(text), sizeof(text) - 1}, is_valid                                          \
+    }
+
+static void test_the_rule_for_names(void **state)
+{
+    static const struct {
+        const char *what;
+        struct bytes name;
+        bool is_valid;
+    } rows[] = {
+        ROW("empty", "", false),
+        ROW("plain", "orders.eu-west_1", true),
+        ROW("blank", "a b", true),
+        ROW("umlaut",
+            "gr\xc3\xbc\xc3\x9f"
+            "e",
+            true),
+        ROW("beyond the BMP", "\xf0\x9f\x98\x80", true),
+        ROW("zero", "a\0b", false),
+        ROW("newline", "a\n", false),
+        ROW("escape", "\x1b[31m", false),
+        ROW("last below blank", "\x1f", false),
+        ROW("delete", "a\x7f", false),
+        ROW("first C1 control", "\xc2\x80", false),
+        ROW("last C1 control", "\xc2\x9f", false),
+        ROW("no-break space", "\xc2\xa0", true),
+        ROW("cut in a character", "a\xc3", false),
+        ROW("overlong", "\xc0\xaf", false),
+        ROW("surrogate", "\xed\xa0\x80", false),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+        assert_row(rows[i].what, name_is_valid(rows[i].name) == rows[i].is_valid);
+}
+
+static void test_names_end_at_255_bytes(void **state)
+{
+    char text[256];
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    assert_true(name_is_valid(bytes_of(text, 255)));
+    assert_false(name_is_valid(bytes_of(text, 256)));
+    assert_false(name_is_valid(BYTES_NONE));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_rule_for_names),
+        cmocka_unit_test(test_names_end_at_255_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
