@@ -29,6 +29,8 @@ interface Props<T> {
   /** "name" or "-name": the key of a column, descending with a minus. */
   readonly sort?: string | undefined;
   readonly onSort?: (sort: string | undefined) => void;
+  /** Rows that are drawn at first, and more of them each time that is asked for. */
+  readonly cap?: number;
   readonly empty: ComponentChildren;
 }
 
@@ -49,8 +51,8 @@ export function nextSort(sort: string | undefined, key: string): string | undefi
   return sort === `-${key}` ? undefined : key;
 }
 
-export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onSort, empty }: Props<T>): JSX.Element {
-  const shown = useSignal(CAP);
+export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onSort, cap = CAP, empty }: Props<T>): JSX.Element {
+  const shown = useSignal(cap);
   if (rows.length === 0) return <div class="empty">{empty}</div>;
   const sorted = sortRows(rows, columns, sort);
   const visible = sorted.slice(0, shown.value);
@@ -114,8 +116,8 @@ export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onS
       {sorted.length > visible.length && (
         <p class="more">
           Showing {count(visible.length)} of {count(sorted.length)}.{" "}
-          <button type="button" class="quiet" onClick={() => (shown.value += CAP)}>
-            Show {count(Math.min(CAP, sorted.length - visible.length))} more
+          <button type="button" class="quiet" onClick={() => (shown.value += cap)}>
+            Show {count(Math.min(cap, sorted.length - visible.length))} more
           </button>
         </p>
       )}

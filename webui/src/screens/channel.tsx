@@ -57,6 +57,7 @@ function Body({ channel, refresh }: { readonly channel: Channel; readonly refres
         caption="Members"
         columns={memberColumns(channel)}
         rows={members}
+        cap={25}
         rowKey={(row) => `${row.place} ${row.member.id}`}
         empty={<p>Nobody is in this channel.</p>}
       />
