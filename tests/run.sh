@@ -18,7 +18,7 @@ usage()
 usage: tests/run.sh [--no-install] [step ...]
 
 Steps: $(printf '%s ' "${steps[@]%%:*}")
-(interop uses the build of unit, e2e and deploy that of build; they build it if it is not there.)
+A step builds what it needs.
 
 Environment: COMMHUB_FUZZ_SECONDS (default 30) per fuzz target, COMMHUB_TEST_JOBS (default: all cores).
 TEXT

@@ -47,4 +47,5 @@ attempt "the systemd unit is right and hardened" unit_file_is_right || true
 attempt "packages.sh is quick when nothing is missing" packages_are_there_at_once || true
 attempt "packages.sh says so on another system" packages_refuse_elsewhere || true
 attempt "make-certs.sh makes certificates that openssl accepts" certificates_are_valid || true
+ensure_built release || exit 1
 run_counting tests/steps/try_quickstart.py --binary build/commhub

@@ -4,9 +4,6 @@
 set -euo pipefail
 source "$(dirname "$0")/step.bash"
 
-COMMHUB_BIN=$root/build/commhub
-export COMMHUB_BIN
-if [[ ! -x $COMMHUB_BIN ]]; then
-    build_preset release || exit 1
-fi
+ensure_built release || exit 1
+export COMMHUB_BIN=$root/build/commhub
 run_counting tests/e2e/run.sh

@@ -4,9 +4,6 @@
 set -euo pipefail
 source "$(dirname "$0")/step.bash"
 
-COMMHUB_BIN=$root/build-asan/commhub
-export COMMHUB_BIN
-if [[ ! -x $COMMHUB_BIN ]]; then
-    build_preset asan commhub || exit 1
-fi
+ensure_built asan commhub || exit 1
+export COMMHUB_BIN=$root/build-asan/commhub
 run_counting tests/interop/run.sh

@@ -52,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build", type=Path)
     parser.add_argument("--label", help="only tests with this label")
+    parser.add_argument("--exclude", metavar="NAME", help="not the test of this name")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
 
@@ -62,6 +63,8 @@ def main() -> int:
         command += ["--test-output-size-passed", "4000000", "--test-output-size-failed", "4000000"]
         if arguments.label:
             command += ["--label-regex", f"^{arguments.label}$"]
+        if arguments.exclude:
+            command += ["--exclude-regex", f"^{re.escape(arguments.exclude)}$"]
         status = subprocess.run(command).returncode
         if not report.exists():
             print("0 passed, 1 failed, 0 skipped")

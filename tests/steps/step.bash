@@ -75,16 +75,29 @@ attempt()
 # build_preset PRESET [TARGET...]: configures and builds; one test.
 build_preset()
 {
+    attempt "the $1 build has no warning and no error" configure_and_build "$@"
+}
+
+# ensure_built PRESET [TARGET...]: the same for steps that only use the build: counted when it fails.
+ensure_built()
+{
+    local output
+    if output=$(configure_and_build "$@" 2>&1); then
+        return 0
+    fi
+    printf '%s\n' "$output" | tail -n 60
+    printf 'FAIL the %s build\n' "$1"
+    report 0 1 0
+    return 1
+}
+
+configure_and_build()
+{
     local preset=$1
     shift
     local -a targets=()
     [[ $# -gt 0 ]] && targets=(--target "$@")
-    # shellcheck disable=SC2317  # called through attempt
-    configure_and_build()
-    {
-        cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" "${targets[@]}"
-    }
-    attempt "the $preset build has no warning and no error" configure_and_build
+    cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" "${targets[@]}"
 }
 
 # Thread and address sanitizers of clang 14 die at start where the kernel spreads mappings over too many bits;
