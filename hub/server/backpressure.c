@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/server/backpressure.h"
+
+#include "hub/base/metrics.h"
+
+/* As long as a reference client may be busy without reading; then it would be cut by its own timeouts as
+ * well. */
+#define STALL_MS 10000
+
+/* Progress is at least so much in one sample: 256 KiB/s. Slower, and it would throttle everybody to its own
+ * pace. */
+#define SAMPLE_MS 250
+#define SAMPLE_BYTES 65536
+
+/* A consumer that has just become full is given the benefit of the doubt for one sample. */
+static void become_full(struct session *consumer)
+{
+    struct server *server = consumer->server;
+    uint64_t now_ms = loop_now_ms(server->loop);
+    bool is_first = list_is_empty(&server->full_sessions);
+
+    consumer->moved_ms = consumer->sampled_ms = now_ms;
+    consumer->moved_bytes = consumer->sampled_bytes = stream_written_bytes(consumer->stream);
+    consumer->makes_progress = true;
+    list_append(&server->full_sessions, &consumer->is_full);
+    if (is_first && loop_timer_arm(server->loop, &server->full_timer, now_ms + SAMPLE_MS) < 0)
+        session_end(consumer, END_OUT_OF_MEMORY); /* nobody would watch over it */
+}
+
+static void wait_for(struct session *producer, struct session *consumer)
+{
+    if (!list_is_empty(&producer->waiting))
+        return; /* one consumer to wait for is enough; the next message meets the next */
+    list_append(&consumer->waiters, &producer->waiting);
+    stream_pause(producer->stream);
+    metrics_count(METRICS_PRODUCERS_PAUSED);
+}
+
+void backpressure_met_full(struct session *consumer, enum frame_class frame_class)
+{
+    struct session *producer = consumer->server->current;
+
+    if (list_is_empty(&consumer->is_full))
+        become_full(consumer);
+    if (!producer || producer->state != SESSION_READY || consumer->state != SESSION_READY)
+        return;
+    switch (frame_class) {
+    case FRAME_CONTROL:
+        /* Answers to itself; notices to others must not stop those whom they are about. */
+        if (producer == consumer)
+            wait_for(producer, consumer);
+        return;
+    case FRAME_TO_ONE:
+        wait_for(producer, consumer);
+        return;
+    case FRAME_TO_MANY:
+        if (consumer->makes_progress || producer == consumer)
+            wait_for(producer, consumer);
+        return;
+    }
+}
+
+static void release(struct session *producer)
+{
+    list_unlink(&producer->waiting);
+    producer->heard_ms = loop_now_ms(producer->server->loop); /* it was we who did not listen */
+    stream_resume(producer->stream);
+}
+
+static void release_waiters(struct session *consumer)
+{
+    list_for_each (link, &consumer->waiters)
+        release(container_of(link, struct session, waiting));
+}
+
+void backpressure_drained(struct session *consumer)
+{
+    list_unlink(&consumer->is_full);
+    release_waiters(consumer);
+}
+
+void backpressure_forget(struct session *session)
+{
+    list_unlink(&session->is_full);
+    if (!list_is_empty(&session->waiting))
+        release(session);
+    release_waiters(session);
+}
+
+static void inspect_one(struct session *consumer, uint64_t now_ms)
+{
+    uint64_t written = stream_written_bytes(consumer->stream);
+
+    if (written != consumer->moved_bytes) {
+        consumer->moved_bytes = written;
+        consumer->moved_ms = now_ms;
+    }
+    consumer->makes_progress = written - consumer->sampled_bytes >= SAMPLE_BYTES;
+    consumer->sampled_ms = now_ms;
+    consumer->sampled_bytes = written;
+    if (now_ms - consumer->moved_ms >= STALL_MS)
+        session_end(consumer, END_SLOW_CONSUMER);
+}
+
+void backpressure_inspect(struct loop_timer *timer)
+{
+    struct server *server = container_of(timer, struct server, full_timer);
+    uint64_t now_ms = loop_now_ms(server->loop);
+
+    list_for_each (link, &server->full_sessions)
+        inspect_one(container_of(link, struct session, is_full), now_ms);
+    if (!list_is_empty(&server->full_sessions))
+        loop_timer_arm(server->loop, &server->full_timer,
+                       now_ms + SAMPLE_MS); /* keeps its place: cannot fail */
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What happens when a consumer does not keep up
+ *
+ * A producer whose message meets a full outbox is not read any further until that outbox has drained: the
+ * kernel's buffers then push back on it. For messages to many that holds only as long as the consumer makes
+ * progress; one that does not is left to its bound, so that it costs the others nothing. A consumer whose
+ * full outbox has not moved at all for STALL_MS, or whose outbox has reached its bound, is ended.
+ */
+#ifndef COMMHUB_SERVER_BACKPRESSURE_H
+#define COMMHUB_SERVER_BACKPRESSURE_H
+
+#include "hub/server/session.h"
+
+/* The session's outbox is above high after a frame of this class. */
+void backpressure_met_full(struct session *consumer, enum frame_class frame_class);
+
+/* The session's outbox has fallen to low: those who waited are read again. */
+void backpressure_drained(struct session *consumer);
+
+/* The session ends: it waits for nobody and nobody for it. */
+void backpressure_forget(struct session *session);
+
+/* The server's full_timer. */
+void backpressure_inspect(struct loop_timer *timer);
+
+#endif
