@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import ssl
 import struct
 import uuid
 from collections.abc import Awaitable, Callable
@@ -136,7 +137,7 @@ class RawClient:
         try:
             header = await self.reader.readexactly(4)
             self.last_body = await self.reader.readexactly(struct.unpack(">I", header)[0])
-        except (asyncio.IncompleteReadError, ConnectionError) as end:
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError) as end:
             raise ConnectionEnded(self.client_id) from end
         message = unpack(self.last_body)
         assert isinstance(message, dict) and "type" in message, f"not a message: {message!r}"
