@@ -23,7 +23,8 @@ struct dialer_events {
     /* Connected, with the same socket options as accepted connections; the callee owns @fd and may free the
      * dialer. */
     void (*on_connected)(void *owner, int fd);
-    /* @error is a positive errno, @detail a sentence ("connection refused by 127.0.0.1:7000"). The callee may
+    /* @error is a positive errno (EHOSTUNREACH: the name cannot be resolved, ETIMEDOUT: no time left), that
+     * of the address tried last; @detail a sentence ("connection refused by 127.0.0.1:7000"). The callee may
      * free the dialer. */
     void (*on_failed)(void *owner, enum dialer_step step, int error, const char *detail);
 };

@@ -242,7 +242,7 @@ static int reserve_timer(struct loop *loop)
 
     if (loop->n_timers < loop->size_timers)
         return 0;
-    timers = reallocarray(loop->timers, size, sizeof(struct loop_timer *));
+    timers = realloc(loop->timers, size * sizeof(struct loop_timer *));
     if (!timers)
         return -ENOMEM;
     loop->timers = timers;
