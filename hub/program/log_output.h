@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Log records as lines on standard error, as text or JSON
+ *
+ * Names in records come from strangers: control characters and marks that turn the direction of writing are
+ * escaped. Without `is_verbose` only warnings, errors and link states are written.
+ */
+#ifndef COMMHUB_PROGRAM_LOG_OUTPUT_H
+#define COMMHUB_PROGRAM_LOG_OUTPUT_H
+
+#include "hub/base/log.h"
+#include "hub/program/serve_options.h"
+
+struct log_output {
+    enum log_format format;
+    bool is_verbose;
+};
+
+/* A log sink; @context is a struct log_output. */
+void log_output_write(const struct log_record *record, void *context);
+
+#endif

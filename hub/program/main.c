@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * commhub: one program, a subcommand for each job
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hub/base/text.h"
+#include "hub/program/serve.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int run_serve(int argc, char **argv)
+{
+    struct serve_options options;
+    int r = serve_options_read(argc, argv, &options);
+
+    if (r != 0)
+        return r == SERVE_OPTIONS_E_DONE ? 0 : EXIT_USAGE;
+    return serve_run(&options);
+}
+
+static int run_server(int argc, char **argv)
+{
+    struct serve_options options;
+    int r = serve_options_read_original(argc, argv, &options);
+
+    if (r != 0)
+        return r == SERVE_OPTIONS_E_DONE ? 0 : EXIT_USAGE;
+    return serve_run(&options);
+}
+
+static int print_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("commhub " COMMHUB_VERSION);
+    return 0;
+}
+
+static int print_help(int argc, char **argv);
+
+/* @argc and @argv of run() begin behind the subcommand. */
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"serve", run_serve, "run a hub"},
+    {"server", run_server, "run a hub with the original command's flags"},
+    {"version", print_version, "print the version"},
+    {"--version", print_version, NULL},
+    {"help", print_help, "print this"},
+    {"--help", print_help, NULL},
+    {"-h", print_help, NULL},
+};
+
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static void write_help(FILE *out)
+{
+    fputs("commhub " COMMHUB_VERSION
+          " - a messaging hub for the CommIPC protocol\n\nUsage: commhub COMMAND ...\n\n",
+          out);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (commands[i].help)
+            fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\ncommhub COMMAND --help tells more.\n", out);
+}
+
+static int print_help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    write_help(stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    char shown[64];
+
+    if (argc < 2) {
+        write_help(stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    text_escape(bytes_of_text(argv[1]), shown, sizeof shown);
+    fprintf(stderr, "commhub: unknown command %s: see commhub --help\n", shown);
+    return EXIT_USAGE;
+}

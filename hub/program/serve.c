@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The wiring: the one file, besides main.c, that knows all parts
+ *
+ * Everything is made in order of need and taken apart in reverse by clear(), which copes with a half-built
+ * house. The loop runs on this thread; signals come through a signalfd, so that no handler ever interrupts
+ * anything.
+ */
+#include "hub/program/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hub/base/buffer.h"
+#include "hub/base/check.h"
+#include "hub/base/name.h"
+#include "hub/base/random.h"
+#include "hub/base/text.h"
+#include "hub/io/mailbox.h"
+#include "hub/program/log_output.h"
+#include "hub/program/secret_file.h"
+#include "hub/server/server.h"
+
+#define LOG_RING_RECORDS 10000
+#define DRAIN_GRACE_MS 3000      /* for outstanding calls; the whole end takes less than 5 s */
+#define RESERVED_DESCRIPTORS 256 /* for listeners, links, the management plane, the store */
+#define WHY_SIZE 1024
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct house {
+    const struct serve_options *options;
+    struct address listen[SERVE_MAX_LISTEN];
+    size_t n_listen;
+    struct buffer connection_secret;
+    struct buffer link_secret;
+    struct tls_context *tls;
+    char server_id[NAME_MAX_BYTES + 1];
+
+    struct log_output log_output;
+    struct log *log;
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct hub *hub;
+    struct server *server;
+    struct loop_source signals;
+    bool is_ending;
+};
+
+static int complain(const char *why)
+{
+    fprintf(stderr, "commhub: %s\n", why);
+    return EXIT_FAILED;
+}
+
+/* --- settings that need more than reading --- */
+
+static int parse_addresses(struct house *house)
+{
+    const struct serve_options *options = house->options;
+    char socket_path[ADDRESS_HOST_SIZE];
+    char text[ADDRESS_TEXT_SIZE];
+    const char *why;
+
+    if (options->n_listen == 0) {
+        serve_options_default_socket(socket_path);
+        snprintf(text, sizeof text, "unix:%s", socket_path);
+        house->n_listen = 1;
+        if (address_parse(text, &house->listen[0], &why) == 0)
+            return 0;
+        fprintf(stderr, "commhub: default socket %s: %s\n", text, why);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < options->n_listen; i++) {
+        char shown[128];
+
+        if (address_parse(options->listen[i], &house->listen[house->n_listen++], &why) == 0)
+            continue;
+        text_escape(bytes_of_text(options->listen[i]), shown, sizeof shown);
+        fprintf(stderr, "commhub: --listen %s: %s\n", shown, why);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static int load_tls(struct house *house)
+{
+    const struct serve_options *options = house->options;
+    struct tls_files files = {
+        .certificate = options->tls_cert,
+        .key = options->tls_key,
+        .ca = options->tls_ca,
+    };
+    bool is_needed = false;
+    char why[TLS_WHY_SIZE];
+
+    for (size_t i = 0; i < house->n_listen; i++)
+        is_needed = is_needed || house->listen[i].kind == ADDRESS_TLS;
+    if (!options->tls_cert && !options->tls_key) {
+        if (!is_needed)
+            return 0;
+        fputs("commhub: a tls:// address needs --tls-cert and --tls-key\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (!options->tls_cert || !options->tls_key) {
+        fputs("commhub: --tls-cert and --tls-key belong together\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (tls_context_new_server(&house->tls, &files, why) == 0)
+        return 0;
+    complain(why);
+    return EXIT_USAGE;
+}
+
+static int load_secret(const char *path, struct buffer *out_secret)
+{
+    char why[SECRET_FILE_WHY_SIZE];
+
+    if (!path || secret_file_read(path, out_secret, why) == 0)
+        return 0;
+    complain(why);
+    return EXIT_USAGE;
+}
+
+static int accept_any_password(void *context, struct bytes channel, struct bytes password)
+{
+    (void)context;
+    (void)channel;
+    (void)password;
+    return 0;
+}
+
+/* All that can be known to be wrong without touching anything: also what --check-config runs. */
+static int check_settings(struct house *house)
+{
+    const struct serve_options *options = house->options;
+    char why[SECRET_FILE_WHY_SIZE];
+    int r;
+
+    if (options->server_id && !name_is_valid(bytes_of_text(options->server_id))) {
+        fputs("commhub: --server-id must be 1 to 255 bytes of UTF-8 without control characters\n", stderr);
+        return EXIT_USAGE;
+    }
+    r = parse_addresses(house);
+    if (r == 0)
+        r = load_tls(house);
+    if (r == 0)
+        r = load_secret(options->connection_secret_file, &house->connection_secret);
+    if (r == 0)
+        r = load_secret(options->link_secret_file, &house->link_secret);
+    if (r == 0 && options->connection_secret)
+        r = buffer_append_text(&house->connection_secret, options->connection_secret) < 0 ? EXIT_FAILED : 0;
+    if (r == 0 && options->system_passwords_file &&
+        secret_file_each_password(options->system_passwords_file, accept_any_password, NULL, why) < 0) {
+        complain(why);
+        r = EXIT_USAGE;
+    }
+    return r;
+}
+
+/* --- building --- */
+
+/* Answers how many connections there may be. */
+static size_t raise_descriptor_limit(const struct serve_options *options)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 512;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (options->max_connections)
+        return options->max_connections;
+    return limit.rlim_cur > 2 * RESERVED_DESCRIPTORS ? limit.rlim_cur - RESERVED_DESCRIPTORS
+                                                     : limit.rlim_cur / 2;
+}
+
+static void note(void *context, enum log_level level, enum log_stream stream, const char *event,
+                 const struct log_field *fields, size_t n_fields)
+{
+    struct house *house = context;
+
+    log_record(house->log, level, stream, event, fields, n_fields);
+}
+
+static int configure_password(void *context, struct bytes channel, struct bytes password)
+{
+    struct house *house = context;
+    uint8_t key[SIGNATURE_KEY_BYTES];
+    bool is_signed = bytes_start_with(channel, BYTES_LITERAL("__comm_ipc_"));
+    int r = is_signed ? signature_derive_key(password, channel, key) : 0;
+
+    if (r == 0)
+        r = hub_configure_password(house->hub, channel, password, PASSWORD_BY_CONFIGURATION,
+                                   is_signed ? key : NULL, server_time(house->server));
+    explicit_bzero(key, sizeof key);
+    return r;
+}
+
+static void choose_server_id(struct house *house)
+{
+    char digits[9];
+
+    if (house->options->server_id) {
+        snprintf(house->server_id, sizeof house->server_id, "%s", house->options->server_id);
+        return;
+    }
+    random_hex(digits, 4);
+    snprintf(house->server_id, sizeof house->server_id, "srv-%s", digits);
+}
+
+static int build_hub(struct house *house)
+{
+    const struct serve_options *options = house->options;
+    struct hub_options hub_options = {
+        .server_id = bytes_of_text(house->server_id),
+        .channel_policy = options->channel_policy,
+        .balance_policy = options->balance_policy,
+        .error_policy = options->error_policy,
+        .call_deadline_ms = options->call_deadline_ms,
+    };
+    struct server_options server_options = {
+        .connection_secret = buffer_bytes(&house->connection_secret),
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .data_timeout_ms = options->data_timeout_ms,
+        .max_frame_bytes = options->max_frame_bytes,
+        .max_connections = raise_descriptor_limit(options),
+        .unix_socket = {.unix_group = options->unix_group},
+        .tls = house->tls,
+    };
+    struct outlet outlet = {.note = note, .context = house};
+    char why[SECRET_FILE_WHY_SIZE];
+
+    if (options->unix_mode)
+        server_options.unix_socket.unix_mode = (mode_t)strtoul(options->unix_mode, NULL, 8);
+    if (loop_new(&house->loop) < 0 || mailbox_new(&house->mailbox, house->loop) < 0 ||
+        hub_new(&house->hub, &hub_options, &outlet) < 0 ||
+        server_new(&house->server, house->loop, house->hub, &server_options) < 0)
+        return complain("cannot start: out of memory or descriptors");
+    if (options->system_passwords_file &&
+        secret_file_each_password(options->system_passwords_file, configure_password, house, why) < 0)
+        return complain(why);
+    return 0;
+}
+
+static int listen_everywhere(struct house *house)
+{
+    char why[LISTENER_WHY_SIZE];
+
+    for (size_t i = 0; i < house->n_listen; i++)
+        if (server_listen(house->server, &house->listen[i], why) < 0)
+            return complain(why);
+    return 0;
+}
+
+/* --- signals --- */
+
+static void on_drained(void *context)
+{
+    struct house *house = context;
+
+    loop_stop(house->loop);
+}
+
+static void on_signal(struct loop_source *source, uint32_t ready)
+{
+    struct house *house = container_of(source, struct house, signals);
+    struct signalfd_siginfo signal;
+
+    (void)ready;
+    if (read(source->fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
+        return;
+    /* The first signal lets calls finish, a second one does not. */
+    server_drain(house->server, house->is_ending ? 0 : DRAIN_GRACE_MS, on_drained, house);
+    house->is_ending = true;
+}
+
+/* Before any thread is made, so that all of them have the signals blocked. */
+static int take_signals(struct house *house)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    house->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    house->signals.events = EPOLLIN;
+    house->signals.on_ready = on_signal;
+    return house->signals.fd < 0 ? complain("cannot make a signalfd") : 0;
+}
+
+/* --- running --- */
+
+static void say_ready(struct house *house)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    fputs("ready", stdout);
+    for (size_t i = 0; i < server_listener_count(house->server); i++) {
+        server_listener_text(house->server, i, text);
+        printf(" %s", text);
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+static int build(struct house *house)
+{
+    int r = take_signals(house);
+
+    if (r == 0 && log_new(&house->log, LOG_RING_RECORDS) < 0)
+        r = complain("cannot start: out of memory");
+    if (r == 0)
+        log_add_sink(house->log, log_output_write, &house->log_output);
+    if (r == 0)
+        choose_server_id(house);
+    if (r == 0)
+        r = build_hub(house);
+    if (r == 0 && loop_add(house->loop, &house->signals) < 0)
+        r = complain("cannot watch for signals");
+    if (r == 0)
+        r = listen_everywhere(house);
+    return r;
+}
+
+static void clear_secret(struct buffer *secret)
+{
+    if (secret->ptr)
+        explicit_bzero(secret->ptr, secret->len);
+    buffer_clear(secret);
+}
+
+static void clear(struct house *house)
+{
+    if (house->mailbox)
+        mailbox_close(house->mailbox);
+    server_free(house->server);
+    hub_free(house->hub);
+    if (house->mailbox)
+        mailbox_free(house->mailbox);
+    if (house->signals.fd >= 0) {
+        if (house->loop)
+            loop_remove(house->loop, &house->signals);
+        close(house->signals.fd);
+    }
+    if (house->loop)
+        loop_free(house->loop);
+    if (house->log)
+        log_free(house->log);
+    tls_context_unref(house->tls);
+    clear_secret(&house->connection_secret);
+    clear_secret(&house->link_secret);
+}
+
+int serve_run(const struct serve_options *options)
+{
+    struct house house = {
+        .options = options,
+        .log_output = {options->log_format, options->is_verbose},
+        .signals = {.fd = -1},
+    };
+    int status = check_settings(&house);
+
+    if (status == 0 && options->is_check_only)
+        puts("configuration is valid");
+    else if (status == 0) {
+        status = build(&house);
+        if (status == 0) {
+            say_ready(&house);
+            status = loop_run(house.loop) < 0 ? complain("the event loop failed") : 0;
+        }
+    }
+    clear(&house);
+    return status;
+}
