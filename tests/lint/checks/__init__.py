@@ -3,6 +3,28 @@
 
 from __future__ import annotations
 
-from . import banned_calls, banned_names, formatting, includes, licence, prefixes, run_bits, shell, wording
+from . import (
+    banned_calls,
+    banned_names,
+    documented_options,
+    formatting,
+    includes,
+    licence,
+    prefixes,
+    run_bits,
+    shell,
+    wording,
+)
 
-ALL = [includes, prefixes, banned_calls, banned_names, licence, wording, run_bits, shell, formatting]
+ALL = [
+    includes,
+    prefixes,
+    banned_calls,
+    banned_names,
+    documented_options,
+    licence,
+    wording,
+    run_bits,
+    shell,
+    formatting,
+]

@@ -11,6 +11,7 @@ from types import ModuleType
 from checks import (
     banned_calls,
     banned_names,
+    documented_options,
     formatting,
     includes,
     licence,
@@ -35,6 +36,15 @@ class Case:
     complaint: str | None = None
     executable: list[str] = field(default_factory=list)
 
+
+OPTIONS_SOURCE = """static const struct setting settings[] = {
+    {"--data-dir", "COMMHUB_DATA_DIR", KIND_TEXT, FIELD(data_dir),
+    {"--check-config", NULL, KIND_FLAG, FIELD(is_check_only),
+"""
+OPTIONS_GUIDE = """| `--data-dir DIR` | `COMMHUB_DATA_DIR` | where |
+| `--check-config` | | check |
+| `--version` | | version |
+"""
 
 RUNNABLE = {path: SH_TOP for path in run_bits.MUST_RUN}
 
@@ -124,6 +134,26 @@ CASES = [
     Case("a folder has no empty name", banned_names, {"hub/helper/a.c": ""}, "'helper' says nothing"),
     Case("a type has no empty name", banned_names, {"hub/io/a.h": "struct info {\n    int a;\n};\n"}, "'info'"),
     Case("a function has no empty name", banned_names, {"hub/io/a.h": "int process(int a);\n"}, "'process'"),
+    Case(
+        "a guide that tells every option",
+        documented_options,
+        {documented_options.SOURCE: OPTIONS_SOURCE, documented_options.GUIDE: OPTIONS_GUIDE},
+    ),
+    Case(
+        "a guide that leaves one out",
+        documented_options,
+        {documented_options.SOURCE: OPTIONS_SOURCE, documented_options.GUIDE: OPTIONS_GUIDE.split("\n", 1)[1]},
+        "does not tell --data-dir with COMMHUB_DATA_DIR",
+    ),
+    Case(
+        "a guide with another variable",
+        documented_options,
+        {
+            documented_options.SOURCE: OPTIONS_SOURCE,
+            documented_options.GUIDE: OPTIONS_GUIDE.replace("COMMHUB_DATA_DIR", "COMMHUB_DIR"),
+        },
+        "operating.md:1: the program does not know --data-dir with COMMHUB_DIR",
+    ),
     Case(
         "a source with its licence line",
         licence,
