@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What a link is told of our routes
+ *
+ * Only the best way of each route; never back to the link that it came from nor to a hub that is in its path
+ * already; never what the bridge's filter holds back. A full table and an end mark when a link comes up, then
+ * changes.
+ */
+#ifndef COMMHUB_FEDERATION_ADVERTISE_H
+#define COMMHUB_FEDERATION_ADVERTISE_H
+
+#include "federation/mesh_state.h"
+
+/* The full table and the end mark for a new link. */
+void advertise_all(struct mesh_link *link);
+
+/* Tells all links what has changed. Routes that nothing holds any more are freed. */
+void advertise_flush(struct mesh *mesh);
+
+#endif

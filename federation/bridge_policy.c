@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/bridge_policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hub/base/name.h"
+
+static void texts_free(size_t n, char **texts)
+{
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+static int texts_copy(size_t n, const char *const *texts, char ***out_texts)
+{
+    char **copies = NULL;
+
+    if (n > 0 && !(copies = calloc(n, sizeof *copies)))
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = strdup(texts[i]);
+        if (!copies[i]) {
+            texts_free(i, copies);
+            return -ENOMEM;
+        }
+    }
+    *out_texts = copies;
+    return 0;
+}
+
+int bridge_policy_init(struct bridge_policy *policy, size_t n_allow, const char *const *allow, size_t n_deny,
+                       const char *const *deny)
+{
+    int r;
+
+    *policy = (struct bridge_policy){0};
+    r = texts_copy(n_allow, allow, &policy->allow);
+    if (r < 0)
+        return r;
+    policy->n_allow = n_allow;
+    r = texts_copy(n_deny, deny, &policy->deny);
+    if (r < 0) {
+        bridge_policy_clear(policy);
+        return r;
+    }
+    policy->n_deny = n_deny;
+    return 0;
+}
+
+void bridge_policy_clear(struct bridge_policy *policy)
+{
+    texts_free(policy->n_allow, policy->allow);
+    texts_free(policy->n_deny, policy->deny);
+    *policy = (struct bridge_policy){0};
+}
+
+bool bridge_policy_pattern_is_valid(const char *pattern)
+{
+    return name_is_valid(bytes_of_text(pattern));
+}
+
+bool bridge_policy_is_system(struct bytes channel)
+{
+    return bytes_start_with(channel, BYTES_LITERAL("__comm_ipc_"));
+}
+
+/*
+ * Greedy with one place to come back to: what a `*` has eaten only ever grows, and a later `*` makes an
+ * earlier one's choice final, so the cost is at most pattern times name.
+ */
+bool bridge_policy_matches(const char *pattern, struct bytes channel)
+{
+    const char *star = NULL;
+    size_t star_at = 0;
+    size_t at = 0;
+
+    while (at < channel.len) {
+        if (*pattern == '*') {
+            star = pattern++;
+            star_at = at;
+        } else if (*pattern != '\0' && (uint8_t)*pattern == channel.ptr[at]) {
+            pattern++;
+            at++;
+        } else if (star) {
+            pattern = star + 1;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static bool any_matches(size_t n, char *const *patterns, struct bytes channel)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (bridge_policy_matches(patterns[i], channel))
+            return true;
+    }
+    return false;
+}
+
+bool bridge_policy_lets(const struct bridge_policy *policy, struct bytes channel)
+{
+    if (bridge_policy_is_system(channel))
+        return false;
+    if (!policy)
+        return true;
+    if (any_matches(policy->n_deny, policy->deny, channel))
+        return false;
+    return policy->n_allow == 0 || any_matches(policy->n_allow, policy->allow, channel);
+}

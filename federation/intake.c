@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/intake.h"
+
+#include <errno.h>
+
+#include "federation/origins.h"
+
+static struct route_key key_of(const struct link_entry *entry)
+{
+    return (struct route_key){
+        .kind = (enum route_kind)entry->kind,
+        .channel = entry->channel,
+        .name = entry->name,
+        .origin = entry->origin,
+    };
+}
+
+static struct route_seq seq_of(const struct link_entry *entry)
+{
+    return (struct route_seq){.incarnation = entry->incarnation, .counter = entry->counter};
+}
+
+/* What the kinds promise about channel and name. */
+static bool is_sound(const struct link_entry *entry)
+{
+    if (entry->kind == ROUTE_HUB)
+        return entry->channel.len == 0 && entry->name.len == 0;
+    return entry->channel.len > 0 && (entry->name.len > 0 || entry->kind == ROUTE_INTEREST);
+}
+
+/* A path begins at the origin and ends with the hub and the session that told us. */
+static bool has_sound_path(const struct mesh_link *link, const struct link_entry *entry)
+{
+    size_t n_hops = path_n_hops(entry->path);
+    struct hop first;
+    struct hop last;
+
+    if (n_hops == 0)
+        return false;
+    first = path_at(entry->path, 0);
+    last = path_at(entry->path, n_hops - 1);
+    return hub_id_equal(&first.hub, &entry->origin) && hub_id_equal(&last.hub, &link->peer) &&
+           last.session == link->session;
+}
+
+static bool has_dead_session(const struct mesh *mesh, struct bytes path)
+{
+    for (size_t i = 0; i < path_n_hops(path); i++) {
+        if (mesh_session_is_over(mesh, path_at(path, i).session))
+            return true;
+    }
+    return false;
+}
+
+/* Our own id on an entry that we did not write, or have not written yet: two hubs bear it. */
+static void watch_for_conflict(struct mesh *mesh, const struct link_entry *entry)
+{
+    struct route_seq ours = {.incarnation = mesh->incarnation, .counter = mesh->counter};
+
+    if (mesh->has_told_conflict || !hub_id_equal(&entry->origin, &mesh->id) ||
+        route_table_compare_seq(seq_of(entry), ours) <= 0)
+        return;
+    mesh->has_told_conflict = true;
+    mesh->outlet.warn(
+        mesh->outlet.context, "duplicate_hub_id",
+        "another hub in the mesh bears the hub id of this one: give one of them a new data directory");
+}
+
+/* The reason to refuse it, or MESH_REFUSAL_COUNT. */
+static enum mesh_refusal judge(const struct mesh_link *link, const struct link_entry *entry,
+                               const struct route *route, const struct candidate *previous)
+{
+    struct mesh *mesh = link->mesh;
+    const struct origin *origin = origins_find(mesh, &entry->origin);
+
+    if (path_has_hub(entry->path, &mesh->id))
+        return MESH_REFUSED_LOOP;
+    if (path_n_hops(entry->path) > PATH_MAX_HOPS)
+        return MESH_REFUSED_TOO_LONG;
+    if (entry->kind != ROUTE_HUB && !bridge_policy_lets(link->policy, entry->channel))
+        return MESH_REFUSED_FILTERED;
+    if (has_dead_session(mesh, entry->path))
+        return MESH_REFUSED_DEAD_SESSION;
+    if (origin && entry->incarnation < origin->incarnation)
+        return MESH_REFUSED_OLD;
+    if (route) {
+        int age = route_table_compare_seq(seq_of(entry), route->seq);
+
+        if (age < 0 || (age == 0 && route->is_dead))
+            return MESH_REFUSED_OLD;
+    }
+    if (!previous && link->n_candidates >= MESH_MAX_CANDIDATES)
+        return MESH_REFUSED_OVER_LIMIT;
+    return MESH_REFUSAL_COUNT;
+}
+
+static void refuse(struct mesh_link *link, enum mesh_refusal refusal)
+{
+    struct mesh *mesh = link->mesh;
+
+    mesh_refuse(mesh, refusal);
+    if (refusal != MESH_REFUSED_OVER_LIMIT || link->has_told_limit)
+        return;
+    link->has_told_limit = true;
+    mesh->outlet.warn(
+        mesh->outlet.context, "over_limit",
+        "a link brings more entries than a link may: what is over the limit is not reachable by it");
+}
+
+static void drop(struct mesh_link *link, struct candidate *candidate)
+{
+    struct route *route = candidate->route;
+
+    link->n_candidates--;
+    route_table_drop(&link->mesh->table, candidate);
+    mesh_route_changed(link->mesh, route);
+}
+
+/* The other links' ways that a newer entry drops must be counted off there. */
+static void drop_ways(struct mesh *mesh, struct route *route)
+{
+    while (!list_is_empty(&route->candidates)) {
+        struct candidate *candidate = list_first_entry(&route->candidates, struct candidate, in_route);
+
+        if (candidate->link)
+            candidate->link->n_candidates--;
+        route_table_drop(&mesh->table, candidate);
+    }
+}
+
+/* The origin has started anew: what it said in earlier lives is over. */
+static void renew_origin(struct mesh *mesh, struct origin *origin, uint64_t incarnation)
+{
+    bool was_known = origin->incarnation != 0;
+
+    origin->incarnation = incarnation;
+    if (!was_known)
+        return;
+    list_for_each (at, &origin->routes) {
+        struct route *route = container_of(at, struct route, in_origin);
+
+        if (route->seq.incarnation >= incarnation)
+            continue;
+        drop_ways(mesh, route);
+        mesh_route_changed(mesh, route);
+    }
+    if (origin->peer) {
+        origin->wants_end = true;
+        origin->end_reason = END_HUB_UNREACHABLE;
+        if (list_is_empty(&origin->unsettled))
+            list_append(&mesh->unsettled, &origin->unsettled);
+    }
+}
+
+static int take_in(struct mesh_link *link, const struct link_entry *entry, const struct route_key *key)
+{
+    struct mesh *mesh = link->mesh;
+    struct origin *origin;
+    struct route *route;
+    int r = origins_get(mesh, &entry->origin, &origin);
+
+    if (r == ORIGINS_E_FULL) {
+        refuse(link, MESH_REFUSED_OVER_LIMIT);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (entry->incarnation > origin->incarnation)
+        renew_origin(mesh, origin, entry->incarnation);
+    route = route_table_get(&mesh->table, key, origin, &origin->routes);
+    if (!route)
+        return -ENOMEM;
+    if (route->kind == ROUTE_HUB)
+        origin->hub_route = route;
+    if (route_table_compare_seq(seq_of(entry), route->seq) > 0)
+        drop_ways(mesh, route);
+    else if (route_table_candidate_of(route, link))
+        link->n_candidates--;
+    r = route_table_put(&mesh->table, route, link, &link->candidates, seq_of(entry), entry->path,
+                        entry->cost + link->cost, entry->raw_attributes);
+    if (r == 0)
+        link->n_candidates++;
+    mesh_route_changed(mesh, route);
+    return r;
+}
+
+static int take_set(struct mesh_link *link, const struct link_entry *entry)
+{
+    struct mesh *mesh = link->mesh;
+    struct route_key key = key_of(entry);
+    struct route *route = route_table_find(&mesh->table, &key);
+    struct candidate *previous = route ? route_table_candidate_of(route, link) : NULL;
+    enum mesh_refusal refusal;
+
+    if (!has_sound_path(link, entry))
+        return MESH_E_BAD_MESSAGE;
+    watch_for_conflict(mesh, entry);
+    refusal = judge(link, entry, route, previous);
+    if (refusal == MESH_REFUSAL_COUNT)
+        return take_in(link, entry, &key);
+    refuse(link, refusal);
+    if (previous)
+        drop(link, previous);
+    return 0;
+}
+
+static void take_lost(struct mesh_link *link, const struct link_entry *entry)
+{
+    struct route_key key = key_of(entry);
+    struct route *route = route_table_find(&link->mesh->table, &key);
+    struct candidate *previous = route ? route_table_candidate_of(route, link) : NULL;
+
+    if (previous)
+        drop(link, previous);
+}
+
+static void take_dead(struct mesh_link *link, const struct link_entry *entry)
+{
+    struct mesh *mesh = link->mesh;
+    struct route_key key = key_of(entry);
+    struct route *route = route_table_find(&mesh->table, &key);
+
+    if (!route)
+        return;
+    if (route_table_compare_seq(seq_of(entry), route->seq) <= 0) {
+        mesh_refuse(mesh, MESH_REFUSED_OLD);
+        return;
+    }
+    drop_ways(mesh, route);
+    route_table_bury(&mesh->table, route, seq_of(entry), mesh->time.now_ms);
+    mesh_route_changed(mesh, route);
+}
+
+static int take_entry(struct mesh_link *link, const struct link_entry *entry)
+{
+    if (entry->kind >= ROUTE_KIND_COUNT) {
+        mesh_refuse(link->mesh, MESH_REFUSED_UNKNOWN_KIND);
+        return 0;
+    }
+    if (!is_sound(entry))
+        return MESH_E_BAD_MESSAGE;
+    switch (entry->change) {
+    case LINK_ENTRY_SET:
+        return take_set(link, entry);
+    case LINK_ENTRY_LOST:
+        take_lost(link, entry);
+        return 0;
+    case LINK_ENTRY_DEAD:
+        take_dead(link, entry);
+        return 0;
+    }
+    return MESH_E_BAD_MESSAGE;
+}
+
+int intake_entries(struct mesh_link *link, uint32_t n_entries, struct bytes raw)
+{
+    struct msgpack_reader reader = msgpack_reader_of(raw);
+
+    for (uint32_t i = 0; i < n_entries; i++) {
+        struct link_entry entry;
+        int r;
+
+        if (link_wire_next_entry(&reader, &entry) != 0)
+            return MESH_E_BAD_MESSAGE;
+        link->mesh->counts.entries_in++;
+        r = take_entry(link, &entry);
+        if (r != 0)
+            return r;
+    }
+    return msgpack_reader_is_at_end(&reader) ? 0 : MESH_E_BAD_MESSAGE;
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A message is read in two steps: one pass over the map that notes where each known key's value stands, then
+ * the values that this type needs. So a new message is a row in link_message.def, a member of the union and
+ * two cases here.
+ */
+#include "federation/link_wire.h"
+
+#include "federation/path.h"
+#include "hub/base/check.h"
+#include "hub/base/name.h"
+#include "hub/wire/frame.h"
+#include "hub/wire/msgpack_write.h"
+
+enum key {
+    KEY_TYPE,
+    KEY_NUMBER,
+    KEY_VERSION,
+    KEY_HUB_ID,
+    KEY_INCARNATION,
+    KEY_SERVER_ID,
+    KEY_NONCE,
+    KEY_PROOF,
+    KEY_COST,
+    KEY_REASON,
+    KEY_TEXT,
+    KEY_AT,
+    KEY_ENTRIES,
+    KEY_SESSION,
+    KEY_TO,
+    KEY_FROM,
+    KEY_ORIGIN,
+    KEY_SEQ,
+    KEY_TRAIL,
+    KEY_CHANNEL,
+    KEY_NAME,
+    KEY_BODY,
+    KEY_COUNT,
+};
+
+static const char *const key_names[KEY_COUNT] = {
+    [KEY_TYPE] = "type",
+    [KEY_NUMBER] = "n",
+    [KEY_VERSION] = "version",
+    [KEY_HUB_ID] = "hub_id",
+    [KEY_INCARNATION] = "incarnation",
+    [KEY_SERVER_ID] = "server_id",
+    [KEY_NONCE] = "nonce",
+    [KEY_PROOF] = "proof",
+    [KEY_COST] = "cost",
+    [KEY_REASON] = "reason",
+    [KEY_TEXT] = "text",
+    [KEY_AT] = "at",
+    [KEY_ENTRIES] = "entries",
+    [KEY_SESSION] = "session",
+    [KEY_TO] = "to",
+    [KEY_FROM] = "from",
+    [KEY_ORIGIN] = "origin",
+    [KEY_SEQ] = "seq",
+    [KEY_TRAIL] = "trail",
+    [KEY_CHANNEL] = "channel",
+    [KEY_NAME] = "name",
+    [KEY_BODY] = "body",
+};
+
+static const struct {
+    const char *name;
+    uint32_t needs;
+} types[LINK_MESSAGE_TYPE_COUNT] = {
+#define NEEDS(key) (UINT32_C(1) << KEY_##key)
+#define X(id, wire_name, keys) [LINK_MESSAGE_##id] = {wire_name, keys},
+#include "federation/link_message.def"
+#undef X
+#undef NEEDS
+};
+
+/* Where the known keys' values stand. */
+struct fields {
+    uint32_t present;
+    struct bytes raw[KEY_COUNT];
+};
+
+const char *link_wire_type_name(enum link_message_type type)
+{
+    return types[type].name;
+}
+
+static int find_key(struct bytes name)
+{
+    for (int key = 0; key < KEY_COUNT; key++) {
+        if (bytes_equal_text(name, key_names[key]))
+            return key;
+    }
+    return -1;
+}
+
+static int read_fields(struct bytes body, struct fields *out_fields)
+{
+    struct msgpack_reader reader = msgpack_reader_of(body);
+    struct msgpack_value head;
+
+    out_fields->present = 0;
+    if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_MAP)
+        return LINK_WIRE_E_MALFORMED;
+    for (uint32_t i = 0; i < head.n_items; i++) {
+        struct msgpack_value name;
+        struct bytes raw;
+        int key;
+
+        if (msgpack_read(&reader, &name) != 0 || name.type != MSGPACK_STR || msgpack_skip(&reader, &raw) != 0)
+            return LINK_WIRE_E_MALFORMED;
+        key = find_key(name.raw);
+        if (key < 0)
+            continue;
+        /* Two readers could believe two different ones. */
+        if (out_fields->present >> key & 1U)
+            return LINK_WIRE_E_MALFORMED;
+        out_fields->present |= UINT32_C(1) << key;
+        out_fields->raw[key] = raw;
+    }
+    return msgpack_reader_is_at_end(&reader) ? 0 : LINK_WIRE_E_MALFORMED;
+}
+
+static int read_value(struct bytes raw, enum msgpack_type type, struct msgpack_value *out_value)
+{
+    struct msgpack_reader reader = msgpack_reader_of(raw);
+
+    if (msgpack_read(&reader, out_value) != 0 || out_value->type != type)
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int read_u64(const struct fields *fields, enum key key, uint64_t *out_value)
+{
+    struct msgpack_value value;
+    int r = read_value(fields->raw[key], MSGPACK_UINT, &value);
+
+    if (r == 0)
+        *out_value = value.u64;
+    return r;
+}
+
+static int read_raw(const struct fields *fields, enum key key, enum msgpack_type type, size_t least,
+                    size_t most, struct bytes *out_bytes)
+{
+    struct msgpack_value value;
+    int r = read_value(fields->raw[key], type, &value);
+
+    if (r != 0)
+        return r;
+    if (value.raw.len < least || value.raw.len > most)
+        return LINK_WIRE_E_BAD_FIELD;
+    *out_bytes = value.raw;
+    return 0;
+}
+
+static int read_hub(const struct fields *fields, enum key key, struct hub_id *out_hub)
+{
+    struct bytes packed;
+    int r = read_raw(fields, key, MSGPACK_BIN, HUB_ID_BYTES, HUB_ID_BYTES, &packed);
+
+    if (r == 0)
+        memcpy(out_hub->octets, packed.ptr, HUB_ID_BYTES);
+    return r;
+}
+
+static int read_hubs(const struct fields *fields, enum key key, struct bytes *out_list)
+{
+    int r = read_raw(fields, key, MSGPACK_BIN, 0, UINT32_MAX, out_list);
+
+    if (r == 0 && out_list->len % HUB_ID_BYTES != 0)
+        return LINK_WIRE_E_BAD_FIELD;
+    return r;
+}
+
+/* A name, BYTES_NONE where the key is absent. */
+static int read_name(const struct fields *fields, enum key key, struct bytes *out_name)
+{
+    int r;
+
+    *out_name = BYTES_NONE;
+    if (!(fields->present >> key & 1U))
+        return 0;
+    r = read_raw(fields, key, MSGPACK_STR, 1, NAME_MAX_BYTES, out_name);
+    if (r == 0 && !name_is_valid(*out_name))
+        return LINK_WIRE_E_BAD_FIELD;
+    return r;
+}
+
+static int read_greeting(const struct fields *fields, struct link_greeting *out_greeting)
+{
+    struct bytes hub_id;
+
+    if (read_u64(fields, KEY_VERSION, &out_greeting->version) ||
+        read_raw(fields, KEY_HUB_ID, MSGPACK_STR, 2 * HUB_ID_BYTES, 2 * HUB_ID_BYTES, &hub_id) ||
+        hub_id_parse(hub_id, &out_greeting->hub_id) ||
+        read_u64(fields, KEY_INCARNATION, &out_greeting->incarnation) ||
+        read_name(fields, KEY_SERVER_ID, &out_greeting->server_id) ||
+        read_raw(fields, KEY_NONCE, MSGPACK_BIN, LINK_WIRE_NONCE_BYTES, LINK_WIRE_NONCE_BYTES,
+                 &out_greeting->nonce))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int read_proven(const struct fields *fields, struct link_proven *out_proven)
+{
+    out_proven->cost = 0;
+    if (fields->present >> KEY_COST & 1U && read_u64(fields, KEY_COST, &out_proven->cost))
+        return LINK_WIRE_E_BAD_FIELD;
+    return read_raw(fields, KEY_PROOF, MSGPACK_BIN, 32, 32, &out_proven->proof);
+}
+
+static int read_refusal(const struct fields *fields, struct link_refusal *out_refusal)
+{
+    if (read_raw(fields, KEY_REASON, MSGPACK_STR, 1, 64, &out_refusal->reason) ||
+        read_raw(fields, KEY_TEXT, MSGPACK_STR, 0, 1024, &out_refusal->text))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int read_entries(const struct fields *fields, struct link_message *out_message)
+{
+    struct msgpack_reader reader = msgpack_reader_of(fields->raw[KEY_ENTRIES]);
+    struct msgpack_value head;
+
+    if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_ARRAY)
+        return LINK_WIRE_E_BAD_FIELD;
+    out_message->entries.n = head.n_items;
+    out_message->entries.raw = bytes_from(reader.bytes, reader.offset);
+    return 0;
+}
+
+static int read_one(const struct fields *fields, struct link_one *out_one)
+{
+    if (read_hub(fields, KEY_TO, &out_one->to) || read_hub(fields, KEY_FROM, &out_one->from) ||
+        read_hubs(fields, KEY_TRAIL, &out_one->trail) || read_name(fields, KEY_CHANNEL, &out_one->channel) ||
+        read_name(fields, KEY_NAME, &out_one->event) ||
+        read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_one->body))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int read_many(const struct fields *fields, struct link_many *out_many)
+{
+    if (read_hub(fields, KEY_ORIGIN, &out_many->origin) ||
+        read_u64(fields, KEY_INCARNATION, &out_many->incarnation) ||
+        read_u64(fields, KEY_SEQ, &out_many->seq) || read_hubs(fields, KEY_TO, &out_many->to) ||
+        read_hubs(fields, KEY_TRAIL, &out_many->trail) ||
+        read_name(fields, KEY_CHANNEL, &out_many->channel) || read_name(fields, KEY_NAME, &out_many->topic) ||
+        read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_many->body))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int read_content(const struct fields *fields, struct link_message *out_message)
+{
+    switch (out_message->type) {
+    case LINK_MESSAGE_GREETING:
+    case LINK_MESSAGE_CHALLENGE:
+        return read_greeting(fields, &out_message->greeting);
+    case LINK_MESSAGE_PROOF:
+    case LINK_MESSAGE_ACCEPT:
+        return read_proven(fields, &out_message->proven);
+    case LINK_MESSAGE_REFUSE:
+        return read_refusal(fields, &out_message->refusal);
+    case LINK_MESSAGE_HELLO:
+    case LINK_MESSAGE_ECHO:
+        return read_u64(fields, KEY_AT, &out_message->at_us);
+    case LINK_MESSAGE_ENTRIES:
+        return read_entries(fields, out_message);
+    case LINK_MESSAGE_END:
+        return 0;
+    case LINK_MESSAGE_GONE:
+        return read_u64(fields, KEY_SESSION, &out_message->session);
+    case LINK_MESSAGE_ONE:
+        return read_one(fields, &out_message->one);
+    case LINK_MESSAGE_MANY:
+        return read_many(fields, &out_message->many);
+    case LINK_MESSAGE_TYPE_COUNT:
+        break;
+    }
+    unreachable();
+}
+
+int link_wire_read(struct bytes body, struct link_message *out_message)
+{
+    struct fields fields;
+    struct bytes type;
+    int r = read_fields(body, &fields);
+
+    if (r != 0)
+        return r;
+    *out_message = (struct link_message){.type = LINK_MESSAGE_TYPE_COUNT};
+    if (!(fields.present >> KEY_TYPE & 1U) || read_raw(&fields, KEY_TYPE, MSGPACK_STR, 1, 64, &type))
+        return LINK_WIRE_E_BAD_FIELD;
+    for (unsigned at = 0; at < LINK_MESSAGE_TYPE_COUNT; at++) {
+        if (bytes_equal_text(type, types[at].name))
+            out_message->type = (enum link_message_type)at;
+    }
+    if (out_message->type == LINK_MESSAGE_TYPE_COUNT)
+        return LINK_WIRE_E_UNKNOWN_TYPE;
+    if ((fields.present & types[out_message->type].needs) != types[out_message->type].needs)
+        return LINK_WIRE_E_BAD_FIELD;
+    if (fields.present >> KEY_NUMBER & 1U && read_u64(&fields, KEY_NUMBER, &out_message->number))
+        return LINK_WIRE_E_BAD_FIELD;
+    return read_content(&fields, out_message);
+}
+
+static void write_key(struct buffer *out, enum key key)
+{
+    msgpack_write_str(out, bytes_of_text(key_names[key]));
+}
+
+static void write_u64(struct buffer *out, enum key key, uint64_t value)
+{
+    write_key(out, key);
+    msgpack_write_u64(out, value);
+}
+
+static void write_str(struct buffer *out, enum key key, struct bytes text)
+{
+    write_key(out, key);
+    msgpack_write_str(out, text);
+}
+
+static void write_bin(struct buffer *out, enum key key, struct bytes bytes)
+{
+    write_key(out, key);
+    msgpack_write_bin(out, bytes);
+}
+
+/* The head of the map: @n_pairs besides type and number. */
+static void write_head(struct buffer *out, const struct link_message *message, uint64_t number,
+                       uint32_t n_pairs)
+{
+    msgpack_write_map(out, n_pairs + (number > 0 ? 2 : 1));
+    write_str(out, KEY_TYPE, bytes_of_text(types[message->type].name));
+    if (number > 0)
+        write_u64(out, KEY_NUMBER, number);
+}
+
+static void write_greeting(struct buffer *out, const struct link_greeting *greeting)
+{
+    char hub_id[HUB_ID_TEXT];
+
+    hub_id_text(&greeting->hub_id, hub_id);
+    write_u64(out, KEY_VERSION, greeting->version);
+    write_str(out, KEY_HUB_ID, bytes_of_text(hub_id));
+    write_u64(out, KEY_INCARNATION, greeting->incarnation);
+    write_str(out, KEY_SERVER_ID, greeting->server_id);
+    write_bin(out, KEY_NONCE, greeting->nonce);
+}
+
+static void write_one(struct buffer *out, const struct link_one *one)
+{
+    write_bin(out, KEY_TO, hub_id_bytes(&one->to));
+    write_bin(out, KEY_FROM, hub_id_bytes(&one->from));
+    write_bin(out, KEY_TRAIL, one->trail);
+    if (one->channel.len > 0) {
+        write_str(out, KEY_CHANNEL, one->channel);
+        write_str(out, KEY_NAME, one->event);
+    }
+    write_bin(out, KEY_BODY, one->body);
+}
+
+static void write_many(struct buffer *out, const struct link_many *many)
+{
+    write_bin(out, KEY_ORIGIN, hub_id_bytes(&many->origin));
+    write_u64(out, KEY_INCARNATION, many->incarnation);
+    write_u64(out, KEY_SEQ, many->seq);
+    write_bin(out, KEY_TO, many->to);
+    write_bin(out, KEY_TRAIL, many->trail);
+    write_str(out, KEY_CHANNEL, many->channel);
+    if (many->topic.len > 0)
+        write_str(out, KEY_NAME, many->topic);
+    write_bin(out, KEY_BODY, many->body);
+}
+
+static void write_message(struct buffer *out, const struct link_message *message, uint64_t number)
+{
+    switch (message->type) {
+    case LINK_MESSAGE_GREETING:
+    case LINK_MESSAGE_CHALLENGE:
+        write_head(out, message, number, 5);
+        write_greeting(out, &message->greeting);
+        return;
+    case LINK_MESSAGE_PROOF:
+        write_head(out, message, number, 2);
+        write_bin(out, KEY_PROOF, message->proven.proof);
+        write_u64(out, KEY_COST, message->proven.cost);
+        return;
+    case LINK_MESSAGE_ACCEPT:
+        write_head(out, message, number, 1);
+        write_bin(out, KEY_PROOF, message->proven.proof);
+        return;
+    case LINK_MESSAGE_REFUSE:
+        write_head(out, message, number, 2);
+        write_str(out, KEY_REASON, message->refusal.reason);
+        write_str(out, KEY_TEXT, message->refusal.text);
+        return;
+    case LINK_MESSAGE_HELLO:
+    case LINK_MESSAGE_ECHO:
+        write_head(out, message, number, 1);
+        write_u64(out, KEY_AT, message->at_us);
+        return;
+    case LINK_MESSAGE_ENTRIES:
+        write_head(out, message, number, 1);
+        write_key(out, KEY_ENTRIES);
+        msgpack_write_array(out, message->entries.n);
+        msgpack_write_raw(out, message->entries.raw);
+        return;
+    case LINK_MESSAGE_END:
+        write_head(out, message, number, 0);
+        return;
+    case LINK_MESSAGE_GONE:
+        write_head(out, message, number, 1);
+        write_u64(out, KEY_SESSION, message->session);
+        return;
+    case LINK_MESSAGE_ONE:
+        write_head(out, message, number, message->one.channel.len > 0 ? 6 : 4);
+        write_one(out, &message->one);
+        return;
+    case LINK_MESSAGE_MANY:
+        write_head(out, message, number, message->many.topic.len > 0 ? 8 : 7);
+        write_many(out, &message->many);
+        return;
+    case LINK_MESSAGE_TYPE_COUNT:
+        break;
+    }
+    unreachable();
+}
+
+/* What the variable parts need; the rest fits into the constant. */
+static size_t most_bytes(const struct link_message *message)
+{
+    size_t head = 512;
+
+    if (message->type == LINK_MESSAGE_ENTRIES)
+        return head + message->entries.raw.len;
+    if (message->type == LINK_MESSAGE_ONE)
+        return head + message->one.trail.len + message->one.channel.len + message->one.event.len +
+               message->one.body.len;
+    if (message->type == LINK_MESSAGE_MANY)
+        return head + message->many.to.len + message->many.trail.len + message->many.channel.len +
+               message->many.topic.len + message->many.body.len;
+    return head;
+}
+
+struct block *link_wire_write(const struct link_message *message, uint64_t number)
+{
+    struct buffer out;
+
+    buffer_init(&out);
+    frame_begin_sized(&out, most_bytes(message));
+    write_message(&out, message, number);
+    return frame_finish(&out);
+}
+
+/* An entry is an array, for a full table has many of them and their keys would be half of it. */
+#define ENTRY_ITEMS 10
+
+void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
+{
+    msgpack_write_array(out, ENTRY_ITEMS);
+    msgpack_write_u64(out, entry->kind);
+    msgpack_write_u64(out, entry->change);
+    msgpack_write_bin(out, hub_id_bytes(&entry->origin));
+    msgpack_write_str(out, entry->channel);
+    msgpack_write_str(out, entry->name);
+    msgpack_write_u64(out, entry->incarnation);
+    msgpack_write_u64(out, entry->counter);
+    msgpack_write_u64(out, entry->cost);
+    msgpack_write_bin(out, entry->path);
+    msgpack_write_raw_or_nil(out, entry->raw_attributes);
+}
+
+static int next(struct msgpack_reader *reader, enum msgpack_type type, struct msgpack_value *out_value)
+{
+    if (msgpack_read(reader, out_value) != 0 || out_value->type != type)
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
+static int next_u64(struct msgpack_reader *reader, uint64_t most, uint64_t *out_value)
+{
+    struct msgpack_value value;
+    int r = next(reader, MSGPACK_UINT, &value);
+
+    if (r == 0 && value.u64 > most)
+        return LINK_WIRE_E_BAD_FIELD;
+    if (r == 0)
+        *out_value = value.u64;
+    return r;
+}
+
+/* A name, or an empty text. */
+static int next_name(struct msgpack_reader *reader, struct bytes *out_name)
+{
+    struct msgpack_value value;
+    int r = next(reader, MSGPACK_STR, &value);
+
+    if (r != 0)
+        return r;
+    *out_name = value.raw;
+    return value.raw.len == 0 || name_is_valid(value.raw) ? 0 : LINK_WIRE_E_BAD_FIELD;
+}
+
+static int next_hub(struct msgpack_reader *reader, struct hub_id *out_hub)
+{
+    struct msgpack_value value;
+    int r = next(reader, MSGPACK_BIN, &value);
+
+    if (r != 0 || value.raw.len != HUB_ID_BYTES)
+        return LINK_WIRE_E_BAD_FIELD;
+    memcpy(out_hub->octets, value.raw.ptr, HUB_ID_BYTES);
+    return 0;
+}
+
+int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_entry)
+{
+    struct msgpack_value value;
+    uint64_t kind;
+    uint64_t change;
+
+    if (next(reader, MSGPACK_ARRAY, &value) || value.n_items != ENTRY_ITEMS ||
+        next_u64(reader, UINT8_MAX, &kind) || next_u64(reader, LINK_ENTRY_DEAD, &change) ||
+        next_hub(reader, &out_entry->origin) || next_name(reader, &out_entry->channel) ||
+        next_name(reader, &out_entry->name) || next_u64(reader, UINT64_MAX, &out_entry->incarnation) ||
+        next_u64(reader, UINT64_MAX, &out_entry->counter) || next_u64(reader, UINT32_MAX, &out_entry->cost) ||
+        next(reader, MSGPACK_BIN, &value))
+        return LINK_WIRE_E_BAD_FIELD;
+    out_entry->kind = (uint8_t)kind;
+    out_entry->change = (enum link_entry_change)change;
+    out_entry->path = value.raw;
+    if (value.raw.len % PATH_HOP_BYTES != 0 || msgpack_skip(reader, &out_entry->raw_attributes) != 0)
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}

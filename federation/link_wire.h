@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The messages between two hubs (docs/federation.md, "On the wire")
+ *
+ * Each is one MessagePack map in the same 4-byte frames as everything else; keys that are not known are
+ * passed over, so that later versions may say more. Hub ids, paths and trails are packed into `bin` and read
+ * in place. Reading allocates nothing; the view borrows the body. Pure, any thread; fuzzed.
+ */
+#ifndef COMMHUB_FEDERATION_LINK_WIRE_H
+#define COMMHUB_FEDERATION_LINK_WIRE_H
+
+#include "federation/hub_id.h"
+#include "hub/base/block.h"
+#include "hub/base/buffer.h"
+#include "hub/wire/msgpack_read.h"
+
+#define LINK_WIRE_VERSION 1
+
+/* What may stand in one frame before both sides are proven, and after: a frame of a client, and our head. */
+#define LINK_WIRE_MAX_HANDSHAKE_BYTES 4096U
+#define LINK_WIRE_NONCE_BYTES 32
+
+enum link_message_type {
+#define NEEDS(key) 0
+#define X(id, name, needs) LINK_MESSAGE_##id,
+#include "federation/link_message.def"
+#undef X
+#undef NEEDS
+    LINK_MESSAGE_TYPE_COUNT
+};
+
+/* Who speaks: GREETING from the hub that dials, CHALLENGE from the hub that was called. */
+struct link_greeting {
+    uint64_t version;
+    struct hub_id hub_id;
+    uint64_t incarnation;
+    struct bytes server_id;
+    struct bytes nonce; /* LINK_WIRE_NONCE_BYTES */
+};
+
+struct link_proven {
+    struct bytes proof; /* 32 bytes */
+    uint64_t cost;      /* PROOF only: the cost of the link, for both directions */
+};
+
+struct link_refusal {
+    struct bytes reason; /* for machines */
+    struct bytes text;   /* for people */
+};
+
+/* For one hub: a `call`, `send` or `response` of the protocol. */
+struct link_one {
+    struct hub_id to;
+    struct hub_id from;
+    struct bytes trail;   /* list of the hubs that have passed it on, the first one first */
+    struct bytes channel; /* call, send: the service that was chosen; response: BYTES_NONE */
+    struct bytes event;
+    struct bytes body;
+};
+
+/* For many hubs: a `broadcast` or `receive`. */
+struct link_many {
+    struct hub_id origin;
+    uint64_t incarnation;
+    uint64_t seq;
+    struct bytes to; /* list of the hubs that get it by this link */
+    struct bytes trail;
+    struct bytes channel;
+    struct bytes topic; /* BYTES_NONE: a broadcast */
+    struct bytes body;
+};
+
+struct link_message {
+    enum link_message_type type;
+    uint64_t number; /* counts the frames of a session from 1; 0 in the handshake */
+    union {
+        struct link_greeting greeting; /* GREETING, CHALLENGE */
+        struct link_proven proven;     /* PROOF, ACCEPT */
+        struct link_refusal refusal;
+        uint64_t at_us; /* HELLO: the sender's clock; ECHO: what the hello said */
+        struct {
+            uint32_t n;
+            struct bytes raw; /* that many values for link_wire_next_entry() */
+        } entries;
+        uint64_t session; /* GONE */
+        struct link_one one;
+        struct link_many many;
+    };
+};
+
+enum {
+    LINK_WIRE_E_MALFORMED = 1, /* no sound MessagePack map */
+    LINK_WIRE_E_UNKNOWN_TYPE,
+    LINK_WIRE_E_BAD_FIELD, /* a key is missing, of the wrong type, or out of its bounds */
+};
+
+/* 0 or LINK_WIRE_E_*. */
+int link_wire_read(struct bytes body, struct link_message *out_message);
+
+/* One frame with one reference; NULL: out of memory. */
+struct block *link_wire_write(const struct link_message *message, uint64_t number);
+
+/* What an entry says. */
+enum link_entry_change {
+    LINK_ENTRY_SET,  /* reachable by this path */
+    LINK_ENTRY_LOST, /* the sender has no path any more that it may tell */
+    LINK_ENTRY_DEAD, /* the origin has withdrawn it: no older one is true anywhere */
+};
+
+struct link_entry {
+    uint8_t kind; /* enum route_kind */
+    enum link_entry_change change;
+    struct hub_id origin;
+    struct bytes channel;
+    struct bytes name;
+    uint64_t incarnation; /* with the counter: set by the origin alone */
+    uint64_t counter;
+    uint64_t cost;
+    struct bytes path;           /* SET only */
+    struct bytes raw_attributes; /* MessagePack, the origin's own; SET only */
+};
+
+/* Appends one entry; a failed allocation stays in the buffer. */
+void link_wire_append_entry(struct buffer *out, const struct link_entry *entry);
+
+/* The next of the entries of a message: 0 or LINK_WIRE_E_BAD_FIELD. */
+int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_entry);
+
+const char *link_wire_type_name(enum link_message_type type);
+
+#endif

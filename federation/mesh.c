@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The order in everything here: change the table, choose anew, tell the links, then (when it is allowed) the
+ * core. A dead session is told before the routes that change by it, so that the far side has already thrown
+ * out the ways that would otherwise look like alternatives.
+ */
+#include "federation/mesh.h"
+
+#include <errno.h>
+
+#include "federation/advertise.h"
+#include "federation/attributes.h"
+#include "federation/intake.h"
+#include "federation/offering.h"
+#include "federation/origins.h"
+#include "federation/relay.h"
+#include "federation/route_choice.h"
+#include "hub/base/check.h"
+
+const char *mesh_refusal_name(enum mesh_refusal refusal)
+{
+    static const char *const names[MESH_REFUSAL_COUNT] = {
+#define X(id, name, text) [MESH_REFUSED_##id] = name,
+        MESH_REFUSALS(X)
+#undef X
+    };
+
+    check(refusal < MESH_REFUSAL_COUNT);
+    return names[refusal];
+}
+
+void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal)
+{
+    mesh->counts.refused[refusal]++;
+}
+
+void mesh_wake(struct mesh *mesh)
+{
+    if (mesh->is_awake)
+        return;
+    mesh->is_awake = true;
+    mesh->outlet.wake(mesh->outlet.context);
+}
+
+void mesh_end_link(struct mesh_link *link, const char *reason)
+{
+    if (link->is_ending)
+        return;
+    link->is_ending = true;
+    link->mesh->outlet.end_link(link->mesh->outlet.context, link->slot, reason);
+}
+
+void mesh_mark_untold(struct mesh *mesh, struct route *route)
+{
+    if (list_is_empty(&route->untold))
+        list_append(&mesh->untold, &route->untold);
+}
+
+void mesh_mark_unoffered(struct mesh *mesh, struct route *route)
+{
+    /* A refused route hangs on the list of the refused by the same link. */
+    if (route->was_refused)
+        list_unlink(&route->unoffered);
+    route->was_refused = false;
+    if (list_is_empty(&route->unoffered))
+        list_append(&mesh->unoffered, &route->unoffered);
+    mesh_wake(mesh);
+}
+
+static void mark_unsettled(struct mesh *mesh, struct origin *origin)
+{
+    if (list_is_empty(&origin->unsettled))
+        list_append(&mesh->unsettled, &origin->unsettled);
+    mesh_wake(mesh);
+}
+
+void mesh_route_changed(struct mesh *mesh, struct route *route)
+{
+    struct candidate *before = route->best;
+
+    route->best = route_choice_best(route);
+    if (before && route->best == before)
+        return;
+    mesh_mark_untold(mesh, route);
+    if (route->origin == mesh->self)
+        return;
+    if (route->kind == ROUTE_HUB)
+        mark_unsettled(mesh, route->origin);
+    mesh_mark_unoffered(mesh, route);
+}
+
+/* --- sessions that are over ----------------------------------------------------------------------------- */
+
+bool mesh_session_is_over(const struct mesh *mesh, uint64_t session)
+{
+    const struct dead_sessions *row = &mesh->dead[session % MESH_DEAD_ROWS];
+
+    for (size_t i = 0; i < MESH_DEAD_PLACES; i++) {
+        if (row->sessions[i] == session)
+            return true;
+    }
+    return false;
+}
+
+static void remember_session(struct mesh *mesh, uint64_t session)
+{
+    struct dead_sessions *row = &mesh->dead[session % MESH_DEAD_ROWS];
+
+    row->sessions[row->next] = session;
+    row->next = (row->next + 1) % MESH_DEAD_PLACES;
+}
+
+static void drop_session_from(struct mesh *mesh, struct route *route, uint64_t session)
+{
+    bool has_changed = false;
+
+    list_for_each (at, &route->candidates) {
+        struct candidate *candidate = container_of(at, struct candidate, in_route);
+
+        if (!path_has_session(candidate_path(candidate), session))
+            continue;
+        if (candidate->link)
+            candidate->link->n_candidates--;
+        route_table_drop(&mesh->table, candidate);
+        has_changed = true;
+    }
+    if (has_changed)
+        mesh_route_changed(mesh, route);
+}
+
+struct session_drop {
+    struct mesh *mesh;
+    uint64_t session;
+};
+
+static void drop_session_from_node(struct map_node *node, void *context)
+{
+    struct session_drop *drop = context;
+
+    drop_session_from(drop->mesh, container_of(node, struct route, by_key), drop->session);
+}
+
+void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_link *except)
+{
+    struct link_message message = {.type = LINK_MESSAGE_GONE, .session = session};
+    struct session_drop drop = {.mesh = mesh, .session = session};
+
+    if (mesh_session_is_over(mesh, session))
+        return;
+    remember_session(mesh, session);
+    map_walk(&mesh->table.by_key, drop_session_from_node, &drop);
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        if (!link || link == except)
+            continue;
+        /* The far side has given up a link that still looks alive here. */
+        if (link->session == session)
+            mesh_end_link(link, "ended_by_peer");
+        else if (!link->is_ending)
+            mesh->outlet.send(mesh->outlet.context, slot, &message);
+    }
+}
+
+/* --- making and unmaking -------------------------------------------------------------------------------- */
+
+static void local_set(struct mesh *mesh, enum route_kind kind, struct bytes channel, struct bytes name,
+                      const struct buffer *attributes)
+{
+    struct route_key key = {.kind = kind, .channel = channel, .name = name, .origin = mesh->id};
+    struct route_seq seq = {.incarnation = mesh->incarnation, .counter = mesh->counter + 1};
+    struct route *route = route_table_get(&mesh->table, &key, mesh->self, &mesh->self->routes);
+
+    if (!route || attributes->failed) {
+        mesh->is_incomplete = true;
+        mesh_wake(mesh);
+        return;
+    }
+    if (route->best && bytes_equal(block_bytes(route->attributes), buffer_bytes(attributes)))
+        return;
+    if (route_table_put(&mesh->table, route, NULL, NULL, seq, BYTES_NONE, 0, buffer_bytes(attributes)) < 0) {
+        route_table_release(&mesh->table, route);
+        mesh->is_incomplete = true;
+        mesh_wake(mesh);
+        return;
+    }
+    mesh->counter = seq.counter;
+    mesh_route_changed(mesh, route);
+}
+
+static void local_unset(struct mesh *mesh, enum route_kind kind, struct bytes channel, struct bytes name)
+{
+    struct route_key key = {.kind = kind, .channel = channel, .name = name, .origin = mesh->id};
+    struct route *route = route_table_find(&mesh->table, &key);
+
+    if (!route || !route->best)
+        return;
+    route_table_bury(&mesh->table, route,
+                     (struct route_seq){.incarnation = mesh->incarnation, .counter = ++mesh->counter},
+                     mesh->time.now_ms);
+    mesh_route_changed(mesh, route);
+}
+
+static int begin(struct mesh *mesh, const struct mesh_options *options)
+{
+    struct buffer attributes;
+    int r;
+
+    mesh->server_id = bytes_to_text(options->server_id);
+    if (!mesh->server_id)
+        return -ENOMEM;
+    r = origins_get(mesh, &mesh->id, &mesh->self);
+    if (r < 0)
+        return r;
+    mesh->self->incarnation = mesh->incarnation;
+    buffer_init(&attributes);
+    attributes_write_hub(&attributes, options->server_id);
+    local_set(mesh, ROUTE_HUB, BYTES_NONE, BYTES_NONE, &attributes);
+    buffer_clear(&attributes);
+    return mesh->is_incomplete ? -ENOMEM : 0;
+}
+
+static void ignore_wake(void *context)
+{
+    (void)context;
+}
+
+int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const struct mesh_outlet *outlet,
+             const struct mesh_core *core, struct hub_time time)
+{
+    struct mesh *mesh = calloc(1, sizeof *mesh);
+    int r;
+
+    if (!mesh)
+        return -ENOMEM;
+    mesh->id = options->hub_id;
+    mesh->incarnation = options->incarnation;
+    mesh->outlet = *outlet;
+    mesh->core = *core;
+    mesh->outlet.wake = ignore_wake;
+    mesh->time = time;
+    route_table_init(&mesh->table);
+    map_init(&mesh->origins);
+    list_init(&mesh->untold);
+    list_init(&mesh->unoffered);
+    list_init(&mesh->refused);
+    list_init(&mesh->unsettled);
+    r = begin(mesh, options);
+    if (r < 0) {
+        mesh_free(mesh);
+        return r;
+    }
+    advertise_flush(mesh);
+    mesh->outlet.wake = outlet->wake;
+    mesh->is_awake = false;
+    *out_mesh = mesh;
+    return 0;
+}
+
+static void link_free(struct mesh_link *link)
+{
+    buffer_clear(&link->entries);
+    buffer_clear(&link->to);
+    link->mesh->links[link->slot] = NULL;
+    free(link);
+}
+
+static void forget_lost_calls(struct map_node *node, void *context)
+{
+    (void)context;
+    relay_forget_lost_calls(container_of(node, struct origin, node));
+}
+
+void mesh_free(struct mesh *mesh)
+{
+    if (!mesh)
+        return;
+    route_table_clear(&mesh->table);
+    map_walk(&mesh->origins, forget_lost_calls, NULL);
+    origins_clear(mesh);
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        if (mesh->links[slot])
+            link_free(mesh->links[slot]);
+    }
+    buffer_clear(&mesh->trail);
+    free(mesh->server_id);
+    free(mesh);
+}
+
+/* --- links ---------------------------------------------------------------------------------------------- */
+
+static bool find_slot(const struct mesh *mesh, unsigned *out_slot)
+{
+    for (unsigned slot = 0; slot < MESH_MAX_LINKS; slot++) {
+        if (!mesh->links[slot]) {
+            *out_slot = slot;
+            return true;
+        }
+    }
+    return false;
+}
+
+int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
+                 unsigned *out_link)
+{
+    struct mesh_link *link;
+    unsigned slot;
+
+    mesh->time = time;
+    if (!find_slot(mesh, &slot))
+        return MESH_E_FULL;
+    link = calloc(1, sizeof *link);
+    if (!link)
+        return -ENOMEM;
+    *link = (struct mesh_link){
+        .mesh = mesh,
+        .slot = slot,
+        .peer = options->peer,
+        .session = options->session,
+        .cost = options->cost,
+        .policy = options->policy,
+    };
+    list_init(&link->candidates);
+    advertise_flush(mesh);
+    mesh->links[slot] = link;
+    if (slot >= mesh->n_slots)
+        mesh->n_slots = slot + 1;
+    *out_link = slot;
+    advertise_all(link);
+    return 0;
+}
+
+static void forget_told(struct map_node *node, void *context)
+{
+    struct mesh_link *link = context;
+    struct route *route = container_of(node, struct route, by_key);
+
+    link_set_remove(&route->told, link->slot);
+    /* What only this link held on to goes with the next flush. */
+    if (!route->best && !route->is_dead)
+        mesh_mark_untold(link->mesh, route);
+}
+
+void mesh_link_down(struct mesh *mesh, unsigned slot, struct hub_time time)
+{
+    struct mesh_link *link = mesh->links[slot];
+    uint64_t session;
+
+    check(link);
+    mesh->time = time;
+    session = link->session;
+    while (!list_is_empty(&link->candidates)) {
+        struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
+        struct route *route = candidate->route;
+
+        route_table_drop(&mesh->table, candidate);
+        mesh_route_changed(mesh, route);
+    }
+    map_walk(&mesh->table.by_key, forget_told, link);
+    link_free(link);
+    mesh_session_over(mesh, session, NULL);
+    advertise_flush(mesh);
+    mesh_settle(mesh, time);
+}
+
+int mesh_link_receive(struct mesh *mesh, unsigned slot, const struct link_message *message,
+                      struct hub_time time)
+{
+    struct mesh_link *link = mesh->links[slot];
+    int r = MESH_E_BAD_MESSAGE;
+
+    check(link);
+    mesh->time = time;
+    switch (message->type) {
+    case LINK_MESSAGE_ENTRIES:
+        r = intake_entries(link, message->entries.n, message->entries.raw);
+        break;
+    case LINK_MESSAGE_END:
+        mesh->outlet.on_synced(mesh->outlet.context, slot);
+        return 0;
+    case LINK_MESSAGE_GONE:
+        mesh_session_over(mesh, message->session, link);
+        r = 0;
+        break;
+    case LINK_MESSAGE_ONE:
+        return relay_one(link, &message->one);
+    case LINK_MESSAGE_MANY:
+        return relay_many(link, &message->many);
+    case LINK_MESSAGE_GREETING:
+    case LINK_MESSAGE_CHALLENGE:
+    case LINK_MESSAGE_PROOF:
+    case LINK_MESSAGE_ACCEPT:
+    case LINK_MESSAGE_REFUSE:
+    case LINK_MESSAGE_HELLO:
+    case LINK_MESSAGE_ECHO:
+    case LINK_MESSAGE_TYPE_COUNT:
+        return MESH_E_BAD_MESSAGE;
+    }
+    advertise_flush(mesh);
+    mesh_settle(mesh, time);
+    return r;
+}
+
+/* --- the local core ------------------------------------------------------------------------------------- */
+
+static void local_changed(struct mesh *mesh)
+{
+    offering_reconsider_refused(mesh);
+    advertise_flush(mesh);
+}
+
+void mesh_local_service(struct mesh *mesh, struct bytes channel, struct bytes event,
+                        const struct peering_service *service)
+{
+    struct buffer attributes;
+
+    if (bridge_policy_is_system(channel))
+        return;
+    if (service) {
+        buffer_init(&attributes);
+        attributes_write_service(&attributes, service);
+        local_set(mesh, ROUTE_SERVICE, channel, event, &attributes);
+        buffer_clear(&attributes);
+    } else {
+        local_unset(mesh, ROUTE_SERVICE, channel, event);
+    }
+    local_changed(mesh);
+}
+
+void mesh_local_topic(struct mesh *mesh, struct bytes channel, struct bytes topic,
+                      const struct peering_topic *declared)
+{
+    struct buffer attributes;
+
+    if (bridge_policy_is_system(channel))
+        return;
+    if (declared) {
+        buffer_init(&attributes);
+        attributes_write_topic(&attributes, declared);
+        local_set(mesh, ROUTE_TOPIC, channel, topic, &attributes);
+        buffer_clear(&attributes);
+    } else {
+        local_unset(mesh, ROUTE_TOPIC, channel, topic);
+        offering_reconsider_topic(mesh, channel, topic);
+    }
+    local_changed(mesh);
+}
+
+void mesh_local_interest(struct mesh *mesh, struct bytes channel, struct bytes topic, bool is_wanted)
+{
+    struct buffer attributes;
+
+    if (bridge_policy_is_system(channel))
+        return;
+    if (is_wanted) {
+        buffer_init(&attributes);
+        attributes_write_interest(&attributes);
+        local_set(mesh, ROUTE_INTEREST, channel, topic, &attributes);
+        buffer_clear(&attributes);
+    } else {
+        local_unset(mesh, ROUTE_INTEREST, channel, topic);
+    }
+    local_changed(mesh);
+}
+
+void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id, struct bytes mode,
+                       bool has_joined)
+{
+    struct buffer attributes;
+
+    if (bridge_policy_is_system(channel))
+        return;
+    if (has_joined) {
+        buffer_init(&attributes);
+        attributes_write_member(&attributes, mode);
+        local_set(mesh, ROUTE_MEMBER, channel, id, &attributes);
+        buffer_clear(&attributes);
+    } else {
+        local_unset(mesh, ROUTE_MEMBER, channel, id);
+    }
+    local_changed(mesh);
+}
+
+void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame)
+{
+    if (!bridge_policy_is_system(channel))
+        relay_multicast(mesh, channel, topic, frame);
+}
+
+void mesh_peer_send(struct origin *peer, struct block *frame)
+{
+    relay_from_core(peer, frame);
+}
+
+void mesh_peer_end(struct origin *peer, enum end_reason reason)
+{
+    if (peer->wants_end)
+        return;
+    peer->wants_end = true;
+    peer->end_reason = reason;
+    mark_unsettled(peer->mesh, peer);
+}
+
+void mesh_settle(struct mesh *mesh, struct hub_time time)
+{
+    mesh->time = time;
+    /* Changes that come up from here on are done in this very call. */
+    mesh->is_awake = true;
+    offering_settle(mesh);
+    advertise_flush(mesh);
+    route_table_clear_graves(&mesh->table, time.now_ms);
+    mesh->is_awake = false;
+    if (mesh->is_incomplete)
+        mesh_wake(mesh);
+}
+
+void mesh_leave_core(struct mesh *mesh)
+{
+    offering_end_all(mesh);
+}
+
+static void mark_peerless(struct map_node *node, void *context)
+{
+    struct origin *origin = container_of(node, struct origin, node);
+
+    if (origin_is_reachable(origin) && !origin->peer)
+        mark_unsettled(context, origin);
+}
+
+bool mesh_take_incomplete(struct mesh *mesh)
+{
+    bool is_incomplete = mesh->is_incomplete;
+
+    mesh->is_incomplete = false;
+    if (is_incomplete)
+        map_walk(&mesh->origins, mark_peerless, mesh);
+    return is_incomplete;
+}
+
+/* --- for the eye ---------------------------------------------------------------------------------------- */
+
+struct hub_time mesh_time(const struct mesh *mesh)
+{
+    return mesh->time;
+}
+
+static void count_reachable(struct map_node *node, void *context)
+{
+    struct mesh_counts *counts = context;
+    const struct origin *origin = container_of(node, struct origin, node);
+
+    if (origin != origin->mesh->self && origin_is_reachable(origin))
+        counts->n_origins++;
+}
+
+struct mesh_counts mesh_counts(const struct mesh *mesh)
+{
+    struct mesh_counts counts = mesh->counts;
+
+    counts.n_routes = mesh->table.by_key.n_nodes;
+    counts.n_candidates = mesh->table.n_candidates;
+    map_walk((struct map *)&mesh->origins, count_reachable, &counts);
+    return counts;
+}
+
+struct lines {
+    char **texts;
+    size_t n;
+    bool failed;
+};
+
+static void write_line(const struct route *route, struct buffer *out)
+{
+    static const char *const kinds[ROUTE_KIND_COUNT] = {"hub", "service", "topic", "interest", "member"};
+    struct bytes path = candidate_path(route->best);
+    char origin[HUB_ID_TEXT];
+    size_t n_ways = 0;
+
+    for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next)
+        n_ways++;
+    hub_id_text(&route->origin->id, origin);
+    buffer_append_format(out, "%s %.*s:%.*s %s cost %llu ways %zu by", kinds[route->kind],
+                         (int)route->channel.len, (const char *)route->channel.ptr, (int)route->name.len,
+                         (const char *)route->name.ptr, origin, (unsigned long long)route->best->cost,
+                         n_ways);
+    for (size_t i = 0; i < path_n_hops(path); i++) {
+        struct hop hop = path_at(path, i);
+        char hub[HUB_ID_TEXT];
+
+        hub_id_text(&hop.hub, hub);
+        buffer_append_format(out, " %s", hub);
+    }
+    buffer_append_text(out, "\n");
+}
+
+static void collect_line(struct map_node *node, void *context)
+{
+    struct lines *lines = context;
+    const struct route *route = container_of(node, struct route, by_key);
+    struct buffer line;
+
+    if (!route->best)
+        return;
+    buffer_init(&line);
+    write_line(route, &line);
+    lines->texts[lines->n] = buffer_take_text(&line);
+    if (lines->texts[lines->n])
+        lines->n++;
+    else
+        lines->failed = true;
+    buffer_clear(&line);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int mesh_dump(const struct mesh *mesh, struct buffer *out)
+{
+    struct lines lines = {0};
+
+    lines.texts = calloc(mesh->table.by_key.n_nodes + 1, sizeof *lines.texts);
+    if (!lines.texts)
+        return -ENOMEM;
+    map_walk((struct map *)&mesh->table.by_key, collect_line, &lines);
+    qsort(lines.texts, lines.n, sizeof *lines.texts, compare_lines);
+    for (size_t i = 0; i < lines.n; i++) {
+        buffer_append_text(out, lines.texts[i]);
+        free(lines.texts[i]);
+    }
+    free(lines.texts);
+    return lines.failed || out->failed ? -ENOMEM : 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One hub's part of the mesh: routes in, routes out, messages on
+ *
+ * Pure: it knows no sockets and no clocks, time is handed in, and it speaks through an outlet; so a test runs
+ * many hubs in virtual time with the very code that the product runs. One thread owns it. The ideas stand in
+ * docs/federation.md.
+ *
+ * Three parties call it: the shell's links (mesh_link_*), the observer of the local core (mesh_local_*) and
+ * the ports of the remote hubs in the core (mesh_peer_*). The last two come from inside the core: they tell
+ * the links at once, but what must be told to the core waits for mesh_settle(), which the shell calls at the
+ * end of the turn when the outlet's wake() has asked for it.
+ */
+#ifndef COMMHUB_FEDERATION_MESH_H
+#define COMMHUB_FEDERATION_MESH_H
+
+#include "federation/bridge_policy.h"
+#include "federation/link_set.h"
+#include "federation/link_wire.h"
+#include "hub/core/peering.h"
+
+struct mesh;
+struct origin; /* one hub of the mesh, us or another */
+
+#define MESH_MAX_LINKS LINK_SET_SLOTS
+#define MESH_MAX_ORIGINS 1024U
+#define MESH_MAX_CANDIDATES 100000U /* of one link */
+
+/* Why something that a link brought was not taken; names for metrics and the API. */
+#define MESH_REFUSALS(X)                                                                                     \
+    X(LOOP, "loop", "this hub is in its path already")                                                       \
+    X(TOO_LONG, "too_long", "its path is longer than 32 hubs")                                               \
+    X(FILTERED, "filtered", "the bridge's filter does not let the channel through")                          \
+    X(OLD, "old", "something newer of the same origin is known")                                             \
+    X(OVER_LIMIT, "over_limit", "the link brought more entries than a link may")                             \
+    X(DEAD_SESSION, "dead_session", "its path leads over a link that is gone")                               \
+    X(UNKNOWN_KIND, "unknown_kind", "a kind of entry that this version does not know")                       \
+    X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
+    X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
+    X(LATE, "late", "a message older than the window of seen ones")
+
+enum mesh_refusal {
+#define X(id, name, text) MESH_REFUSED_##id,
+    MESH_REFUSALS(X)
+#undef X
+        MESH_REFUSAL_COUNT
+};
+
+const char *mesh_refusal_name(enum mesh_refusal refusal);
+
+struct mesh_counts {
+    uint64_t refused[MESH_REFUSAL_COUNT];
+    uint64_t entries_in;
+    uint64_t entries_out;
+    uint64_t ones_out;   /* calls, sends and answers of our own clients */
+    uint64_t manys_out;  /* broadcasts and publishes of our own clients that had receivers elsewhere */
+    uint64_t relayed;    /* frames passed on for others */
+    uint64_t delivered;  /* messages for many that were given to the core */
+    uint64_t calls_lost; /* calls that the mesh answered with an error */
+    uint64_t n_routes;
+    uint64_t n_candidates;
+    uint64_t n_origins; /* without us */
+};
+
+/* What the mesh shows the core of a remote hub: one entry of it. */
+struct mesh_offer {
+    uint8_t kind; /* enum route_kind: SERVICE, TOPIC, INTEREST or MEMBER */
+    struct bytes channel;
+    struct bytes name;
+    struct peering_service service; /* SERVICE */
+    struct peering_topic topic;     /* TOPIC */
+    struct bytes mode;              /* MEMBER */
+    struct bytes raw_path;          /* MEMBER: MessagePack array of server ids, the origin's first */
+};
+
+/* The ways out to the links. None of these may call back into the mesh; a link ends later, from the loop,
+ * through mesh_link_down(). */
+struct mesh_outlet {
+    /* Queues @message as the link's next frame; borrowed. */
+    void (*send)(void *context, unsigned link, const struct link_message *message);
+    void (*end_link)(void *context, unsigned link, const char *reason);
+    /* The far side's table is complete. */
+    void (*on_synced)(void *context, unsigned link);
+    /* mesh_settle() has something to do. */
+    void (*wake)(void *context);
+    /* Something that an operator should know; @event is for machines, @text for people. */
+    void (*warn)(void *context, const char *event, const char *text);
+    void *context;
+};
+
+/* The ways into the core. Called from mesh_link_*() and mesh_settle() only; what they call may call
+ * mesh_local_*() and mesh_peer_*(). */
+struct mesh_core {
+    /* A remote hub came, or became unreachable. 0 or -ENOMEM. */
+    int (*add_peer)(void *context, struct origin *origin, struct bytes server_id, void **out_peer);
+    void (*peer_gone)(void *context, void *peer, enum end_reason reason);
+    /* 0, PEERING_E_* or -ENOMEM; again with other attributes where they have changed. */
+    int (*offer)(void *context, void *peer, const struct mesh_offer *offer);
+    void (*retract)(void *context, void *peer, const struct mesh_offer *offer);
+    /* A `call`, `send` or `response` of that hub; borrowed. */
+    void (*handle)(void *context, void *peer, struct bytes body);
+    void (*deliver)(void *context, struct bytes channel, struct bytes topic, struct bytes body);
+    void *context;
+};
+
+struct mesh_options {
+    struct hub_id hub_id;
+    uint64_t incarnation;
+    struct bytes server_id; /* copied */
+};
+
+/* 0 or -ENOMEM. @outlet and @core are copied. */
+int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const struct mesh_outlet *outlet,
+             const struct mesh_core *core, struct hub_time time);
+
+/* Tells nobody anything: neither links nor core. NULL is fine. */
+void mesh_free(struct mesh *mesh);
+
+struct mesh_link_options {
+    struct hub_id peer;
+    uint64_t session;                   /* the same on both sides, never used again */
+    uint32_t cost;                      /* the same on both sides */
+    const struct bridge_policy *policy; /* NULL: the default; must outlive the link */
+};
+
+enum {
+    MESH_E_FULL = 1,    /* all slots for links are taken */
+    MESH_E_BAD_MESSAGE, /* the far side broke the rules of the link; it should be ended */
+};
+
+/* A link that is proven; the table is sent at once. 0, MESH_E_FULL or -ENOMEM. */
+int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
+                 unsigned *out_link);
+void mesh_link_down(struct mesh *mesh, unsigned link, struct hub_time time);
+
+/* ENTRIES, END, GONE, ONE or MANY. 0, MESH_E_BAD_MESSAGE or -ENOMEM (the link should be ended: it would miss
+ * something). */
+int mesh_link_receive(struct mesh *mesh, unsigned link, const struct link_message *message,
+                      struct hub_time time);
+
+/* What the core's observer says. */
+void mesh_local_service(struct mesh *mesh, struct bytes channel, struct bytes event,
+                        const struct peering_service *service);
+void mesh_local_topic(struct mesh *mesh, struct bytes channel, struct bytes topic,
+                      const struct peering_topic *declared);
+void mesh_local_interest(struct mesh *mesh, struct bytes channel, struct bytes topic, bool is_wanted);
+void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id, struct bytes mode,
+                       bool has_joined);
+void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame);
+
+/* What the core does with a remote hub's port. */
+void mesh_peer_send(struct origin *peer, struct block *frame);
+void mesh_peer_end(struct origin *peer, enum end_reason reason);
+
+/* Tells the core what has changed, answers lost calls, forgets old tombstones. */
+void mesh_settle(struct mesh *mesh, struct hub_time time);
+
+/* The core loses all remote hubs; for the end, or before another core. */
+void mesh_leave_core(struct mesh *mesh);
+
+/* Whether a change could not be kept or shown for want of memory: the core should be observed anew and
+ * mesh_settle() called. Asking clears it. */
+bool mesh_take_incomplete(struct mesh *mesh);
+
+/* The latest time that was handed in. */
+struct hub_time mesh_time(const struct mesh *mesh);
+
+struct mesh_counts mesh_counts(const struct mesh *mesh);
+
+/*
+ * The tables as text, sorted, one line a route: kind, channel, name, origin, cost, path, number of ways.
+ * Without sequence numbers and sessions, so that two hubs with the same mesh around them say the same. 0 or
+ * -ENOMEM.
+ */
+int mesh_dump(const struct mesh *mesh, struct buffer *out);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The mesh's tables, for the files of this folder that are the mesh: intake, advertise, relay, offering
+ */
+#ifndef COMMHUB_FEDERATION_MESH_STATE_H
+#define COMMHUB_FEDERATION_MESH_STATE_H
+
+#include "federation/mesh.h"
+#include "federation/route_table.h"
+#include "federation/seen_window.h"
+
+/*
+ * Sessions that are over, remembered so that what is still under way over them is refused: a set of so many
+ * rows of four, each row a ring. A session is a random number, so its own low bits choose the row.
+ */
+#define MESH_DEAD_ROWS 1024U
+#define MESH_DEAD_PLACES 4U
+
+struct dead_sessions {
+    uint64_t sessions[MESH_DEAD_PLACES];
+    unsigned next;
+};
+
+struct mesh_link {
+    struct mesh *mesh;
+    unsigned slot;
+    struct hub_id peer;
+    uint64_t session;
+    uint32_t cost;
+    const struct bridge_policy *policy;
+    bool is_ending; /* the shell was asked to end it */
+    bool has_told_limit;
+    struct list candidates;
+    size_t n_candidates;
+    struct buffer entries; /* waiting to be told */
+    uint32_t n_entries;
+    struct buffer to; /* destinations of the message for many that is being passed on */
+};
+
+struct origin {
+    struct map_node node; /* keyed by id */
+    struct mesh *mesh;
+    struct hub_id id;
+    uint64_t incarnation; /* the highest that was seen */
+    struct list routes;
+    struct route *hub_route; /* of kind HUB, NULL where there is none */
+    struct seen_window *window;
+    struct list unsettled; /* in mesh->unsettled: peer to be made, ended or made anew */
+    void *peer;            /* the core's; NULL: none */
+    char *server_id;       /* under which the core knows it */
+    bool wants_end;
+    enum end_reason end_reason;
+    struct list lost_calls;
+};
+
+struct mesh {
+    struct hub_id id;
+    uint64_t incarnation;
+    char *server_id;
+    struct mesh_outlet outlet;
+    struct mesh_core core;
+    struct hub_time time; /* the latest that was handed in */
+    uint64_t counter;     /* of our own entries */
+    uint64_t sequence;    /* of our own messages for many */
+    struct route_table table;
+    struct map origins;
+    struct origin *self;
+    struct mesh_link *links[MESH_MAX_LINKS];
+    unsigned n_slots; /* slots that were ever used */
+    struct list untold;
+    struct list unoffered;
+    struct list refused; /* routes that the core did not want; asked again when something local changes */
+    struct list unsettled;
+    bool is_awake; /* wake() was called and mesh_settle() has not come yet */
+    bool is_incomplete;
+    bool has_told_conflict;
+    struct dead_sessions dead[MESH_DEAD_ROWS];
+    struct buffer trail; /* of the message that is being passed on */
+    struct mesh_counts counts;
+};
+
+void mesh_wake(struct mesh *mesh);
+void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal);
+void mesh_end_link(struct mesh_link *link, const char *reason);
+
+/* Chooses anew; the route is told and offered where that changed something. */
+void mesh_route_changed(struct mesh *mesh, struct route *route);
+void mesh_mark_untold(struct mesh *mesh, struct route *route);
+void mesh_mark_unoffered(struct mesh *mesh, struct route *route);
+
+/* A session is over: every way that leads over it dies here, and all links but @except are told. */
+void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_link *except);
+bool mesh_session_is_over(const struct mesh *mesh, uint64_t session);
+
+#endif

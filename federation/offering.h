@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What the core is shown of the mesh
+ *
+ * One peer for each hub that can be reached, and on it what that hub has: services, topics, interest,
+ * members.
+ */
+#ifndef COMMHUB_FEDERATION_OFFERING_H
+#define COMMHUB_FEDERATION_OFFERING_H
+
+#include "federation/mesh_state.h"
+
+/* Brings the core up to date. Enters the core. */
+void offering_settle(struct mesh *mesh);
+
+/* All remote hubs are gone from the core. */
+void offering_end_all(struct mesh *mesh);
+
+/* A declaration of the topic has gone: those that the core turned down for it are offered anew. */
+void offering_reconsider_topic(struct mesh *mesh, struct bytes channel, struct bytes topic);
+
+/* Something local has changed: what the core refused is offered again. */
+void offering_reconsider_refused(struct mesh *mesh);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The ladder. The first rung on which two ways differ decides:
+ *
+ *   1. our own entry
+ *   2. the lower cost (sum of the links' costs)
+ *   3. the shorter path
+ *   4. the lower hub id of the next hop
+ *   5. the lower session of the link, of two links to the same hub
+ *
+ * All ways of a route bear the same seq, so "newer" needs no rung: an older way is not in the table.
+ * Round-trip times are no rung: they differ from run to run, and a choice that follows them swings.
+ */
+#include "federation/route_choice.h"
+
+#include "federation/mesh_state.h"
+
+static bool prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung)
+{
+    int next_hop;
+
+    *out_rung = ROUTE_RUNG_OWN;
+    if (!a->link || !b->link)
+        return !a->link;
+
+    *out_rung = ROUTE_RUNG_COST;
+    if (a->cost != b->cost)
+        return a->cost < b->cost;
+
+    *out_rung = ROUTE_RUNG_LENGTH;
+    if (a->path_bytes != b->path_bytes)
+        return a->path_bytes < b->path_bytes;
+
+    *out_rung = ROUTE_RUNG_NEXT_HOP;
+    next_hop = hub_id_compare(&a->link->peer, &b->link->peer);
+    if (next_hop != 0)
+        return next_hop < 0;
+
+    *out_rung = ROUTE_RUNG_LINK;
+    return a->link->session < b->link->session;
+}
+
+bool route_choice_prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung)
+{
+    enum route_rung rung = ROUTE_RUNG_SAME;
+    bool is_preferred = a != b && prefers(a, b, &rung);
+
+    if (out_rung)
+        *out_rung = rung;
+    return is_preferred;
+}
+
+struct candidate *route_choice_best(const struct route *route)
+{
+    return route_choice_best_avoiding(route, BYTES_NONE);
+}
+
+struct candidate *route_choice_best_avoiding(const struct route *route, struct bytes trail)
+{
+    struct candidate *best = NULL;
+
+    for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next) {
+        struct candidate *candidate = container_of(at, struct candidate, in_route);
+
+        if (trail.len > 0 && candidate->link && hub_id_list_has(trail, &candidate->link->peer))
+            continue;
+        if (!best || route_choice_prefers(candidate, best, NULL))
+            best = candidate;
+    }
+    return best;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/route_table.h"
+
+#include <errno.h>
+
+#include "hub/base/check.h"
+#include "hub/base/name.h"
+
+/* kind, two lengths and names, origin */
+#define KEY_MAX_BYTES (1 + 2 * (2 + NAME_MAX_BYTES) + HUB_ID_BYTES)
+
+static uint8_t *put_name(uint8_t *at, struct bytes name)
+{
+    *at++ = (uint8_t)(name.len >> 8);
+    *at++ = (uint8_t)name.len;
+    if (name.len > 0)
+        memcpy(at, name.ptr, name.len);
+    return at + name.len;
+}
+
+/* The key without the origin; the origin goes behind it. */
+static struct bytes pack_name(uint8_t buffer[KEY_MAX_BYTES], enum route_kind kind, struct bytes channel,
+                              struct bytes name)
+{
+    uint8_t *at = buffer;
+
+    check(channel.len <= NAME_MAX_BYTES && name.len <= NAME_MAX_BYTES);
+    *at++ = (uint8_t)kind;
+    at = put_name(at, channel);
+    at = put_name(at, name);
+    return bytes_of(buffer, (size_t)(at - buffer));
+}
+
+static struct bytes pack_key(uint8_t buffer[KEY_MAX_BYTES], const struct route_key *key)
+{
+    struct bytes packed = pack_name(buffer, key->kind, key->channel, key->name);
+
+    memcpy(buffer + packed.len, key->origin.octets, HUB_ID_BYTES);
+    packed.len += HUB_ID_BYTES;
+    return packed;
+}
+
+int route_table_compare_seq(struct route_seq a, struct route_seq b)
+{
+    if (a.incarnation != b.incarnation)
+        return a.incarnation < b.incarnation ? -1 : 1;
+    if (a.counter != b.counter)
+        return a.counter < b.counter ? -1 : 1;
+    return 0;
+}
+
+void route_table_init(struct route_table *table)
+{
+    *table = (struct route_table){0};
+    map_init(&table->by_key);
+    map_init(&table->by_name);
+    list_init(&table->graves);
+}
+
+static void route_free(struct route_table *table, struct route *route)
+{
+    while (!list_is_empty(&route->candidates))
+        route_table_drop(table, list_first_entry(&route->candidates, struct candidate, in_route));
+    map_remove(&table->by_key, &route->by_key);
+    map_remove(&table->by_name, &route->by_name);
+    list_unlink(&route->in_origin);
+    list_unlink(&route->untold);
+    list_unlink(&route->unoffered);
+    list_unlink(&route->in_graves);
+    if (route->is_dead)
+        table->n_graves--;
+    block_unref(route->attributes);
+    free(route);
+}
+
+void route_table_clear(struct route_table *table)
+{
+    struct map_node *node;
+
+    while ((node = map_any(&table->by_key)))
+        route_free(table, container_of(node, struct route, by_key));
+    map_clear(&table->by_key);
+    map_clear(&table->by_name);
+}
+
+struct route *route_table_find(const struct route_table *table, const struct route_key *key)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct map_node *node = map_find(&table->by_key, pack_key(buffer, key));
+
+    return node ? container_of(node, struct route, by_key) : NULL;
+}
+
+static struct route *route_new(const struct route_key *key, struct bytes packed)
+{
+    struct route *route = calloc(1, sizeof *route + packed.len);
+
+    if (!route)
+        return NULL;
+    memcpy(route->key, packed.ptr, packed.len);
+    route->kind = key->kind;
+    route->channel = bytes_of(route->key + 3, key->channel.len);
+    route->name = bytes_of(route->key + 3 + key->channel.len + 2, key->name.len);
+    list_init(&route->candidates);
+    list_init(&route->in_origin);
+    list_init(&route->untold);
+    list_init(&route->unoffered);
+    list_init(&route->in_graves);
+    return route;
+}
+
+struct route *route_table_get(struct route_table *table, const struct route_key *key, struct origin *origin,
+                              struct list *routes)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct bytes packed = pack_key(buffer, key);
+    struct map_node *node = map_find(&table->by_key, packed);
+    struct route *route;
+
+    if (node)
+        return container_of(node, struct route, by_key);
+    route = route_new(key, packed);
+    if (!route)
+        return NULL;
+    if (map_insert(&table->by_key, &route->by_key, bytes_of(route->key, packed.len)) < 0) {
+        free(route);
+        return NULL;
+    }
+    if (map_insert(&table->by_name, &route->by_name, bytes_of(route->key, packed.len - HUB_ID_BYTES)) < 0) {
+        map_remove(&table->by_key, &route->by_key);
+        free(route);
+        return NULL;
+    }
+    route->origin = origin;
+    list_append(routes, &route->in_origin);
+    return route;
+}
+
+struct route *route_table_first_named(const struct route_table *table, enum route_kind kind,
+                                      struct bytes channel, struct bytes name)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct map_node *node = map_find(&table->by_name, pack_name(buffer, kind, channel, name));
+
+    return node ? container_of(node, struct route, by_name) : NULL;
+}
+
+struct route *route_table_next_named(const struct route *route)
+{
+    struct map_node *node = map_next_equal(&route->by_name);
+
+    return node ? container_of(node, struct route, by_name) : NULL;
+}
+
+struct candidate *route_table_candidate_of(const struct route *route, const struct mesh_link *link)
+{
+    for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next) {
+        struct candidate *candidate = container_of(at, struct candidate, in_route);
+
+        if (candidate->link == link)
+            return candidate;
+    }
+    return NULL;
+}
+
+static struct candidate *candidate_new(struct route *route, struct mesh_link *link, struct bytes path,
+                                       uint64_t cost)
+{
+    struct candidate *candidate = malloc(sizeof *candidate + path.len);
+
+    if (!candidate)
+        return NULL;
+    *candidate = (struct candidate){.route = route, .link = link, .cost = cost};
+    candidate->path_bytes = (uint32_t)path.len;
+    if (path.len > 0)
+        memcpy(candidate->path, path.ptr, path.len);
+    list_init(&candidate->in_route);
+    list_init(&candidate->in_link);
+    return candidate;
+}
+
+static struct block *attributes_new(struct bytes attributes)
+{
+    struct block *block = block_new(attributes.len);
+
+    if (block && attributes.len > 0)
+        memcpy(block->ptr, attributes.ptr, attributes.len);
+    return block;
+}
+
+static void unbury(struct route_table *table, struct route *route)
+{
+    if (!route->is_dead)
+        return;
+    route->is_dead = false;
+    list_unlink(&route->in_graves);
+    table->n_graves--;
+}
+
+static void drop_all(struct route_table *table, struct route *route)
+{
+    while (!list_is_empty(&route->candidates))
+        route_table_drop(table, list_first_entry(&route->candidates, struct candidate, in_route));
+}
+
+int route_table_put(struct route_table *table, struct route *route, struct mesh_link *link,
+                    struct list *candidates_of_link, struct route_seq seq, struct bytes path, uint64_t cost,
+                    struct bytes attributes)
+{
+    bool is_newer = route_table_compare_seq(seq, route->seq) > 0 || !route->attributes;
+    struct candidate *previous = route_table_candidate_of(route, link);
+    struct candidate *candidate = candidate_new(route, link, path, cost);
+    struct block *block = is_newer ? attributes_new(attributes) : NULL;
+
+    if (!candidate || (is_newer && !block)) {
+        free(candidate);
+        block_unref(block);
+        return -ENOMEM;
+    }
+    if (is_newer) {
+        drop_all(table, route);
+        unbury(table, route);
+        block_unref(route->attributes);
+        route->attributes = block;
+        route->seq = seq;
+    } else if (previous) {
+        route_table_drop(table, previous);
+    }
+    list_append(&route->candidates, &candidate->in_route);
+    if (candidates_of_link)
+        list_append(candidates_of_link, &candidate->in_link);
+    table->n_candidates++;
+    return 0;
+}
+
+void route_table_drop(struct route_table *table, struct candidate *candidate)
+{
+    if (candidate->route->best == candidate)
+        candidate->route->best = NULL;
+    list_unlink(&candidate->in_route);
+    list_unlink(&candidate->in_link);
+    table->n_candidates--;
+    free(candidate);
+}
+
+void route_table_bury(struct route_table *table, struct route *route, struct route_seq seq, uint64_t now_ms)
+{
+    drop_all(table, route);
+    unbury(table, route);
+    block_unref(route->attributes);
+    route->attributes = NULL;
+    route->seq = seq;
+    route->is_dead = true;
+    route->dead_at_ms = now_ms;
+    list_append(&table->graves, &route->in_graves);
+    table->n_graves++;
+}
+
+void route_table_clear_graves(struct route_table *table, uint64_t now_ms)
+{
+    while (!list_is_empty(&table->graves)) {
+        struct route *route = list_first_entry(&table->graves, struct route, in_graves);
+
+        if (table->n_graves <= ROUTE_TABLE_MAX_GRAVES && now_ms - route->dead_at_ms < ROUTE_TABLE_GRAVE_MS)
+            return;
+        unbury(table, route);
+        route_table_release(table, route);
+    }
+}
+
+bool route_table_is_idle(const struct route *route)
+{
+    bool is_waiting = !list_is_empty(&route->untold) || !list_is_empty(&route->unoffered);
+
+    return !route->is_dead && !is_waiting && !route->is_offered && list_is_empty(&route->candidates) &&
+           link_set_is_empty(&route->told);
+}
+
+void route_table_release(struct route_table *table, struct route *route)
+{
+    if (route->kind != ROUTE_HUB && route_table_is_idle(route))
+        route_free(table, route);
+}
+
+void route_table_remove(struct route_table *table, struct route *route)
+{
+    route_free(table, route);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What can be reached in the mesh, and by which ways
+ *
+ * A route is one entry: (kind, channel, name, origin hub). Since the origin is part of the key, every entry
+ * has one true source, which alone numbers it: that is what makes "newer" decidable. A candidate is one way
+ * to it, told by one link; all that were accepted are kept, so that an alternative is at hand when a link
+ * dies.
+ *
+ * Rules that hold throughout: all candidates of a route bear the route's seq (a newer one drops the older
+ * ones, an older one is not taken in); a link has at most one candidate in a route; our own entries have one
+ * candidate without a link. A route that its origin has withdrawn stays as a tombstone for a while, so that
+ * an older entry that is still under way somewhere does not raise it from the dead.
+ *
+ * The table chooses nothing and tells nobody: see route_choice.c and advertise.c.
+ */
+#ifndef COMMHUB_FEDERATION_ROUTE_TABLE_H
+#define COMMHUB_FEDERATION_ROUTE_TABLE_H
+
+#include "federation/hub_id.h"
+#include "federation/link_set.h"
+#include "federation/path.h"
+#include "hub/base/block.h"
+#include "hub/base/list.h"
+#include "hub/base/map.h"
+
+struct mesh_link;
+struct origin;
+
+enum route_kind {
+    ROUTE_HUB,      /* the hub itself; channel and name are empty */
+    ROUTE_SERVICE,  /* an event with providers */
+    ROUTE_TOPIC,    /* a declared topic */
+    ROUTE_INTEREST, /* somebody has the channel open (name empty), or subscribes the topic */
+    ROUTE_MEMBER,   /* a client that has the channel open */
+    ROUTE_KIND_COUNT
+};
+
+struct route_key {
+    enum route_kind kind;
+    struct bytes channel;
+    struct bytes name;
+    struct hub_id origin;
+};
+
+struct route_seq {
+    uint64_t incarnation;
+    uint64_t counter;
+};
+
+/* <0, 0, >0 */
+int route_table_compare_seq(struct route_seq a, struct route_seq b);
+
+struct candidate {
+    struct list in_route;
+    struct list in_link;
+    struct route *route;
+    struct mesh_link *link; /* NULL: our own entry */
+    uint64_t cost;          /* with the link's own */
+    uint32_t path_bytes;
+    uint8_t path[];
+};
+
+static inline struct bytes candidate_path(const struct candidate *candidate)
+{
+    return bytes_of(candidate->path, candidate->path_bytes);
+}
+
+struct route {
+    struct map_node by_key;
+    struct map_node by_name; /* the same without the origin */
+    struct list in_origin;
+    struct list untold;    /* in the mesh's list of routes to advertise; else linked to itself */
+    struct list unoffered; /* in the mesh's list of routes to show to the core */
+    struct list in_graves;
+    struct origin *origin;
+    enum route_kind kind;
+    struct bytes channel;
+    struct bytes name;
+    struct route_seq seq;
+    struct block *attributes; /* MessagePack as the origin wrote it; NULL without candidates */
+    struct list candidates;
+    struct candidate *best; /* NULL: not reachable */
+    struct link_set told;   /* the links whose far side believes that it can be reached by us */
+    bool is_dead;           /* a tombstone of `seq` */
+    uint64_t dead_at_ms;
+    bool is_offered;            /* the core knows it */
+    bool was_refused;           /* the core did not want it; asked again when things change */
+    struct route_seq offer_seq; /* what it knows */
+    uint8_t key[];
+};
+
+struct route_table {
+    struct map by_key;
+    struct map by_name;
+    struct list graves; /* oldest first */
+    size_t n_graves;
+    size_t n_candidates;
+};
+
+#define ROUTE_TABLE_GRAVE_MS 60000U
+#define ROUTE_TABLE_MAX_GRAVES 65536U
+
+void route_table_init(struct route_table *table);
+
+/* Frees every route and candidate; links and origins are left with dangling lists and go too. */
+void route_table_clear(struct route_table *table);
+
+struct route *route_table_find(const struct route_table *table, const struct route_key *key);
+
+/* The route, made if there was none, hung on @routes of its origin; NULL: out of memory. */
+struct route *route_table_get(struct route_table *table, const struct route_key *key, struct origin *origin,
+                              struct list *routes);
+
+/* The routes of one kind, channel and name, whatever their origin, in no certain order. */
+struct route *route_table_first_named(const struct route_table *table, enum route_kind kind,
+                                      struct bytes channel, struct bytes name);
+struct route *route_table_next_named(const struct route *route);
+
+/* The candidate that @link told; NULL if there is none. */
+struct candidate *route_table_candidate_of(const struct route *route, const struct mesh_link *link);
+
+/*
+ * Takes a way in, in the place of the one that the same link told before. @seq must not be older than the
+ * route's; a newer one drops all older candidates and takes over @attributes (copied). 0 or -ENOMEM, and
+ * then nothing has changed.
+ */
+int route_table_put(struct route_table *table, struct route *route, struct mesh_link *link,
+                    struct list *candidates_of_link, struct route_seq seq, struct bytes path, uint64_t cost,
+                    struct bytes attributes);
+
+/* Takes one way out. `best` is the caller's to choose anew. */
+void route_table_drop(struct route_table *table, struct candidate *candidate);
+
+/* All ways die and a tombstone stands; @seq must be newer than the route's. */
+void route_table_bury(struct route_table *table, struct route *route, struct route_seq seq, uint64_t now_ms);
+
+/* Takes tombstones away whose time is over. */
+void route_table_clear_graves(struct route_table *table, uint64_t now_ms);
+
+/* Whether nothing holds the route any more: no way, no tombstone, nobody told, not offered, not waiting. */
+bool route_table_is_idle(const struct route *route);
+
+/* Frees an idle route; but the one of the hub itself stays as long as its origin, which points to it. */
+void route_table_release(struct route_table *table, struct route *route);
+void route_table_remove(struct route_table *table, struct route *route);
+
+#endif
