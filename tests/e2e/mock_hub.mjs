@@ -198,6 +198,7 @@ function answer(method, path, query, body) {
     return [204];
   }
   if (is("GET", "bridges")) return [200, page([...bridges.values()], query)];
+  if (is("GET", "bridges", "*")) return [200, found(bridges.get(name))];
   if (is("PUT", "bridges", "*")) {
     const former = bridges.get(name);
     bridges.set(name, bridgeOf(name, body, former));

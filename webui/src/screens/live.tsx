@@ -256,7 +256,9 @@ export function LiveScreen(): JSX.Element {
           >
             {rows.length === 0 ? (
               <p class="empty" role="option" aria-selected="false">
-                {ring.length > 0
+                {until !== undefined
+                  ? "Paused: none of the records before that match these filters."
+                  : ring.length > 0
                   ? "No record matches these filters."
                   : connection.value.state === "up"
                     ? "Nothing has happened yet. Records appear here as they do."
