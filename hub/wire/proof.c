@@ -20,6 +20,8 @@ static int hex_hmac(struct bytes key, struct bytes text, char out_proof[PROOF_TE
     uint8_t digest[SHA256_DIGEST_LENGTH];
 
     check(key.len <= INT_MAX);
+    if (!key.ptr) /* libcrypto takes NULL for a key to be set later */
+        key = BYTES_LITERAL("");
     if (!HMAC(EVP_sha256(), key.ptr, (int)key.len, text.ptr, text.len, digest, NULL))
         return -ENOMEM;
     text_hex(digest, sizeof digest, out_proof);
