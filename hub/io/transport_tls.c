@@ -23,8 +23,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "hub/base/check.h"
-#include "hub/base/text.h"
 #include "hub/io/tls.h"
 #include "hub/io/transport.h"
 
@@ -50,6 +48,8 @@ static int bio_read(BIO *bio, char *ptr, int size)
     BIO_clear_retry_flags(bio);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         BIO_set_retry_read(bio);
+    if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     return (int)n;
 }
 
@@ -65,10 +65,11 @@ static int bio_write(BIO *bio, const char *ptr, int len)
 
 static long bio_ctrl(BIO *bio, int command, long number, void *ptr)
 {
-    (void)bio;
     (void)number;
     (void)ptr;
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
+    if (command == BIO_CTRL_EOF)
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    return command == BIO_CTRL_FLUSH;
 }
 
 /* One for the process, made at the first use on the loop's thread. */
