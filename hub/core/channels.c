@@ -178,6 +178,8 @@ void channels_leave(struct hub *hub, struct member *member)
 
 struct client *channels_owner(const struct channel *channel)
 {
+    if (channel->is_system)
+        return NULL;
     list_for_each (link, &channel->members) {
         struct member *member = container_of(link, struct member, in_channel);
 

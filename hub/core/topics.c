@@ -178,17 +178,16 @@ int topics_declare(struct hub *hub, struct channel *channel, struct client *clie
 void topics_undeclare(struct hub *hub, struct topic *topic, bool keeps_subscriptions)
 {
     bool was_peer = topic->owner && topic->owner->kind == CLIENT_PEER;
+    uint32_t n_ending = keeps_subscriptions ? 0 : topic->n_subscriptions;
 
     forget_owner(topic);
     if (!was_peer)
         peering_note_topic(hub, topic);
-    if (keeps_subscriptions || list_is_empty(&topic->subscriptions)) {
+    if (n_ending == 0)
         drop_topic_if_unused(hub, topic);
-        return;
-    }
-    /* The last of them takes the topic along. */
-    list_for_each (link, &topic->subscriptions)
-        topics_unsubscribe(hub, container_of(link, struct subscription, in_topic));
+    /* Counted, for the last of them takes the topic along. */
+    for (; n_ending > 0; n_ending--)
+        topics_unsubscribe(hub, container_of(topic->subscriptions.next, struct subscription, in_topic));
 }
 
 struct subscription *topics_subscription(const struct hub *hub, const struct client *client,

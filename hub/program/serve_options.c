@@ -423,15 +423,16 @@ static int read_original_argument(struct original_arguments *arguments, int argc
 }
 
 /* What stands on the command line is seen by every user of the machine: it is copied and wiped. */
+static char *command_line_secret;
+
 static const char *take_secret(char *argument)
 {
-    char *copy = strdup(argument);
-
+    command_line_secret = strdup(argument);
     memset(argument, '*', strlen(argument));
     fputs("commhub: warning: a secret on the command line is visible to others; use commhub serve "
           "--connection-secret-file\n",
           stderr);
-    return copy;
+    return command_line_secret;
 }
 
 static int take_original_address(const struct original_arguments *arguments, struct serve_options *options)

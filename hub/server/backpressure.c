@@ -27,10 +27,11 @@ static void become_full(struct session *consumer)
         session_end(consumer, END_OUT_OF_MEMORY); /* nobody would watch over it */
 }
 
-static void wait_for(struct session *producer, struct session *consumer)
+static void wait_for(struct session *producer, struct session *consumer, bool is_for_many)
 {
     if (!list_is_empty(&producer->waiting))
         return; /* one consumer to wait for is enough; the next message meets the next */
+    producer->waits_for_many = is_for_many;
     list_append(&consumer->waiters, &producer->waiting);
     stream_pause(producer->stream);
     metrics_count(METRICS_PRODUCERS_PAUSED);
@@ -48,14 +49,14 @@ void backpressure_met_full(struct session *consumer, enum frame_class frame_clas
     case FRAME_CONTROL:
         /* Answers to itself; notices to others must not stop those whom they are about. */
         if (producer == consumer)
-            wait_for(producer, consumer);
+            wait_for(producer, consumer, false);
         return;
     case FRAME_TO_ONE:
-        wait_for(producer, consumer);
+        wait_for(producer, consumer, false);
         return;
     case FRAME_TO_MANY:
         if (consumer->makes_progress || producer == consumer)
-            wait_for(producer, consumer);
+            wait_for(producer, consumer, producer != consumer);
         return;
     }
 }
@@ -87,6 +88,17 @@ void backpressure_forget(struct session *session)
     release_waiters(session);
 }
 
+/* The others' messages do not wait for one who does not read. */
+static void release_waiters_for_many(struct session *consumer)
+{
+    list_for_each (link, &consumer->waiters) {
+        struct session *producer = container_of(link, struct session, waiting);
+
+        if (producer->waits_for_many)
+            release(producer);
+    }
+}
+
 static void inspect_one(struct session *consumer, uint64_t now_ms)
 {
     uint64_t written = stream_written_bytes(consumer->stream);
@@ -95,9 +107,14 @@ static void inspect_one(struct session *consumer, uint64_t now_ms)
         consumer->moved_bytes = written;
         consumer->moved_ms = now_ms;
     }
-    consumer->makes_progress = written - consumer->sampled_bytes >= SAMPLE_BYTES;
-    consumer->sampled_ms = now_ms;
-    consumer->sampled_bytes = written;
+    /* Whoever became full since the last look has not had its sample yet. */
+    if (now_ms - consumer->sampled_ms >= SAMPLE_MS) {
+        consumer->makes_progress = written - consumer->sampled_bytes >= SAMPLE_BYTES;
+        consumer->sampled_ms = now_ms;
+        consumer->sampled_bytes = written;
+    }
+    if (!consumer->makes_progress)
+        release_waiters_for_many(consumer);
     if (now_ms - consumer->moved_ms >= STALL_MS)
         session_end(consumer, END_SLOW_CONSUMER);
 }

@@ -29,6 +29,7 @@ struct session {
     bool is_in_frame;  /* a frame has begun and is not complete */
     uint64_t heard_ms; /* last complete frame, or the first byte of the one that is not */
 
+    bool waits_for_many; /* for a consumer of messages to many */
     struct list waiting; /* on the consumer's list of waiters */
     struct list waiters; /* sessions that are not read until this one has drained */
     struct list is_full; /* on the server's list of full sessions */
