@@ -9,6 +9,7 @@ transports.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -84,6 +85,11 @@ def sanitizer_options() -> str:
     return ":".join(filter(None, [given, "quarantine_size_mb=8"]))
 
 
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no hubs behind (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def free_tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -126,6 +132,7 @@ class HubUnderTest:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            preexec_fn=_die_with_parent,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "ASAN_OPTIONS": sanitizer_options()},
         )
         threading.Thread(target=self._follow_output, args=(self._process,), daemon=True).start()
@@ -160,11 +167,9 @@ class HubUnderTest:
     def close(self) -> None:
         """Stops the hub and removes its folder; CommHub must have ended with 0 (sanitizers report there)."""
         try:
-            died = self._process is not None and self._process.poll() not in (None, -signal.SIGKILL)
-            killed = self._process is not None and self._process.poll() == -signal.SIGKILL
-            if self._process is not None and not killed:
+            if self._process is not None:
                 status = self.stop()
-                if commhub_binary() and (status != 0 or died):
+                if commhub_binary() and status not in (0, -signal.SIGKILL):
                     raise AssertionError(f"the hub ended with {status}:\n{self.log_tail()}")
         finally:
             self.close_folder()

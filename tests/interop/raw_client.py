@@ -35,8 +35,13 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def _extension(code: int, data: bytes) -> Any:
+    """The package knows no application codes below 0; the wire does."""
+    return msgpack.ExtType(code, data) if code >= 0 else (code, data)
+
+
 def unpack(body: bytes) -> Any:
-    return msgpack.unpackb(body, raw=False, strict_map_key=False)
+    return msgpack.unpackb(body, raw=False, strict_map_key=False, ext_hook=_extension)
 
 
 def frame(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from conftest import HubStarter
 from hub_under_test import HubUnderTest
 from python_client import Connector, Errors, Received, eventually
-from raw_client import RawDialer, channel_proof
+from raw_client import RawDialer
 
 Unique = Callable[[str], str]
 
@@ -320,13 +320,8 @@ async def test_a_configured_password_outlives_the_members(
     await first.close()
 
     async def is_empty() -> bool:
-        challenge = await second.open("room")
-        assert challenge["type"] == "auth_challenge", "the password is gone"
-        proof = {
-            "proof": channel_proof("p", challenge["challenge"]),
-            "challenge_id": challenge["challenge_id"],
-        }
-        await second.request({"type": "register", "channel": "room"} | proof)
+        assert (await second.open("room"))["type"] == "auth_challenge", "the password is gone"
+        await second.open("room", "p")
         return [member["id"] for member in await second.members("room")] == ["second"]
 
     await eventually(is_empty, "the first member is gone")
