@@ -89,8 +89,9 @@ static inline bool msgpack_read_short_str(struct msgpack_reader *reader, struct 
 int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value);
 
 /*
- * Passes over one whole value with all that is in it and checks it: lengths, UTF-8 of every str, depth.
- * Iterative; its cost is linear in the bytes. @out_raw (may be NULL) gets the value's bytes as they stand.
+ * (msgpack_skip.c) Passes over one whole value with all that is in it and checks it: lengths, UTF-8 of every
+ * str, depth. Iterative; its cost is linear in the bytes. @out_raw (may be NULL) gets the value's bytes as
+ * they stand.
  */
 int msgpack_skip(struct msgpack_reader *reader, struct bytes *out_raw);
 
