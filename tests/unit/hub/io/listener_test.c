@@ -489,7 +489,7 @@ static void test_bad_tcp_addresses_are_refused_with_what_to_do(void **state)
 {
     struct place *place = *state;
     struct listener *second = NULL;
-    char text[64];
+    char text[ADDRESS_TEXT_SIZE];
 
     assert_int_equal(try_listen(place, &place->listener, "tcp://127.0.0.1:0", NULL), 0);
     address_text(listener_address(place->listener), text);
@@ -505,7 +505,7 @@ static void test_bad_tcp_addresses_are_refused_with_what_to_do(void **state)
 static void test_a_port_can_be_taken_again_at_once(void **state)
 {
     struct place *place = *state;
-    char text[64];
+    char text[ADDRESS_TEXT_SIZE];
     int fd;
 
     assert_int_equal(try_listen(place, &place->listener, "tcp://127.0.0.1:0", NULL), 0);
