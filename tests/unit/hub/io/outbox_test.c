@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "hub/base/buffer.h"
+#include "hub/base/check.h"
 #include "hub/io/outbox.h"
 #include "tests/support/allocation.h"
 
@@ -25,7 +26,7 @@ static struct block *new_block(size_t len, uint8_t first)
 {
     struct block *block = block_new(len);
 
-    assert_non_null(block);
+    check(block);
     for (size_t i = 0; i < len; i++)
         block->ptr[i] = (uint8_t)(first + i);
     return block;

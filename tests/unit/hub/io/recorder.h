@@ -8,6 +8,7 @@
 #include "tests/support/unit.h"
 
 #include "hub/base/buffer.h"
+#include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/io/stream.h"
 
@@ -47,7 +48,7 @@ static inline void recorder_send(struct recorder *recorder, const void *ptr, siz
 {
     struct block *block = block_new(len);
 
-    assert_non_null(block);
+    check(block);
     if (len)
         memcpy(block->ptr, ptr, len);
     assert_int_equal(stream_send(recorder->stream, block), expected);

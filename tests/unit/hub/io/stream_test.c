@@ -97,8 +97,8 @@ static void peer_reads_pattern(struct pair *pair, size_t len, size_t portion)
     uint8_t *seen = malloc(portion);
     size_t n_seen = 0;
 
-    assert_non_null(pattern);
-    assert_non_null(seen);
+    check(pattern);
+    check(seen);
     fill_pattern(pattern, len);
     while (n_seen < len) {
         ssize_t n;
@@ -119,7 +119,7 @@ static void owner_sends_pattern(struct pair *pair, size_t len)
 {
     uint8_t *pattern = malloc(len);
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, len);
     recorder_send(&pair->owner, pattern, len, 0);
     free(pattern);
@@ -164,7 +164,7 @@ static void test_a_large_message_is_put_together_from_many_reads(void **state)
     uint8_t *pattern = malloc(2 * len + 10);
     size_t n_sent = 0;
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, 2 * len + 10);
     pair->owner.n_at_a_time = len;
     while (n_sent < 2 * len + 10) {
@@ -328,7 +328,7 @@ static void test_many_small_and_large_blocks_arrive_in_order_through_partial_wri
     uint8_t *pattern = malloc(len);
     size_t step = 1;
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, len);
     for (size_t at = 0; at < len; step = step * 7 % 3001 + 1) {
         size_t n = step < len - at ? step : len - at;
@@ -400,7 +400,7 @@ static void test_a_block_too_large_for_max_is_refused_from_an_empty_outbox(void 
     struct pair *pair = *state;
     struct block *block = block_new(recorder_marks.max_bytes + 1);
 
-    assert_non_null(block);
+    check(block);
     assert_int_equal(stream_send(pair->owner.stream, block), STREAM_E_FULL);
     assert_int_equal(block->n_refs, 1);
     block_unref(block);

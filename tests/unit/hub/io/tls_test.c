@@ -353,7 +353,7 @@ static void test_many_blocks_arrive_in_order_through_a_tiny_socket_buffer(void *
     int size = 1;
     size_t step = 1;
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, len);
     make_ready(pair);
     assert_int_equal(setsockopt(pair->server_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
@@ -378,7 +378,7 @@ static void test_nothing_stays_behind_in_the_tls_layer(void **state)
     size_t len = 900000;
     uint8_t *pattern = malloc(len);
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, len);
     make_ready(pair);
     for (int round = 1; round <= 20; round++) {
@@ -400,7 +400,7 @@ static void test_a_message_larger_than_the_scratch_arrives(void **state)
     size_t len = 3000000;
     uint8_t *pattern = malloc(len);
 
-    assert_non_null(pattern);
+    check(pattern);
     fill_pattern(pattern, len);
     make_ready(pair);
     pair->client.n_at_a_time = len;
