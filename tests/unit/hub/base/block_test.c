@@ -10,6 +10,8 @@ static void test_a_block_lives_as_long_as_its_last_reference(void **state)
     struct block *other;
 
     (void)state;
+    if (!block)
+        abort();
     memcpy(block->ptr, "abc", 3);
     other = block_ref(block);
     block_unref(block);

@@ -17,8 +17,8 @@ static void test_order_is_bytewise_and_the_shorter_first(void **state)
         struct bytes b;
         int order;
     } rows[] = {
-        {"both empty", BYTES_NONE, {(const uint8_t *)"", 0}, 0},
-        {"empty before all", BYTES_NONE, {(const uint8_t *)"a", 1}, -1},
+        {"both empty", {NULL, 0}, {(const uint8_t *)"", 0}, 0},
+        {"empty before all", {NULL, 0}, {(const uint8_t *)"a", 1}, -1},
         {"equal", {(const uint8_t *)"abc", 3}, {(const uint8_t *)"abc", 3}, 0},
         {"prefix", {(const uint8_t *)"ab", 2}, {(const uint8_t *)"abc", 3}, -1},
         {"bytes are unsigned", {(const uint8_t *)"\x7f", 1}, {(const uint8_t *)"\x80", 1}, -1},
