@@ -46,12 +46,20 @@ static void on_multicast(void *context, struct bytes channel, struct bytes topic
     mesh_local_multicast(face->mesh, channel, topic, frame);
 }
 
+static void on_shared(void *context, struct bytes channel, bool is_shared)
+{
+    struct core_face *face = context;
+
+    mesh_local_shared(face->mesh, channel, is_shared);
+}
+
 static const struct peering_observer observer = {
     .on_service = on_service,
     .on_topic = on_topic,
     .on_interest = on_interest,
     .on_member = on_member,
     .on_multicast = on_multicast,
+    .on_shared = on_shared,
 };
 
 static void port_send(void *owner, struct block *frame, enum frame_class frame_class)

@@ -487,6 +487,12 @@ void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes 
         relay_multicast(mesh, channel, topic, frame);
 }
 
+void mesh_local_shared(struct mesh *mesh, struct bytes channel, bool is_shared)
+{
+    if (is_shared)
+        offering_reconsider_channel(mesh, channel);
+}
+
 void mesh_peer_send(struct origin *peer, struct block *frame)
 {
     relay_from_core(peer, frame);

@@ -148,6 +148,8 @@ void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id,
                        bool has_joined);
 void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame);
 
+void mesh_local_shared(struct mesh *mesh, struct bytes channel, bool is_shared);
+
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);
 void mesh_peer_end(struct origin *peer, enum end_reason reason);

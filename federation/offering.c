@@ -197,6 +197,29 @@ void offering_reconsider_topic(struct mesh *mesh, struct bytes channel, struct b
     }
 }
 
+struct channel_search {
+    struct mesh *mesh;
+    struct bytes channel;
+};
+
+static void reconsider(struct map_node *node, void *context)
+{
+    struct channel_search *search = context;
+    struct route *route = container_of(node, struct route, by_key);
+
+    if (route->origin == search->mesh->self || !route->best || !bytes_equal(route->channel, search->channel))
+        return;
+    route->is_offered = false;
+    mesh_mark_unoffered(search->mesh, route);
+}
+
+void offering_reconsider_channel(struct mesh *mesh, struct bytes channel)
+{
+    struct channel_search search = {.mesh = mesh, .channel = channel};
+
+    map_walk(&mesh->table.by_key, reconsider, &search);
+}
+
 void offering_reconsider_refused(struct mesh *mesh)
 {
     while (!list_is_empty(&mesh->refused))

@@ -19,6 +19,9 @@ void offering_end_all(struct mesh *mesh);
 /* A declaration of the topic has gone: those that the core turned down for it are offered anew. */
 void offering_reconsider_topic(struct mesh *mesh, struct bytes channel, struct bytes topic);
 
+/* The core has dropped what it knew of the channel, and may be shown it again. */
+void offering_reconsider_channel(struct mesh *mesh, struct bytes channel);
+
 /* Something local has changed: what the core refused is offered again. */
 void offering_reconsider_refused(struct mesh *mesh);
 

@@ -171,20 +171,27 @@ void peering_hide_channel(struct hub *hub, struct channel *channel)
         return;
     tell_channel(hub, channel, false);
     drop_peers(hub, channel);
+    hub->observer->on_shared(hub->observer_context, channel->name, false);
 }
 
 void peering_show_channel(struct hub *hub, struct channel *channel)
 {
-    if (is_observed(hub, channel))
-        tell_channel(hub, channel, true);
+    if (!is_observed(hub, channel))
+        return;
+    tell_channel(hub, channel, true);
+    hub->observer->on_shared(hub->observer_context, channel->name, true);
 }
 
 void peering_observe(struct hub *hub, const struct peering_observer *observer, void *context)
 {
     hub->observer = observer;
     hub->observer_context = context;
-    list_for_each (link, &hub->channels)
-        peering_show_channel(hub, container_of(link, struct channel, all));
+    list_for_each (link, &hub->channels) {
+        struct channel *channel = container_of(link, struct channel, all);
+
+        if (is_observed(hub, channel))
+            tell_channel(hub, channel, true);
+    }
 }
 
 /* --- inward: what remote hubs announced --- */

@@ -54,6 +54,11 @@ struct peering_observer {
      * may be kept by reference.
      */
     void (*on_multicast)(void *context, struct bytes channel, struct bytes topic, struct block *frame);
+    /*
+     * The channel has got a password (what was local in it has just been told as gone, what peers held in it
+     * has been dropped) or has lost it: what peers have there may be brought again.
+     */
+    void (*on_shared)(void *context, struct bytes channel, bool is_shared);
 };
 
 /* One observer a hub; NULL takes it away. It is then told all that is there already (services, topics,

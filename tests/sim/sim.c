@@ -1,0 +1,846 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hub/base/check.h"
+#include "hub/wire/frame.h"
+#include "hub/wire/msgpack_read.h"
+#include "hub/wire/msgpack_write.h"
+
+struct sim_hub {
+    struct sim *sim;
+    unsigned index;
+    uint64_t incarnation;
+    struct hub *hub;
+    struct mesh *mesh;
+    struct core_face face;
+    bool wants_settle;
+    bool is_stopping; /* what it still sends goes nowhere */
+};
+
+enum happening {
+    FRAME_ARRIVES,
+    END_NOTICES,
+    PROVIDER_ANSWERS,
+};
+
+struct event {
+    uint64_t at_ms;
+    uint64_t order;
+    enum happening what;
+    unsigned link;
+    unsigned end; /* 0: at a, 1: at b */
+    uint64_t session;
+    struct block *frame;
+    struct sim_client *client;
+};
+
+struct sim {
+    uint64_t now_ms;
+    uint64_t random;
+    uint64_t last_order;
+    uint64_t last_session;
+    unsigned n_hubs;
+    struct sim_hub hubs[SIM_MAX_HUBS];
+    unsigned n_links;
+    struct sim_link links[SIM_MAX_LINKS];
+    unsigned n_clients;
+    struct sim_client *clients[SIM_MAX_CLIENTS];
+    struct event *events; /* a heap */
+    size_t n_events;
+    size_t size;
+};
+
+/* --- the queue of what will happen ---------------------------------------------------------------------- */
+
+static bool is_before(const struct event *a, const struct event *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+}
+
+static void swap(struct event *a, struct event *b)
+{
+    struct event c = *a;
+
+    *a = *b;
+    *b = c;
+}
+
+static void push(struct sim *sim, struct event event)
+{
+    size_t at = sim->n_events;
+
+    if (sim->n_events == sim->size) {
+        sim->size = sim->size ? 2 * sim->size : 256;
+        sim->events = realloc(sim->events, sim->size * sizeof *sim->events);
+        check(sim->events);
+    }
+    event.order = ++sim->last_order;
+    sim->events[sim->n_events++] = event;
+    for (; at > 0 && is_before(&sim->events[at], &sim->events[(at - 1) / 2]); at = (at - 1) / 2)
+        swap(&sim->events[at], &sim->events[(at - 1) / 2]);
+}
+
+static struct event pop(struct sim *sim)
+{
+    struct event first = sim->events[0];
+    size_t at = 0;
+
+    sim->events[0] = sim->events[--sim->n_events];
+    for (;;) {
+        size_t least = at;
+
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < sim->n_events; child++) {
+            if (is_before(&sim->events[child], &sim->events[least]))
+                least = child;
+        }
+        if (least == at)
+            return first;
+        swap(&sim->events[at], &sim->events[least]);
+        at = least;
+    }
+}
+
+uint64_t sim_random(struct sim *sim, uint64_t below)
+{
+    /* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014 */
+    uint64_t z = sim->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ z >> 31) % below;
+}
+
+static struct hub_time now(const struct sim *sim)
+{
+    return (struct hub_time){.now_ms = sim->now_ms, .wall_s = 1700000000 + sim->now_ms / 1000};
+}
+
+uint64_t sim_now_ms(const struct sim *sim)
+{
+    return sim->now_ms;
+}
+
+/* --- hubs ----------------------------------------------------------------------------------------------- */
+
+static struct hub_id id_of(unsigned hub)
+{
+    struct hub_id id = {{0xaa}};
+
+    id.octets[HUB_ID_BYTES - 1] = (uint8_t)hub;
+    return id;
+}
+
+/* The link and end of a hub's slot. */
+static struct sim_link *find_end(struct sim *sim, unsigned hub, unsigned slot, unsigned *out_end)
+{
+    for (unsigned i = 0; i < sim->n_links; i++) {
+        struct sim_link *link = &sim->links[i];
+
+        for (unsigned end = 0; end < 2; end++) {
+            if ((end ? link->b : link->a) == hub && link->is_up[end] && link->slot[end] == slot) {
+                *out_end = end;
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void count_frame(struct sim_link *link, unsigned end, const struct link_message *message)
+{
+    link->n_frames[message->type][end]++;
+    if (message->type == LINK_MESSAGE_ENTRIES)
+        link->n_entries[end] += message->entries.n;
+}
+
+static void outlet_send(void *context, unsigned slot, const struct link_message *message)
+{
+    struct sim_hub *from = context;
+    struct sim *sim = from->sim;
+    struct block *frame;
+    unsigned end;
+    struct sim_link *link = find_end(sim, from->index, slot, &end);
+
+    if (from->is_stopping)
+        return;
+    check(link);
+    count_frame(link, end, message);
+    frame = link_wire_write(message, ++link->number[end]);
+    check(frame);
+    if (!link->is_joined) {
+        block_unref(frame);
+        return;
+    }
+    push(sim, (struct event){
+                  .at_ms = sim->now_ms + link->delay_ms,
+                  .what = FRAME_ARRIVES,
+                  .link = (unsigned)(link - sim->links),
+                  .end = !end,
+                  .session = link->session,
+                  .frame = frame,
+              });
+}
+
+static void outlet_end_link(void *context, unsigned slot, const char *reason)
+{
+    struct sim_hub *hub = context;
+    unsigned end;
+    struct sim_link *link = find_end(hub->sim, hub->index, slot, &end);
+
+    (void)reason;
+    check(link);
+    push(hub->sim, (struct event){
+                       .at_ms = hub->sim->now_ms,
+                       .what = END_NOTICES,
+                       .link = (unsigned)(link - hub->sim->links),
+                       .end = end,
+                       .session = link->session,
+                   });
+}
+
+static void outlet_on_synced(void *context, unsigned slot)
+{
+    (void)context;
+    (void)slot;
+}
+
+static void outlet_wake(void *context)
+{
+    struct sim_hub *hub = context;
+
+    hub->wants_settle = true;
+}
+
+static void outlet_warn(void *context, const char *event, const char *text)
+{
+    (void)context;
+    (void)event;
+    (void)text;
+}
+
+static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,
+                      const struct log_field *fields, size_t n_fields)
+{
+    (void)context;
+    (void)level;
+    (void)stream;
+    (void)event;
+    (void)fields;
+    (void)n_fields;
+}
+
+static void hub_start(struct sim *sim, unsigned index)
+{
+    struct sim_hub *hub = &sim->hubs[index];
+    struct hub_options hub_options = {.channel_policy = CHANNEL_PROMOTE};
+    struct outlet hub_outlet = {.note = core_note};
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
+                                 outlet_wake, outlet_warn,     hub};
+    struct mesh_options options = {.hub_id = id_of(index)};
+    struct mesh_core core;
+    char name[16];
+
+    snprintf(name, sizeof name, "hub-%u", index);
+    hub->sim = sim;
+    hub->index = index;
+    hub->is_stopping = false;
+    hub_options.server_id = bytes_of_text(name);
+    options.server_id = bytes_of_text(name);
+    options.incarnation = ++hub->incarnation;
+    check(hub_new(&hub->hub, &hub_options, &hub_outlet) == 0);
+    core = core_face_init(&hub->face, hub->hub);
+    check(mesh_new(&hub->mesh, &options, &outlet, &core, now(sim)) == 0);
+    core_face_attach(&hub->face, hub->mesh);
+}
+
+struct sim *sim_new(unsigned n_hubs, uint64_t seed)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+
+    check(sim && n_hubs <= SIM_MAX_HUBS);
+    sim->random = seed;
+    sim->now_ms = 1000;
+    sim->n_hubs = n_hubs;
+    for (unsigned i = 0; i < n_hubs; i++)
+        hub_start(sim, i);
+    return sim;
+}
+
+static void hub_stop(struct sim_hub *hub)
+{
+    hub->is_stopping = true;
+    core_face_detach(&hub->face);
+    mesh_free(hub->mesh);
+    hub_free(hub->hub);
+}
+
+void sim_free(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->n_hubs; i++)
+        hub_stop(&sim->hubs[i]);
+    while (sim->n_events > 0) {
+        struct event event = pop(sim);
+
+        block_unref(event.frame);
+    }
+    for (unsigned i = 0; i < sim->n_clients; i++) {
+        free(sim->clients[i]->received);
+        free(sim->clients[i]);
+    }
+    free(sim->events);
+    free(sim);
+}
+
+struct mesh *sim_mesh(struct sim *sim, unsigned hub)
+{
+    return sim->hubs[hub].mesh;
+}
+
+struct hub *sim_hub(struct sim *sim, unsigned hub)
+{
+    return sim->hubs[hub].hub;
+}
+
+static void settle_all(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->n_hubs; i++) {
+        struct sim_hub *hub = &sim->hubs[i];
+
+        while (hub->wants_settle) {
+            hub->wants_settle = false;
+            mesh_settle(hub->mesh, now(sim));
+        }
+    }
+}
+
+/* --- links ---------------------------------------------------------------------------------------------- */
+
+unsigned sim_add_link(struct sim *sim, unsigned a, unsigned b)
+{
+    struct sim_link *link = &sim->links[sim->n_links];
+
+    check(sim->n_links < SIM_MAX_LINKS);
+    *link = (struct sim_link){.a = a, .b = b, .cost = 10, .delay_ms = (uint32_t)(1 + sim_random(sim, 5))};
+    return sim->n_links++;
+}
+
+struct sim_link *sim_link(struct sim *sim, unsigned link)
+{
+    return &sim->links[link];
+}
+
+unsigned sim_n_links(const struct sim *sim)
+{
+    return sim->n_links;
+}
+
+static void end_up(struct sim *sim, struct sim_link *link, unsigned end)
+{
+    struct sim_hub *hub = &sim->hubs[end ? link->b : link->a];
+    struct mesh_link_options options = {
+        .peer = id_of(end ? link->a : link->b),
+        .session = link->session,
+        .cost = link->cost,
+        .policy = end ? NULL : link->policy,
+    };
+
+    /* The slot is known only afterwards, but the table is told at once: it is the lowest free one. */
+    for (unsigned slot = 0;; slot++) {
+        unsigned other;
+
+        if (!find_end(sim, hub->index, slot, &other)) {
+            link->slot[end] = slot;
+            break;
+        }
+    }
+    link->is_up[end] = true;
+    link->number[end] = 0;
+    check(mesh_link_up(hub->mesh, &options, now(sim), &link->slot[end]) == 0);
+}
+
+void sim_join(struct sim *sim, unsigned index)
+{
+    struct sim_link *link = &sim->links[index];
+
+    check(!link->is_joined && !link->is_up[0] && !link->is_up[1]);
+    /* Random as in life; small ones too, for ways are ordered by it. */
+    link->session = ++sim->last_session << 16 | sim_random(sim, 65536);
+    link->is_joined = true;
+    end_up(sim, link, 0);
+    end_up(sim, link, 1);
+    settle_all(sim);
+}
+
+static void end_down(struct sim *sim, struct sim_link *link, unsigned end)
+{
+    if (!link->is_up[end])
+        return;
+    mesh_link_down(sim->hubs[end ? link->b : link->a].mesh, link->slot[end], now(sim));
+    link->is_up[end] = false;
+    settle_all(sim);
+}
+
+static void notice(struct sim *sim, unsigned link, unsigned end, uint64_t after_ms)
+{
+    push(sim, (struct event){
+                  .at_ms = sim->now_ms + after_ms,
+                  .what = END_NOTICES,
+                  .link = link,
+                  .end = end,
+                  .session = sim->links[link].session,
+              });
+}
+
+void sim_cut(struct sim *sim, unsigned index, uint64_t most_ms)
+{
+    struct sim_link *link = &sim->links[index];
+
+    if (!link->is_joined)
+        return;
+    link->is_joined = false;
+    notice(sim, index, 0, 1 + sim_random(sim, most_ms));
+    notice(sim, index, 1, 1 + sim_random(sim, most_ms));
+}
+
+static void join_new(struct sim *sim, unsigned a, unsigned b)
+{
+    sim_join(sim, sim_add_link(sim, a, b));
+}
+
+void sim_join_chain(struct sim *sim, unsigned n)
+{
+    for (unsigned i = 0; i + 1 < n; i++)
+        join_new(sim, i, i + 1);
+}
+
+void sim_join_ring(struct sim *sim, unsigned n)
+{
+    sim_join_chain(sim, n);
+    join_new(sim, n - 1, 0);
+}
+
+void sim_join_full(struct sim *sim, unsigned n)
+{
+    for (unsigned a = 0; a < n; a++) {
+        for (unsigned b = a + 1; b < n; b++)
+            join_new(sim, a, b);
+    }
+}
+
+void sim_join_grid(struct sim *sim, unsigned width, unsigned height)
+{
+    for (unsigned y = 0; y < height; y++) {
+        for (unsigned x = 0; x < width; x++) {
+            if (x + 1 < width)
+                join_new(sim, y * width + x, y * width + x + 1);
+            if (y + 1 < height)
+                join_new(sim, y * width + x, (y + 1) * width + x);
+        }
+    }
+}
+
+static void frame_arrives(struct sim *sim, const struct event *event)
+{
+    struct sim_link *link = &sim->links[event->link];
+    struct sim_hub *hub = &sim->hubs[event->end ? link->b : link->a];
+    struct link_message message;
+
+    if (!link->is_joined || link->session != event->session || !link->is_up[event->end])
+        return;
+    check(link_wire_read(frame_body(event->frame), &message) == 0);
+    check(message.number > 0);
+    check(mesh_link_receive(hub->mesh, link->slot[event->end], &message, now(sim)) == 0);
+}
+
+static void end_notices(struct sim *sim, const struct event *event)
+{
+    struct sim_link *link = &sim->links[event->link];
+
+    if (link->session != event->session)
+        return;
+    /* One end that gives up ends the link for both. */
+    if (link->is_joined) {
+        link->is_joined = false;
+        notice(sim, event->link, !event->end, link->delay_ms);
+    }
+    end_down(sim, link, event->end);
+}
+
+/* --- clients -------------------------------------------------------------------------------------------- */
+
+static void copy_text(const struct message *message, enum message_key key, char *out, size_t size)
+{
+    struct bytes text;
+
+    if (message_text(message, key, &text) == 0)
+        snprintf(out, size, "%.*s", (int)text.len, (const char *)text.ptr);
+}
+
+static uint64_t data_of(const struct message *message)
+{
+    struct msgpack_reader reader = msgpack_reader_of(message_raw(message, KEY_DATA));
+    struct msgpack_value value;
+
+    return msgpack_read(&reader, &value) == 0 && value.type == MSGPACK_UINT ? value.u64 : 0;
+}
+
+static void record(struct sim_client *client, const struct message *message)
+{
+    struct sim_received *received;
+
+    if (client->n_received == client->size) {
+        client->size = client->size ? 2 * client->size : 64;
+        client->received = realloc(client->received, client->size * sizeof *client->received);
+        check(client->received);
+    }
+    received = &client->received[client->n_received++];
+    *received = (struct sim_received){.type = message->type, .data = data_of(message)};
+    copy_text(message, KEY_EVENT, received->event, sizeof received->event);
+    copy_text(message, KEY_CHANNEL, received->channel, sizeof received->channel);
+    copy_text(message, KEY_SENDER_ID, received->sender, sizeof received->sender);
+    copy_text(message, KEY_REQUEST_ID, received->request_id, sizeof received->request_id);
+    copy_text(message, KEY_ERROR, received->error, sizeof received->error);
+    message_bool(message, KEY_IS_STREAM, false, &received->is_stream);
+    message_bool(message, KEY_IS_FINAL, true, &received->is_final);
+}
+
+static struct block *answer_frame(const struct sim_received *call, uint64_t data, bool is_stream,
+                                  bool is_final)
+{
+    struct buffer out = {0};
+
+    frame_begin(&out);
+    msgpack_write_map(&out, 6);
+    msgpack_write_str(&out, BYTES_LITERAL("type"));
+    msgpack_write_str(&out, BYTES_LITERAL("response"));
+    msgpack_write_str(&out, BYTES_LITERAL("request_id"));
+    msgpack_write_str(&out, bytes_of_text(call->request_id));
+    msgpack_write_str(&out, BYTES_LITERAL("target_id"));
+    msgpack_write_str(&out, bytes_of_text(call->sender));
+    msgpack_write_str(&out, BYTES_LITERAL("data"));
+    msgpack_write_u64(&out, data);
+    msgpack_write_str(&out, BYTES_LITERAL("is_stream"));
+    msgpack_write_bool(&out, is_stream);
+    msgpack_write_str(&out, BYTES_LITERAL("is_final"));
+    msgpack_write_bool(&out, is_final);
+    return frame_finish(&out);
+}
+
+static void answer_later(struct sim_client *client, const struct sim_received *call)
+{
+    struct event event = {.what = PROVIDER_ANSWERS, .client = client};
+
+    for (unsigned i = 0; i < client->answers; i++) {
+        event.at_ms = client->sim->now_ms + i;
+        event.frame = answer_frame(call, client->answers > 1 ? i + 1 : call->data + 1, client->answers > 1,
+                                   i + 1 == client->answers);
+        check(event.frame);
+        push(client->sim, event);
+    }
+}
+
+static void client_gets(void *owner, struct block *frame, enum frame_class frame_class)
+{
+    struct sim_client *client = owner;
+    struct message message;
+
+    (void)frame_class;
+    check(message_parse(frame_body(frame), &message) == 0);
+    record(client, &message);
+    if (message.type == MESSAGE_CALL && client->answers > 0)
+        answer_later(client, &client->received[client->n_received - 1]);
+}
+
+static void client_ends(void *owner, enum end_reason reason)
+{
+    (void)owner;
+    (void)reason;
+}
+
+static const struct client_port client_port = {client_gets, client_ends};
+
+struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id)
+{
+    struct sim_client *client = calloc(1, sizeof *client);
+
+    check(client && sim->n_clients < SIM_MAX_CLIENTS);
+    client->sim = sim;
+    client->hub = hub;
+    snprintf(client->id, sizeof client->id, "%s", id);
+    check(hub_client_add(sim->hubs[hub].hub, bytes_of_text(id), CLIENT_LOCAL, &client_port, client, now(sim),
+                         &client->client) == 0);
+    sim->clients[sim->n_clients++] = client;
+    return client;
+}
+
+void sim_disconnect(struct sim_client *client)
+{
+    hub_client_gone(client->sim->hubs[client->hub].hub, client->client, END_CLOSED_BY_CLIENT,
+                    now(client->sim));
+    client->client = NULL;
+    settle_all(client->sim);
+}
+
+static void say(struct sim_client *client, struct bytes body)
+{
+    struct message message;
+
+    if (!client->client)
+        return;
+    check(message_parse(body, &message) == 0);
+    check(hub_handle(client->sim->hubs[client->hub].hub, client->client, &message, now(client->sim)) == 0);
+    settle_all(client->sim);
+}
+
+/* Begins a message of @n_pairs after type and channel. */
+static void begin(struct buffer *out, const char *type, const char *channel, uint32_t n_pairs)
+{
+    buffer_init(out);
+    msgpack_write_map(out, n_pairs + 2);
+    msgpack_write_str(out, BYTES_LITERAL("type"));
+    msgpack_write_str(out, bytes_of_text(type));
+    msgpack_write_str(out, BYTES_LITERAL("channel"));
+    msgpack_write_str(out, bytes_of_text(channel));
+}
+
+static void add_text(struct buffer *out, const char *key, const char *text)
+{
+    msgpack_write_str(out, bytes_of_text(key));
+    msgpack_write_str(out, bytes_of_text(text));
+}
+
+static void add_bool(struct buffer *out, const char *key, bool value)
+{
+    msgpack_write_str(out, bytes_of_text(key));
+    msgpack_write_bool(out, value);
+}
+
+static void add_data(struct buffer *out, uint64_t data)
+{
+    msgpack_write_str(out, BYTES_LITERAL("data"));
+    msgpack_write_u64(out, data);
+}
+
+static void finish(struct sim_client *client, struct buffer *out)
+{
+    check(!out->failed);
+    say(client, buffer_bytes(out));
+    buffer_clear(out);
+}
+
+void sim_open(struct sim_client *client, const char *channel)
+{
+    struct buffer out;
+
+    begin(&out, "register", channel, 1);
+    add_bool(&out, "is_provider", false);
+    finish(client, &out);
+}
+
+void sim_provide(struct sim_client *client, const char *channel, const char *event, bool is_group,
+                 bool is_stream)
+{
+    struct buffer out;
+
+    begin(&out, "register", channel, 5);
+    add_bool(&out, "is_provider", true);
+    add_text(&out, "event", event);
+    add_bool(&out, "is_group", is_group);
+    add_bool(&out, "is_stream", is_stream);
+    add_text(&out, "request_id", "provide");
+    finish(client, &out);
+}
+
+void sim_call(struct sim_client *client, const char *channel, const char *event, const char *request_id,
+              uint64_t data)
+{
+    struct buffer out;
+
+    begin(&out, "call", channel, 3);
+    add_text(&out, "event", event);
+    add_text(&out, "request_id", request_id);
+    add_data(&out, data);
+    finish(client, &out);
+}
+
+void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data)
+{
+    struct buffer out;
+
+    begin(&out, "broadcast", channel, 2);
+    add_text(&out, "event", "news");
+    add_data(&out, data);
+    finish(client, &out);
+}
+
+void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data)
+{
+    struct buffer out;
+
+    begin(&out, "send", channel, 2);
+    add_text(&out, "event", event);
+    add_data(&out, data);
+    finish(client, &out);
+}
+
+static void say_topic(struct sim_client *client, const char *type, const char *channel, const char *topic)
+{
+    struct buffer out;
+
+    begin(&out, type, channel, 2);
+    add_text(&out, "sub_name", topic);
+    add_text(&out, "request_id", type);
+    finish(client, &out);
+}
+
+void sim_declare(struct sim_client *client, const char *channel, const char *topic)
+{
+    say_topic(client, "add_subscription", channel, topic);
+}
+
+void sim_undeclare(struct sim_client *client, const char *channel, const char *topic)
+{
+    say_topic(client, "remove_subscription", channel, topic);
+}
+
+void sim_subscribe(struct sim_client *client, const char *channel, const char *topic, bool is_wanted)
+{
+    say_topic(client, is_wanted ? "subscribe" : "unsubscribe", channel, topic);
+}
+
+void sim_publish(struct sim_client *client, const char *channel, const char *topic, uint64_t data)
+{
+    struct buffer out;
+
+    begin(&out, "publish", channel, 2);
+    add_text(&out, "sub_name", topic);
+    add_data(&out, data);
+    finish(client, &out);
+}
+
+void sim_set_password(struct sim_client *client, const char *channel, const char *password)
+{
+    struct buffer out;
+
+    begin(&out, "set_password", channel, 2);
+    msgpack_write_str(&out, BYTES_LITERAL("password"));
+    msgpack_write_str_or_nil(&out, bytes_of_text(password));
+    add_text(&out, "request_id", "set_password");
+    finish(client, &out);
+}
+
+size_t sim_count(const struct sim_client *client, enum message_type type, const char *event, uint64_t data)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < client->n_received; i++) {
+        const struct sim_received *received = &client->received[i];
+
+        n += received->type == type && (!event || strcmp(received->event, event) == 0) &&
+             (data == 0 || received->data == data);
+    }
+    return n;
+}
+
+const struct sim_received *sim_answer(const struct sim_client *client, const char *request_id)
+{
+    for (size_t i = 0; i < client->n_received; i++) {
+        if (client->received[i].type == MESSAGE_RESPONSE &&
+            strcmp(client->received[i].request_id, request_id) == 0)
+            return &client->received[i];
+    }
+    return NULL;
+}
+
+/* --- running -------------------------------------------------------------------------------------------- */
+
+static void provider_answers(struct sim *sim, const struct event *event)
+{
+    (void)sim;
+    say(event->client, frame_body(event->frame));
+}
+
+static void happen(struct sim *sim, const struct event *event)
+{
+    switch (event->what) {
+    case FRAME_ARRIVES:
+        frame_arrives(sim, event);
+        break;
+    case END_NOTICES:
+        end_notices(sim, event);
+        break;
+    case PROVIDER_ANSWERS:
+        provider_answers(sim, event);
+        break;
+    }
+    block_unref(event->frame);
+    settle_all(sim);
+}
+
+void sim_run(struct sim *sim, uint64_t for_ms)
+{
+    uint64_t until_ms = sim->now_ms + for_ms;
+
+    while (sim->n_events > 0 && sim->events[0].at_ms <= until_ms) {
+        struct event event = pop(sim);
+
+        sim->now_ms = event.at_ms;
+        happen(sim, &event);
+    }
+    sim->now_ms = until_ms;
+    for (unsigned i = 0; i < sim->n_hubs; i++)
+        mesh_settle(sim->hubs[i].mesh, now(sim));
+}
+
+void sim_restart(struct sim *sim, unsigned index)
+{
+    struct sim_hub *hub = &sim->hubs[index];
+
+    for (unsigned i = 0; i < sim->n_links; i++) {
+        struct sim_link *link = &sim->links[i];
+
+        if (link->a != index && link->b != index)
+            continue;
+        sim_cut(sim, i, 100);
+        link->is_up[link->b == index] = false;
+    }
+    for (unsigned i = 0; i < sim->n_clients; i++) {
+        if (sim->clients[i]->hub == index)
+            sim->clients[i]->client = NULL;
+    }
+    hub->wants_settle = false;
+    hub_stop(hub);
+    hub_start(sim, index);
+}
+
+uint64_t sim_count_frames(const struct sim *sim, enum link_message_type type)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < sim->n_links; i++)
+        n += sim->links[i].n_frames[type][0] + sim->links[i].n_frames[type][1];
+    return n;
+}
+
+uint64_t sim_count_entries(const struct sim *sim)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < sim->n_links; i++)
+        n += sim->links[i].n_entries[0] + sim->links[i].n_entries[1];
+    return n;
+}
+
+char *sim_dump(struct sim *sim, unsigned hub)
+{
+    struct buffer out = {0};
+    char *text;
+
+    check(mesh_dump(sim->hubs[hub].mesh, &out) == 0);
+    text = buffer_take_text(&out);
+    check(text);
+    return text;
+}

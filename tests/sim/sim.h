@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A world of hubs in virtual time
+ *
+ * Each hub is the real core and the real mesh joined by the real face; what is simulated are the clients, the
+ * clock, and the links, which carry encoded frames in order after a delay and can be cut with frames under
+ * way. The same seed gives the same run. Running out of memory fails the test by check().
+ */
+#ifndef COMMHUB_TESTS_SIM_H
+#define COMMHUB_TESTS_SIM_H
+
+#include "federation/core_face.h"
+#include "federation/mesh.h"
+
+#define SIM_MAX_HUBS 32
+#define SIM_MAX_LINKS 256
+#define SIM_MAX_CLIENTS 128
+
+struct sim;
+
+/* What a client got: one message. */
+struct sim_received {
+    enum message_type type;
+    char event[64];
+    char channel[64];
+    char sender[64];
+    char request_id[64];
+    char error[128];
+    uint64_t data; /* 0 where it is no unsigned number */
+    bool is_stream;
+    bool is_final;
+};
+
+struct sim_client {
+    struct sim *sim;
+    unsigned hub;
+    char id[64];
+    struct client *client;
+    struct sim_received *received;
+    size_t n_received;
+    size_t size;
+    unsigned
+        answers; /* as provider: 0 none, 1 one answer to each call (data + 1), n > 1 a stream of n chunks */
+};
+
+struct sim_link {
+    unsigned a;
+    unsigned b;
+    bool is_joined;
+    uint64_t session;
+    uint32_t delay_ms;
+    uint32_t cost;
+    const struct bridge_policy *policy; /* of end a; the default at b */
+    bool is_up[2];                      /* at a, at b */
+    unsigned slot[2];
+    uint64_t number[2];
+    uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b */
+    uint64_t n_entries[2];
+};
+
+struct sim *sim_new(unsigned n_hubs, uint64_t seed);
+void sim_free(struct sim *sim);
+
+/* A link between two hubs, down. Answers its index. */
+unsigned sim_add_link(struct sim *sim, unsigned a, unsigned b);
+struct sim_link *sim_link(struct sim *sim, unsigned link);
+unsigned sim_n_links(const struct sim *sim);
+
+/* Both ends come up now. */
+void sim_join(struct sim *sim, unsigned link);
+
+/* What is under way is lost; the ends notice it after 1 to @most_ms milliseconds, each for itself. */
+void sim_cut(struct sim *sim, unsigned link, uint64_t most_ms);
+
+/* Shapes, all links joined. */
+void sim_join_chain(struct sim *sim, unsigned n);
+void sim_join_ring(struct sim *sim, unsigned n);
+void sim_join_full(struct sim *sim, unsigned n);
+void sim_join_grid(struct sim *sim, unsigned width, unsigned height);
+
+void sim_run(struct sim *sim, uint64_t for_ms);
+uint64_t sim_now_ms(const struct sim *sim);
+uint64_t sim_random(struct sim *sim, uint64_t below);
+
+struct mesh *sim_mesh(struct sim *sim, unsigned hub);
+struct hub *sim_hub(struct sim *sim, unsigned hub);
+
+/* Frees the hub's mesh and core with all clients and starts it anew with the next incarnation. Its links are
+ * cut. */
+void sim_restart(struct sim *sim, unsigned hub);
+
+struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id);
+void sim_disconnect(struct sim_client *client);
+
+/* Requests of a client. Answers are among what it received. */
+void sim_open(struct sim_client *client, const char *channel);
+void sim_provide(struct sim_client *client, const char *channel, const char *event, bool is_group,
+                 bool is_stream);
+void sim_call(struct sim_client *client, const char *channel, const char *event, const char *request_id,
+              uint64_t data);
+void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data);
+void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data);
+void sim_declare(struct sim_client *client, const char *channel, const char *topic);
+void sim_undeclare(struct sim_client *client, const char *channel, const char *topic);
+void sim_subscribe(struct sim_client *client, const char *channel, const char *topic, bool is_wanted);
+void sim_publish(struct sim_client *client, const char *channel, const char *topic, uint64_t data);
+/* NULL takes it away. */
+void sim_set_password(struct sim_client *client, const char *channel, const char *password);
+
+/* How many of what the client received have this type and, where not NULL, event and (not 0) data. */
+size_t sim_count(const struct sim_client *client, enum message_type type, const char *event, uint64_t data);
+
+/* The answer to a request; NULL: none. */
+const struct sim_received *sim_answer(const struct sim_client *client, const char *request_id);
+
+/* How many messages of @type all links have carried. */
+uint64_t sim_count_frames(const struct sim *sim, enum link_message_type type);
+uint64_t sim_count_entries(const struct sim *sim);
+
+/* The hub's routes as text, for free(). */
+char *sim_dump(struct sim *sim, unsigned hub);
+
+#endif
