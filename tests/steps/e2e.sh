@@ -6,4 +6,4 @@ source "$(dirname "$0")/step.bash"
 
 ensure_built release || exit 1
 export COMMHUB_BIN=$root/build/commhub
-run_counting tests/e2e/run.sh
+run_counting with_node_counts tests/e2e/run.sh

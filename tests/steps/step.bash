@@ -53,6 +53,20 @@ run_counting()
     return 0
 }
 
+# with_node_counts COMMAND...: for run_counting. Node's own test runner ends with lines such as `# pass 12`; they become
+# the line that is counted.
+with_node_counts()
+{
+    local status=0 output
+    output=$(mktemp)
+    "$@" 2>&1 | tee "$output" || status=$?
+    awk '($1 == "#" || $1 == "\xe2\x84\xb9") && NF == 3 { count[$2] = $3 }
+        END { printf "%d passed, %d failed, %d skipped\n", count["pass"],
+            count["fail"] + count["cancelled"], count["skipped"] + count["todo"] }' "$output"
+    rm -f "$output"
+    return "$status"
+}
+
 # attempt WHAT COMMAND...: one test that passes if the command succeeds; its output is shown only if it does not.
 attempt()
 {
