@@ -52,7 +52,7 @@ const BRIDGES: readonly Column<Bridge>[] = [
   { key: "peer", title: "Other hub", sort: (bridge) => bridge.peer?.server_id ?? "", render: (bridge) => <Name value={bridge.peer?.server_id} />, width: "middle" },
   {
     key: "error",
-    title: "Last error",
+    title: "Reason",
     width: "wide",
     render: (bridge) => <Name value={bridge.last_error ?? bridge.reason} prose />,
   },

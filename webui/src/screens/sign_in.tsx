@@ -68,8 +68,8 @@ export function SignInScreen(): JSX.Element {
         </form>
         <div id="token-help" class="help">
           <p>
-            <strong>First time here?</strong> The hub printed a token on its terminal when it first started, and keeps it in a file in its
-            data directory that only its own user may read.
+            <strong>First time here?</strong> The hub wrote a token to the file <code>first-run-token</code> in its data directory when it
+            first started. Only its own user may read that file.
           </p>
           <p>
             Where the hub was provisioned, the token is the content of the file that <code>COMMHUB_ADMIN_TOKEN_FILE</code> names.
