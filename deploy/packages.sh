@@ -8,6 +8,7 @@ set -euo pipefail
 build_packages=(
     build-essential cmake ninja-build pkg-config ca-certificates curl jq
     libssl-dev libjansson-dev libmicrohttpd-dev libwebsockets-dev libsqlite3-dev libpcre2-dev
+    python3 python3-yaml
 )
 test_packages=(
     clang-14 clang-format-14 libclang-rt-14-dev llvm-14

@@ -62,10 +62,28 @@ void log_free(struct log *log)
 
 int log_add_sink(struct log *log, log_sink_fn *sink, void *context)
 {
+    int r = 0;
+
+    pthread_mutex_lock(&log->mutex);
     if (log->n_sinks == MAX_SINKS)
-        return -ENOSPC;
-    log->sinks[log->n_sinks++] = (struct sink){sink, context};
-    return 0;
+        r = -ENOSPC;
+    else
+        log->sinks[log->n_sinks++] = (struct sink){sink, context};
+    pthread_mutex_unlock(&log->mutex);
+    return r;
+}
+
+void log_remove_sink(struct log *log, log_sink_fn *sink, void *context)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&log->mutex);
+    for (size_t i = 0; i < log->n_sinks; i++) {
+        if (log->sinks[i].tell != sink || log->sinks[i].context != context)
+            log->sinks[n++] = log->sinks[i];
+    }
+    log->n_sinks = n;
+    pthread_mutex_unlock(&log->mutex);
 }
 
 static struct slot *slot_of(struct log *log, uint64_t sequence)

@@ -7,8 +7,7 @@
  * made. A record is plain copied text: nothing in it points into the hub.
  *
  * log_record() may be called from any thread. Sinks are called on the thread that made the record, one record
- * at a time, in order; a sink must be quick, must not block and must not log. Sinks are added before threads
- * start.
+ * at a time, in order; a sink must be quick, must not block and must not log.
  */
 #ifndef COMMHUB_BASE_LOG_H
 #define COMMHUB_BASE_LOG_H
@@ -66,6 +65,9 @@ void log_free(struct log *log);
 
 /* -ENOSPC when all places for sinks (8) are taken. */
 int log_add_sink(struct log *log, log_sink_fn *sink, void *context);
+
+/* When it returns the sink is not called any more. One that is not there is fine. */
+void log_remove_sink(struct log *log, log_sink_fn *sink, void *context);
 
 /* Gives the record its sequence number and time, keeps a copy and tells the sinks. */
 void log_record(struct log *log, enum log_level level, enum log_stream stream, const char *event,

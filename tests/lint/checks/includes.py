@@ -23,6 +23,8 @@ LAYERS: dict[str, list[str]] = {
     "mgmt": [
         "hub/server/*control*.h",
         "hub/core/hub_view.h",
+        "hub/wire/msgpack_read.h",
+        "hub/wire/signature.h",
         "hub/io/*",
         "hub/base/*",
         "federation/federation_control.h",

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The listening socket of the management plane
+ */
+#ifndef COMMHUB_MGMT_HTTP_ACCEPTOR_H
+#define COMMHUB_MGMT_HTTP_ACCEPTOR_H
+
+#include <stddef.h>
+
+#define ACCEPTOR_ADDRESS_SIZE 300
+#define ACCEPTOR_WHY_SIZE 512
+
+/*
+ * Listens on "host:port" ("127.0.0.1:8080", "[::1]:8080", port 0: any free one). 0 with a non-blocking
+ * descriptor for the caller to close and the real address as "host:port"; or a negative errno and a sentence.
+ */
+int acceptor_listen(const char *address, int *out_fd, char out_address[ACCEPTOR_ADDRESS_SIZE],
+                    char out_why[ACCEPTOR_WHY_SIZE]);
+
+#endif

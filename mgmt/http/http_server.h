@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * HTTP: the only file that knows libmicrohttpd
+ *
+ * It has no listening socket: the pump brings it connections. Handlers run on its own few threads, several at
+ * the same time.
+ */
+#ifndef COMMHUB_MGMT_HTTP_HTTP_SERVER_H
+#define COMMHUB_MGMT_HTTP_HTTP_SERVER_H
+
+#include <sys/socket.h>
+
+#include "mgmt/http/pump.h"
+#include "mgmt/http/reply.h"
+#include "mgmt/http/request.h"
+
+struct http_server;
+
+#define HTTP_SERVER_BODY_BYTES ((size_t)1024 * 1024) /* of a request */
+
+struct http_server_options {
+    size_t most_connections;
+    unsigned idle_s;                     /* a connection on which nothing moves is closed after so long */
+    const char *content_security_policy; /* of every answer; static storage */
+    void *context;
+
+    /*
+     * The head is there (request_parse() was not called yet). True: @reply is filled and goes out, the body
+     * is not read. False: once the body is there, on_request() is called, with a filled reply if the body
+     * turned out to be too long.
+     */
+    bool (*on_head)(void *context, struct request *request, struct reply *reply);
+    void (*on_request)(void *context, struct request *request, struct reply *reply);
+    /* The body is longer than HTTP_SERVER_BODY_BYTES. */
+    void (*on_too_long)(void *context, struct request *request, struct reply *reply);
+};
+
+/* @pump hears of heads, ends and upgrades; it must not run yet. 0 or a negative errno. */
+int http_server_new(struct http_server **out_server, const struct http_server_options *options,
+                    struct pump *pump);
+
+/* Any thread: takes over a connected descriptor. */
+void http_server_serve(struct http_server *server, int fd, const struct sockaddr *peer, socklen_t peer_len);
+
+/* After pump_stop(): waits for handlers that run, closes all connections. */
+void http_server_free(struct http_server *server);
+
+#endif

@@ -1,0 +1,686 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One port for two libraries
+ *
+ *     browser --TCP--> pump <--socketpair--> libmicrohttpd   every request
+ *                           <--socketpair--> libwebsockets   after an upgrade
+ *
+ * Each connection begins at libmicrohttpd, which parses every request, also the tenth on a kept connection.
+ * When a handler accepts an upgrade it leaves a fresh head with the connection (pump_upgrade) and lets
+ * libmicrohttpd close its end without an answer. That end of file is the signal: the pump finds the head,
+ * opens a second socketpair, writes the head into it and goes on pumping to libwebsockets. Storing first and
+ * signalling by the close leaves no race; a signal of its own could be overtaken by the end of file.
+ *
+ * Rules that hold throughout:
+ * - Level-triggered epoll. A descriptor from which nothing is wanted is taken out of epoll, for EPOLLHUP is
+ * reported whatever one asks for.
+ * - A flow is a bounded buffer: no room means no reading, which pushes back to the sender.
+ * - The end of one side is passed on when its flow has drained, as half a close; so a client that shuts its
+ * sending side down still gets its answer.
+ * - An answer may be out before all of the request was read (413). Then the rest is read and thrown away for
+ * a while, because closing with unread bytes would reset the connection and take the answer along.
+ * - Connections are freed only after the batch of events in which they died.
+ *
+ * All bytes of the client pass client_receive() and client_send(): TLS is to be put there.
+ */
+#include "mgmt/http/pump.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "hub/base/check.h"
+#include "hub/base/clock.h"
+#include "hub/base/list.h"
+
+#define FLOW_BYTES ((size_t)32 * 1024)
+#define EVENTS_A_BATCH 64
+#define ROUNDS_A_TURN 8 /* then others have their turn */
+#define TICK_MS 250
+#define LINGER_MS 2000 /* for the client to read the answer and close */
+#define STALL_MS 30000 /* without progress once the server's side has ended */
+
+/* Values of head_due_ms that are no time. */
+#define HEAD_WHOLE UINT64_MAX
+#define HEAD_IDLE (UINT64_MAX - 1) /* between requests; the next byte starts the clock */
+
+struct flow {
+    uint8_t *ptr; /* NULL while empty */
+    size_t start;
+    size_t end;
+    bool is_shut; /* the end was passed on */
+};
+
+struct side {
+    struct connection *connection; /* NULL: the listener, the wake-up */
+    int fd;                        /* -1: none yet */
+    uint32_t armed;                /* events in epoll; 0: not in it */
+    bool has_ended;                /* nothing more to read */
+};
+
+struct connection {
+    struct list link;
+    struct side client;
+    struct side server;
+    struct flow up;
+    struct flow down;
+    bool server_is_deaf; /* its end is closed for what the client sends: thrown away */
+    bool is_upgraded;
+    bool is_dead;
+    int served_fd; /* the number of the other end of server.fd while the HTTP library has it; -1 */
+    uint64_t linger_due_ms;
+    uint64_t progress_ms;
+    _Atomic uint64_t head_due_ms;
+    char *upgrade_head; /* under the pump's mutex */
+    struct sockaddr_storage peer;
+    socklen_t peer_len;
+};
+
+struct pump {
+    struct pump_options options;
+    pthread_t thread;
+    bool is_running;
+    int epoll_fd;
+    int wake_fd;
+    struct side listener;
+    struct side wake;
+    struct list connections;
+    struct list dead;
+    size_t n_connections;
+    uint64_t accept_again_ms;
+    pthread_mutex_t mutex; /* guards by_fd and upgrade_head */
+    struct connection **by_fd;
+    size_t n_by_fd;
+    atomic_bool is_stopping;
+};
+
+/* ---- epoll ---- */
+
+static void arm(struct pump *pump, struct side *side, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = side};
+    int operation = !side->armed ? EPOLL_CTL_ADD : !events ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+
+    if (side->armed == events || side->fd < 0)
+        return;
+    if (epoll_ctl(pump->epoll_fd, operation, side->fd, &event) == 0)
+        side->armed = events;
+    else if (side->connection)
+        side->connection->is_dead = true; /* out of kernel memory: better cut than hang */
+}
+
+static void close_side(struct pump *pump, struct side *side)
+{
+    if (side->fd < 0)
+        return;
+    arm(pump, side, 0);
+    close(side->fd);
+    side->fd = -1;
+    side->armed = 0;
+    side->has_ended = false;
+}
+
+/* ---- flows ---- */
+
+static size_t flow_used(const struct flow *flow)
+{
+    return flow->end - flow->start;
+}
+
+static void flow_drop(struct flow *flow)
+{
+    free(flow->ptr);
+    flow->ptr = NULL;
+    flow->start = flow->end = 0;
+}
+
+static bool flow_has_room(const struct flow *flow)
+{
+    return flow_used(flow) < FLOW_BYTES;
+}
+
+/* Where the next bytes go, and how many; 0 when out of memory. */
+static size_t flow_room(struct flow *flow, uint8_t **out_place)
+{
+    if (!flow->ptr) {
+        flow->ptr = malloc(FLOW_BYTES);
+        if (!flow->ptr)
+            return 0;
+    }
+    if (flow->start > 0 && flow->end == FLOW_BYTES) {
+        memmove(flow->ptr, flow->ptr + flow->start, flow_used(flow));
+        flow->end -= flow->start;
+        flow->start = 0;
+    }
+    *out_place = flow->ptr + flow->end;
+    return FLOW_BYTES - flow->end;
+}
+
+static void flow_sent(struct flow *flow, size_t n)
+{
+    flow->start += n;
+    if (flow->start == flow->end)
+        flow_drop(flow);
+}
+
+/* ---- one connection ---- */
+
+static ssize_t client_receive(struct connection *connection, void *place, size_t room)
+{
+    return recv(connection->client.fd, place, room, 0);
+}
+
+static ssize_t client_send(struct connection *connection, const void *bytes, size_t len)
+{
+    return send(connection->client.fd, bytes, len, MSG_NOSIGNAL);
+}
+
+static bool is_later(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void start_head_clock(struct pump *pump, struct connection *connection)
+{
+    uint64_t idle = HEAD_IDLE;
+
+    atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
+                                   clock_monotonic_ms() + pump->options.head_ms);
+}
+
+static bool read_client(struct pump *pump, struct connection *connection)
+{
+    struct flow *flow = &connection->up;
+    uint8_t *place;
+    size_t room;
+    ssize_t n;
+
+    if (connection->client.has_ended || !flow_has_room(flow))
+        return false;
+    room = flow_room(flow, &place);
+    n = room ? client_receive(connection, place, room) : -1;
+    if (n < 0) {
+        if (!flow_used(flow))
+            flow_drop(flow);
+        connection->is_dead = !room || !is_later(errno);
+        return false;
+    }
+    if (n == 0) {
+        connection->client.has_ended = true;
+        if (!flow_used(flow))
+            flow_drop(flow);
+        return true;
+    }
+    flow->end += (size_t)n;
+    if (connection->server_is_deaf)
+        flow_drop(flow);
+    start_head_clock(pump, connection);
+    return true;
+}
+
+static bool write_client(struct connection *connection)
+{
+    struct flow *flow = &connection->down;
+    ssize_t n;
+
+    if (!flow_used(flow))
+        return false;
+    n = client_send(connection, flow->ptr + flow->start, flow_used(flow));
+    if (n < 0) {
+        connection->is_dead = !is_later(errno);
+        return false;
+    }
+    flow_sent(flow, (size_t)n);
+    connection->progress_ms = clock_monotonic_ms();
+    return true;
+}
+
+/* A socketpair answers ECONNRESET instead of an end where its other end was closed with bytes unread. */
+static bool read_server(struct connection *connection)
+{
+    struct flow *flow = &connection->down;
+    uint8_t *place;
+    size_t room;
+    ssize_t n;
+
+    if (connection->server.fd < 0 || connection->server.has_ended || !flow_has_room(flow))
+        return false;
+    room = flow_room(flow, &place);
+    if (!room) {
+        connection->is_dead = true;
+        return false;
+    }
+    n = recv(connection->server.fd, place, room, 0);
+    if (n > 0) {
+        flow->end += (size_t)n;
+        return true;
+    }
+    if (!flow_used(flow))
+        flow_drop(flow);
+    if (n < 0 && is_later(errno))
+        return false;
+    connection->server.has_ended = true;
+    connection->progress_ms = clock_monotonic_ms();
+    return true;
+}
+
+static bool write_server(struct connection *connection)
+{
+    struct flow *flow = &connection->up;
+    ssize_t n;
+
+    if (connection->server.fd < 0 || !flow_used(flow))
+        return false;
+    n = send(connection->server.fd, flow->ptr + flow->start, flow_used(flow), MSG_NOSIGNAL);
+    if (n > 0) {
+        flow_sent(flow, (size_t)n);
+        return true;
+    }
+    if (is_later(errno))
+        return false;
+    connection->server_is_deaf = true;
+    flow_drop(flow);
+    return true;
+}
+
+/* A socketpair whose far end the caller gives away: that end, or -1. */
+static int open_server(struct connection *connection)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    connection->server.fd = pair[0];
+    return pair[1];
+}
+
+/* The far end's number must be known before the HTTP library's threads can ask for it. */
+static bool enter_served(struct pump *pump, struct connection *connection, int fd)
+{
+    bool is_entered = true;
+
+    pthread_mutex_lock(&pump->mutex);
+    if ((size_t)fd >= pump->n_by_fd) {
+        size_t n = (size_t)fd + 64;
+        struct connection **longer = reallocarray(pump->by_fd, n, sizeof(struct connection *));
+
+        if (longer) {
+            memset(longer + pump->n_by_fd, 0, (n - pump->n_by_fd) * sizeof(struct connection *));
+            pump->by_fd = longer;
+            pump->n_by_fd = n;
+        }
+        is_entered = longer != NULL;
+    }
+    if (is_entered) {
+        pump->by_fd[fd] = connection;
+        connection->served_fd = fd;
+    }
+    pthread_mutex_unlock(&pump->mutex);
+    return is_entered;
+}
+
+/* Takes the connection out of the table, and the head that was left for it, if any. */
+static char *leave_served(struct pump *pump, struct connection *connection)
+{
+    char *head;
+    int fd = connection->served_fd;
+
+    pthread_mutex_lock(&pump->mutex);
+    if (fd >= 0 && pump->by_fd[fd] == connection)
+        pump->by_fd[fd] = NULL;
+    connection->served_fd = -1;
+    head = connection->upgrade_head;
+    connection->upgrade_head = NULL;
+    pthread_mutex_unlock(&pump->mutex);
+    return head;
+}
+
+static void begin_serving(struct pump *pump, struct connection *connection)
+{
+    int fd = open_server(connection);
+
+    if (fd < 0 || !enter_served(pump, connection, fd)) {
+        if (fd >= 0)
+            close(fd);
+        connection->is_dead = true;
+        return;
+    }
+    pump->options.serve(pump->options.context, fd, (const struct sockaddr *)&connection->peer,
+                        connection->peer_len);
+}
+
+/* What the client sent along with its request has gone to the first library; it had no right to. */
+static void upgrade(struct pump *pump, struct connection *connection, const char *head)
+{
+    size_t len = strlen(head);
+    uint8_t *place;
+    int fd;
+
+    close_side(pump, &connection->server);
+    flow_drop(&connection->up);
+    connection->up.is_shut = false;
+    connection->server_is_deaf = false;
+    connection->is_upgraded = true;
+    atomic_store(&connection->head_due_ms, HEAD_WHOLE);
+    fd = len <= FLOW_BYTES && flow_room(&connection->up, &place) ? open_server(connection) : -1;
+    if (fd < 0) {
+        connection->is_dead = true;
+        return;
+    }
+    memcpy(place, head, len);
+    connection->up.end += len;
+    pump->options.serve_upgraded(pump->options.context, fd);
+}
+
+/* The server's side has ended and the client has got all of it. */
+static void after_server(struct pump *pump, struct connection *connection)
+{
+    char *head = connection->is_upgraded ? NULL : leave_served(pump, connection);
+
+    if (head) {
+        upgrade(pump, connection, head);
+        free(head);
+        return;
+    }
+    connection->server_is_deaf = true;
+    flow_drop(&connection->up);
+    if (connection->client.has_ended || shutdown(connection->client.fd, SHUT_WR) < 0)
+        connection->is_dead = true;
+    connection->down.is_shut = true;
+    connection->linger_due_ms = clock_monotonic_ms() + LINGER_MS;
+}
+
+/* What follows from ends and emptied flows. */
+static void pass_ends_on(struct pump *pump, struct connection *connection)
+{
+    if (connection->server.fd < 0 && flow_used(&connection->up))
+        begin_serving(pump, connection);
+    else if (connection->server.fd < 0 && connection->client.has_ended)
+        connection->is_dead = true;
+    if (connection->is_dead)
+        return;
+    if (connection->client.has_ended && !flow_used(&connection->up) && !connection->up.is_shut) {
+        shutdown(connection->server.fd, SHUT_WR);
+        connection->up.is_shut = true;
+    }
+    if (connection->server.has_ended && !flow_used(&connection->down) && !connection->down.is_shut)
+        after_server(pump, connection);
+    else if (connection->down.is_shut && connection->client.has_ended)
+        connection->is_dead = true;
+}
+
+static void bury(struct pump *pump, struct connection *connection)
+{
+    free(leave_served(pump, connection));
+    close_side(pump, &connection->client);
+    close_side(pump, &connection->server);
+    flow_drop(&connection->up);
+    flow_drop(&connection->down);
+    list_unlink(&connection->link);
+    list_append(&pump->dead, &connection->link);
+    pump->n_connections--;
+}
+
+static void want(struct pump *pump, struct connection *connection)
+{
+    struct side *client = &connection->client;
+    struct side *server = &connection->server;
+
+    arm(pump, client,
+        (!client->has_ended && flow_has_room(&connection->up) ? (uint32_t)EPOLLIN : 0) |
+            (flow_used(&connection->down) ? (uint32_t)EPOLLOUT : 0));
+    arm(pump, server,
+        (!server->has_ended && flow_has_room(&connection->down) ? (uint32_t)EPOLLIN : 0) |
+            (flow_used(&connection->up) ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void turn(struct pump *pump, struct connection *connection)
+{
+    bool has_moved = true;
+
+    for (int i = 0; i < ROUNDS_A_TURN && has_moved && !connection->is_dead; i++) {
+        has_moved = read_client(pump, connection);
+        if (!connection->is_dead)
+            has_moved |= write_server(connection);
+        if (!connection->is_dead)
+            has_moved |= read_server(connection);
+        if (!connection->is_dead)
+            has_moved |= write_client(connection);
+        if (!connection->is_dead)
+            pass_ends_on(pump, connection);
+    }
+    if (!connection->is_dead)
+        want(pump, connection);
+    if (connection->is_dead)
+        bury(pump, connection);
+}
+
+/* ---- the thread ---- */
+
+static void add_connection(struct pump *pump, int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    int yes = 1;
+
+    if (!connection) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    connection->client = (struct side){.connection = connection, .fd = fd};
+    connection->server = (struct side){.connection = connection, .fd = -1};
+    connection->served_fd = -1;
+    connection->peer = *peer;
+    connection->peer_len = peer_len;
+    atomic_store(&connection->head_due_ms, clock_monotonic_ms() + pump->options.head_ms);
+    list_append(&pump->connections, &connection->link);
+    pump->n_connections++;
+    turn(pump, connection);
+}
+
+static void accept_some(struct pump *pump)
+{
+    for (int i = 0; i < EVENTS_A_BATCH && pump->n_connections < pump->options.most_connections; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t peer_len = sizeof peer;
+        int fd =
+            accept4(pump->listener.fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            add_connection(pump, fd, &peer, peer_len);
+            continue;
+        }
+        /* Out of descriptors: what waits would wake us at once, again and again. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pump->accept_again_ms = clock_monotonic_ms() + TICK_MS;
+        return;
+    }
+}
+
+static void arm_listener(struct pump *pump, uint64_t now_ms)
+{
+    bool may_accept = pump->n_connections < pump->options.most_connections && now_ms >= pump->accept_again_ms;
+
+    arm(pump, &pump->listener, may_accept ? (uint32_t)EPOLLIN : 0);
+}
+
+static bool is_overdue(const struct connection *connection, uint64_t now_ms)
+{
+    uint64_t head_due_ms = atomic_load(&connection->head_due_ms);
+
+    if (head_due_ms < HEAD_IDLE && now_ms >= head_due_ms)
+        return true;
+    if (connection->down.is_shut)
+        return now_ms >= connection->linger_due_ms;
+    return connection->server.has_ended && now_ms >= connection->progress_ms + STALL_MS;
+}
+
+static void cut_overdue(struct pump *pump, uint64_t now_ms)
+{
+    list_for_each (link, &pump->connections) {
+        struct connection *connection = container_of(link, struct connection, link);
+
+        if (is_overdue(connection, now_ms))
+            bury(pump, connection);
+    }
+}
+
+static void free_dead(struct pump *pump)
+{
+    list_for_each (link, &pump->dead) {
+        struct connection *connection = container_of(link, struct connection, link);
+
+        list_unlink(&connection->link);
+        free(connection);
+    }
+}
+
+static void serve_event(struct pump *pump, struct side *side)
+{
+    if (side == &pump->listener)
+        accept_some(pump);
+    else if (side->connection && side->fd >= 0)
+        turn(pump, side->connection);
+}
+
+static void *run(void *argument)
+{
+    struct pump *pump = argument;
+    uint64_t tick_ms = 0;
+
+    while (!atomic_load(&pump->is_stopping)) {
+        struct epoll_event events[EVENTS_A_BATCH];
+        uint64_t now_ms = clock_monotonic_ms();
+        bool is_quiet = pump->n_connections == 0 && now_ms >= pump->accept_again_ms;
+        int n;
+
+        arm_listener(pump, now_ms);
+        n = epoll_wait(pump->epoll_fd, events, EVENTS_A_BATCH, is_quiet ? -1 : TICK_MS);
+        for (int i = 0; i < n; i++)
+            serve_event(pump, events[i].data.ptr);
+        now_ms = clock_monotonic_ms();
+        if (now_ms >= tick_ms) {
+            cut_overdue(pump, now_ms);
+            tick_ms = now_ms + TICK_MS;
+        }
+        free_dead(pump);
+    }
+    return NULL;
+}
+
+/* ---- from outside ---- */
+
+int pump_new(struct pump **out_pump, const struct pump_options *options)
+{
+    struct pump *pump = calloc(1, sizeof *pump);
+
+    if (!pump) {
+        close(options->listen_fd);
+        return -ENOMEM;
+    }
+    pump->options = *options;
+    pump->listener = (struct side){.fd = options->listen_fd};
+    list_init(&pump->connections);
+    list_init(&pump->dead);
+    pthread_mutex_init(&pump->mutex, NULL);
+    pump->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    pump->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pump->wake = (struct side){.fd = pump->wake_fd};
+    if (pump->epoll_fd >= 0 && pump->wake_fd >= 0)
+        arm(pump, &pump->wake, EPOLLIN);
+    if (!pump->wake.armed) {
+        pump_free(pump);
+        return -EMFILE;
+    }
+    *out_pump = pump;
+    return 0;
+}
+
+int pump_start(struct pump *pump)
+{
+    int error = pthread_create(&pump->thread, NULL, run, pump);
+
+    pump->is_running = error == 0;
+    return -error;
+}
+
+void pump_stop(struct pump *pump)
+{
+    uint64_t one = 1;
+
+    if (!pump->is_running)
+        return;
+    atomic_store(&pump->is_stopping, true);
+    check(write(pump->wake_fd, &one, sizeof one) == sizeof one);
+    pthread_join(pump->thread, NULL);
+    pump->is_running = false;
+    list_for_each (link, &pump->connections) {
+        bury(pump, container_of(link, struct connection, link));
+    }
+    free_dead(pump);
+    close_side(pump, &pump->listener);
+}
+
+void pump_free(struct pump *pump)
+{
+    if (!pump)
+        return;
+    check(!pump->is_running);
+    close_side(pump, &pump->listener);
+    if (pump->wake_fd >= 0)
+        close(pump->wake_fd);
+    if (pump->epoll_fd >= 0)
+        close(pump->epoll_fd);
+    pthread_mutex_destroy(&pump->mutex);
+    free(pump->by_fd);
+    free(pump);
+}
+
+/* Under the mutex; NULL if the client has gone meanwhile. */
+static struct connection *served(struct pump *pump, int fd)
+{
+    return fd >= 0 && (size_t)fd < pump->n_by_fd ? pump->by_fd[fd] : NULL;
+}
+
+static void set_head_clock(struct pump *pump, int fd, uint64_t value)
+{
+    struct connection *connection;
+
+    pthread_mutex_lock(&pump->mutex);
+    connection = served(pump, fd);
+    if (connection)
+        atomic_store(&connection->head_due_ms, value);
+    pthread_mutex_unlock(&pump->mutex);
+}
+
+void pump_head_is_whole(struct pump *pump, int fd)
+{
+    set_head_clock(pump, fd, HEAD_WHOLE);
+}
+
+void pump_request_is_done(struct pump *pump, int fd)
+{
+    set_head_clock(pump, fd, HEAD_IDLE);
+}
+
+void pump_upgrade(struct pump *pump, int fd, char *head)
+{
+    struct connection *connection;
+
+    pthread_mutex_lock(&pump->mutex);
+    connection = served(pump, fd);
+    if (connection && !connection->upgrade_head) {
+        connection->upgrade_head = head;
+        head = NULL;
+    }
+    pthread_mutex_unlock(&pump->mutex);
+    free(head);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Carries the bytes of every connection to the library that serves it
+ *
+ * A thread of its own. The essay is in pump.c.
+ */
+#ifndef COMMHUB_MGMT_HTTP_PUMP_H
+#define COMMHUB_MGMT_HTTP_PUMP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct pump;
+
+struct pump_options {
+    int listen_fd; /* becomes the pump's */
+    size_t most_connections;
+    uint64_t head_ms; /* how long a connection may take until a request's head is whole */
+    void *context;
+
+    /* Both on the pump's thread. @fd goes over to the function, in any case. */
+    void (*serve)(void *context, int fd, const struct sockaddr *peer, socklen_t peer_len);
+    void (*serve_upgraded)(void *context, int fd);
+};
+
+/* 0 or a negative errno; nothing runs before pump_start(). */
+int pump_new(struct pump **out_pump, const struct pump_options *options);
+int pump_start(struct pump *pump);
+
+/* Ends the thread and cuts all connections; the descriptors given away stay with those who got them. */
+void pump_stop(struct pump *pump);
+
+/* After pump_stop(), and when nobody calls the functions below any more. */
+void pump_free(struct pump *pump);
+
+/*
+ * Any thread; @fd is the descriptor that serve() got, which its owner has not closed yet. The head of a
+ * request is whole; its answer is on the way; the connection is to be upgraded as soon as the owner closes
+ * @fd, which must be at once: @head (taken) is what serve_upgraded()'s descriptor reads first.
+ */
+void pump_head_is_whole(struct pump *pump, int fd);
+void pump_request_is_done(struct pump *pump, int fd);
+void pump_upgrade(struct pump *pump, int fd, char *head);
+
+#endif

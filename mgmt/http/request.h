@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One HTTP request, free of the library that read it
+ *
+ * Belongs to the thread that serves it. Headers, method and target are borrowed from the server for the time
+ * of the request.
+ */
+#ifndef COMMHUB_MGMT_HTTP_REQUEST_H
+#define COMMHUB_MGMT_HTTP_REQUEST_H
+
+#include "hub/base/bytes.h"
+
+#define REQUEST_MAX_HEADERS 64   /* browsers send some 20 */
+#define REQUEST_MAX_SEGMENTS 8   /* the deepest route has 5 */
+#define REQUEST_MAX_ARGUMENTS 16 /* of the query */
+#define REQUEST_PEER_KEY_BYTES 16
+#define REQUEST_PEER_TEXT 64
+
+struct request_pair {
+    const char *name;
+    const char *value;
+};
+
+struct request {
+    char id[17]; /* names the request in answers and logs */
+    const char *method;
+    const char *target; /* as sent: path and query, escaped */
+    size_t n_headers;
+    struct request_pair headers[REQUEST_MAX_HEADERS];
+    uint8_t peer_key[REQUEST_PEER_KEY_BYTES]; /* IPv4 mapped into IPv6; of IPv6 the network (/64) */
+    char peer[REQUEST_PEER_TEXT];             /* "192.0.2.1:4711" */
+    struct bytes body;
+
+    /* Filled by request_parse(). */
+    char *path; /* own memory that the following points into */
+    size_t n_segments;
+    const char *segments[REQUEST_MAX_SEGMENTS]; /* decoded */
+    size_t n_arguments;
+    struct request_pair arguments[REQUEST_MAX_ARGUMENTS];
+};
+
+void request_clear(struct request *request);
+
+enum {
+    REQUEST_E_MALFORMED = 1, /* an escape that is none, a zero byte, text that is not UTF-8 */
+    REQUEST_E_TOO_LONG,      /* more segments or arguments than any route has */
+};
+
+/* Splits and decodes the target: 0, REQUEST_E_* or -ENOMEM. */
+int request_parse(struct request *request);
+
+/* The value of the header (names are equal in any case), of the query's argument; NULL if there is none. */
+const char *request_header(const struct request *request, const char *name);
+const char *request_argument(const struct request *request, const char *name);
+
+/*
+ * Refuses heads that different programs on the way may read differently: a header twice that may stand but
+ * once, both ways of saying how long the body is, a name that is no token. NULL if it is well, else what is
+ * wrong (static storage) and the status in @out_status. Such a connection must be closed with the answer.
+ */
+const char *request_check_head(const struct request *request, unsigned *out_status);
+
+/* True if a comma-separated header (any number of lines) has the token. */
+bool request_has_token(const struct request *request, const char *name, const char *token);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/live/live_session.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "hub/base/clock.h"
+#include "hub/base/text.h"
+
+#define MOST_PASSED_OVER 256       /* records of other streams in one go */
+#define MOST_TEXT_BYTES (4 * 1024) /* a record has no more (hub/base/log.h) */
+#define ESCAPED_SIZE (MOST_TEXT_BYTES * 4 + 8)
+
+/* A record taken out of the ring, so that JSON is made of it without holding the ring's lock. */
+struct copy {
+    bool is_taken;
+    struct log_record record;
+    uint8_t texts[MOST_TEXT_BYTES];
+};
+
+void live_session_init(struct live_session *session)
+{
+    *session = (struct live_session){.owes_hello = true};
+}
+
+void live_session_note_metrics(struct live_session *session)
+{
+    session->owes_metrics = session->wants_metrics;
+}
+
+bool live_session_has_more(const struct live_session *session, struct log *log)
+{
+    return session->owes_hello || session->owes_reset || session->owes_metrics || *session->error ||
+           (session->streams && session->position < log_range(log).latest);
+}
+
+/* ---- what the browser says ---- */
+
+static void set_error(struct live_session *session, const char *format, const char *what)
+{
+    char shown[64];
+
+    text_escape(bytes_of_text(what), shown, sizeof shown);
+    snprintf(session->error, sizeof session->error, format, shown);
+}
+
+static bool read_streams(struct live_session *session, const json_t *streams, unsigned *out_streams,
+                         bool *out_metrics)
+{
+    size_t i;
+    json_t *item;
+
+    *out_streams = 0;
+    *out_metrics = false;
+    if (!json_is_array(streams)) {
+        set_error(session, "subscribe needs an array `streams`%s", "");
+        return false;
+    }
+    json_array_foreach(streams, i, item)
+    {
+        const char *name = json_string_value(item);
+        bool is_known = name && strcmp(name, "metrics") == 0;
+
+        *out_metrics |= is_known;
+        for (enum log_stream stream = 0; name && stream < LOG_N_STREAMS; stream++) {
+            if (strcmp(name, log_stream_name(stream)) == 0) {
+                *out_streams |= 1u << stream;
+                is_known = true;
+            }
+        }
+        if (!is_known) {
+            set_error(session, "there is no stream %s; there are logs, errors, system, links, metrics",
+                      name ? name : "that is no text");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where to go on: after `since`, or with what comes from now on. */
+static bool read_since(struct live_session *session, struct log *log, const json_t *since)
+{
+    struct log_range range = log_range(log);
+    json_int_t value = json_integer_value(since);
+
+    if (!since || json_is_null(since)) {
+        session->position = range.latest;
+        return true;
+    }
+    if (!json_is_integer(since) || value < 0) {
+        set_error(session, "since must be the id of the last record that was seen%s", "");
+        return false;
+    }
+    session->position = (uint64_t)value;
+    session->owes_reset = (uint64_t)value > range.latest || (uint64_t)value + 1 < range.oldest;
+    if (session->owes_reset)
+        session->position = range.oldest - 1;
+    return true;
+}
+
+static void subscribe(struct live_session *session, struct log *log, const json_t *message)
+{
+    unsigned streams;
+    bool wants_metrics;
+
+    if (!read_streams(session, json_object_get(message, "streams"), &streams, &wants_metrics) ||
+        !read_since(session, log, json_object_get(message, "since")))
+        return;
+    session->streams = streams;
+    session->wants_metrics = wants_metrics;
+    session->owes_metrics = wants_metrics;
+}
+
+void live_session_receive(struct live_session *session, struct log *log, struct bytes text)
+{
+    json_error_t error;
+    json_t *message = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    const char *type = json_string_value(json_object_get(message, "type"));
+
+    if (!message)
+        set_error(session, "the message is not JSON: %s", error.text);
+    else if (!type || strcmp(type, "subscribe") != 0)
+        set_error(session, "the only message taken is subscribe, not %s", type ? type : "one without type");
+    else
+        subscribe(session, log, message);
+    json_decref(message);
+}
+
+/* ---- what it is told ---- */
+
+static int append(struct buffer *out, json_t *message)
+{
+    char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+    int r = text ? buffer_append_text(out, text) : -ENOMEM;
+
+    free(text);
+    json_decref(message);
+    return r < 0 ? r : LIVE_SESSION_MESSAGE;
+}
+
+static json_t *text_json(struct bytes text)
+{
+    char escaped[ESCAPED_SIZE];
+
+    if (text.len && text_is_utf8(text))
+        return json_stringn_nocheck((const char *)text.ptr, text.len);
+    text_escape(text, escaped, sizeof escaped);
+    return json_string(escaped);
+}
+
+static json_t *field_json(const struct log_field *field)
+{
+    switch (field->type) {
+    case LOG_FIELD_TEXT:
+        return text_json(field->text);
+    case LOG_FIELD_BOOL:
+        return json_boolean(field->is_true);
+    case LOG_FIELD_NULL:
+        return json_null();
+    }
+    return NULL;
+}
+
+static int append_record(struct buffer *out, const struct log_record *record)
+{
+    char time[CLOCK_RFC3339_TEXT];
+    json_t *data = json_object();
+
+    for (size_t i = 0; i < record->n_fields; i++)
+        json_object_set_new(data, record->fields[i].name, field_json(&record->fields[i]));
+    if (record->stream == LOG_LOGS && !json_object_get(data, "level"))
+        json_object_set_new(data, "level", json_string(log_level_name(record->level)));
+    clock_rfc3339(record->wall_ms, time);
+    return append(out,
+                  json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)record->sequence, "time", time,
+                            "stream", log_stream_name(record->stream), "type", record->event, "data", data));
+}
+
+static void take_copy(const struct log_record *record, void *context)
+{
+    struct copy *copy = context;
+    size_t used = 0;
+
+    copy->is_taken = true;
+    copy->record = *record;
+    for (size_t i = 0; i < record->n_fields; i++) {
+        struct bytes *text = &copy->record.fields[i].text;
+        size_t room = sizeof copy->texts - used;
+
+        if (text->len > room)
+            text->len = room;
+        if (text->len)
+            memcpy(copy->texts + used, text->ptr, text->len);
+        text->ptr = copy->texts + used;
+        used += text->len;
+    }
+}
+
+static int append_gap(struct live_session *session, uint64_t to, struct buffer *out)
+{
+    uint64_t from = session->position + 1;
+
+    session->position = to;
+    return append(out, json_pack("{s:s, s:I, s:I, s:I}", "type", "gap", "from", (json_int_t)from, "to",
+                                 (json_int_t)to, "count", (json_int_t)(to - from + 1)));
+}
+
+static int next_record(struct live_session *session, struct log *log, struct buffer *out)
+{
+    for (int i = 0; i < MOST_PASSED_OVER; i++) {
+        struct copy copy;
+        uint64_t sequence;
+
+        copy.is_taken = false;
+        log_read(log, session->position, 1, take_copy, &copy);
+        if (!copy.is_taken)
+            return 0;
+        sequence = copy.record.sequence;
+        if (sequence > session->position + 1)
+            return append_gap(session, sequence - 1, out);
+        session->position = sequence;
+        if (session->streams & (1u << copy.record.stream))
+            return append_record(out, &copy.record);
+    }
+    return 0;
+}
+
+static int append_hello(const struct live_source *source, struct buffer *out)
+{
+    struct log_range range = log_range(source->log);
+
+    return append(out, json_pack("{s:s, s:s, s:I, s:I}", "type", "hello", "epoch", source->epoch, "oldest",
+                                 (json_int_t)range.oldest, "latest", (json_int_t)range.latest));
+}
+
+/* The object is JSON already: it is put in as it is. */
+static int append_metrics(const struct live_source *source, struct buffer *out)
+{
+    char time[CLOCK_RFC3339_TEXT];
+
+    clock_rfc3339(source->metrics_wall_ms, time);
+    if (buffer_append_format(out,
+                             "{\"stream\":\"metrics\",\"type\":\"counters\",\"time\":\"%s\",\"data\":%s}",
+                             time, source->metrics) < 0)
+        return -ENOMEM;
+    return LIVE_SESSION_MESSAGE;
+}
+
+static int append_error(struct live_session *session, struct buffer *out)
+{
+    json_t *detail = text_json(bytes_of_text(session->error));
+
+    *session->error = '\0';
+    return append(out, json_pack("{s:s, s:o}", "type", "error", "detail", detail));
+}
+
+int live_session_next(struct live_session *session, const struct live_source *source, struct buffer *out)
+{
+    if (session->owes_hello) {
+        session->owes_hello = false;
+        return append_hello(source, out);
+    }
+    if (*session->error)
+        return append_error(session, out);
+    if (session->owes_reset) {
+        session->owes_reset = false;
+        return append(out, json_pack("{s:s, s:s}", "type", "reset", "epoch", source->epoch));
+    }
+    if (session->owes_metrics) {
+        session->owes_metrics = false;
+        if (source->metrics)
+            return append_metrics(source, out);
+    }
+    return session->streams ? next_record(session, source->log, out) : 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One browser on the live socket, without the socket
+ *
+ * The log's ring is the only buffer: a session holds how far it has read. A session that falls behind the
+ * ring's oldest record is told the count of what it missed. Messages: schema/live/live.schema.json. One
+ * thread.
+ */
+#ifndef COMMHUB_MGMT_LIVE_LIVE_SESSION_H
+#define COMMHUB_MGMT_LIVE_LIVE_SESSION_H
+
+#include "hub/base/buffer.h"
+#include "hub/base/log.h"
+
+#define LIVE_SESSION_ERROR_SIZE 160
+
+struct live_session {
+    bool owes_hello;
+    bool owes_reset;
+    bool owes_metrics;
+    bool wants_metrics;
+    unsigned streams;                    /* bits 1 << enum log_stream */
+    uint64_t position;                   /* the last record that was told or passed over */
+    char error[LIVE_SESSION_ERROR_SIZE]; /* "": none */
+};
+
+/* What all sessions tell. Borrowed. */
+struct live_source {
+    struct log *log;
+    const char *epoch;
+    const char *metrics; /* the newest `data` of a metrics message, as JSON; NULL: none */
+    uint64_t metrics_wall_ms;
+};
+
+/* A session that owes the hello. */
+void live_session_init(struct live_session *session);
+
+/* A message of the browser: subscribes, or makes an error that is owed. */
+void live_session_receive(struct live_session *session, struct log *log, struct bytes text);
+
+/* A fresh metrics object is there. */
+void live_session_note_metrics(struct live_session *session);
+
+/* True if there may be something to tell. */
+bool live_session_has_more(const struct live_session *session, struct log *log);
+
+enum { LIVE_SESSION_MESSAGE = 1 };
+
+/*
+ * Appends the next message. LIVE_SESSION_MESSAGE, 0 where there is none now (ask live_session_has_more()
+ * whether to come again at once), or -ENOMEM.
+ */
+int live_session_next(struct live_session *session, const struct live_source *source, struct buffer *out);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Wiring: acceptor and pump carry connections to the HTTP server, whose handlers are the REST interface; what
+ * is upgraded goes to the live sockets. Started from the inside out, so that nothing arrives where nobody is;
+ * stopped the other way round.
+ */
+#include "mgmt/mgmt.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/cleanup.h"
+#include "mgmt/auth/tokens.h"
+#include "mgmt/http/acceptor.h"
+#include "mgmt/http/http_server.h"
+#include "mgmt/http/pump.h"
+#include "mgmt/live/ws_server.h"
+#include "mgmt/rest/rest.h"
+#include "mgmt/store/store.h"
+#include "webui/webui_assets.h"
+
+#define EPOCH_SIZE 64
+
+struct mgmt {
+    struct mgmt_options options;
+    char address[ACCEPTOR_ADDRESS_SIZE];
+    char epoch[EPOCH_SIZE];
+    char *first_run_file;
+    struct rest_setting *settings;
+    struct tokens *tokens;
+    struct rest rest;
+    bool has_rest;
+    struct ws_server *live;
+    struct pump *pump;
+    struct http_server *http;
+};
+
+DEFINE_CLEANUP(struct mgmt *, mgmt_stop)
+
+static void serve(void *context, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+    struct mgmt *mgmt = context;
+
+    http_server_serve(mgmt->http, fd, peer, peer_len);
+}
+
+static void serve_upgraded(void *context, int fd)
+{
+    struct mgmt *mgmt = context;
+
+    ws_server_serve(mgmt->live, fd);
+}
+
+static bool live_has_room(void *context)
+{
+    struct mgmt *mgmt = context;
+
+    return ws_server_has_room(mgmt->live);
+}
+
+/* `data` of the live metrics: counters and counts side by side. */
+static char *live_metrics(void *context)
+{
+    struct mgmt *mgmt = context;
+    struct summary summary = summary_recent(&mgmt->rest);
+    json_t *data = summary_counters_json();
+    json_t *counts = summary.is_reachable ? summary_counts_json(&summary) : NULL;
+    char *text = NULL;
+
+    if (data && (!counts || json_object_update(data, counts) == 0))
+        text = json_dumps(data, JSON_COMPACT);
+    json_decref(counts);
+    json_decref(data);
+    return text;
+}
+
+static void set_defaults(struct mgmt_options *options)
+{
+    if (!options->most_connections)
+        options->most_connections = 512;
+    if (!options->most_live_sockets)
+        options->most_live_sockets = 256;
+    if (!options->head_ms)
+        options->head_ms = 10000;
+    if (!options->idle_s)
+        options->idle_s = 30;
+    if (!options->slow_live_ms)
+        options->slow_live_ms = 30000;
+}
+
+static int start_rest(struct mgmt *mgmt)
+{
+    const struct mgmt_options *from = &mgmt->options;
+    struct rest_options options = {
+        .mailbox = from->mailbox,
+        .server = from->server,
+        .federation = from->federation,
+        .log = from->log,
+        .store = from->store,
+        .tokens = mgmt->tokens,
+        .server_id = from->server_id,
+        .version = from->version,
+        .n_settings = from->n_settings,
+        .live_has_room = live_has_room,
+        .live_context = mgmt,
+    };
+
+    mgmt->settings = calloc(from->n_settings + 1, sizeof *mgmt->settings);
+    if (!mgmt->settings)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->n_settings; i++)
+        mgmt->settings[i] = (struct rest_setting){from->settings[i].name, from->settings[i].value};
+    options.settings = mgmt->settings;
+    rest_init(&mgmt->rest, &options);
+    mgmt->has_rest = true;
+    return 0;
+}
+
+static int start_live(struct mgmt *mgmt)
+{
+    const struct store_identity *identity = store_identity(mgmt->options.store);
+    struct ws_server_options options = {
+        .log = mgmt->options.log,
+        .epoch = mgmt->epoch,
+        .most_sessions = mgmt->options.most_live_sockets,
+        .slow_ms = mgmt->options.slow_live_ms,
+        .context = mgmt,
+        .metrics = live_metrics,
+    };
+
+    /* Record ids begin anew with each start of the hub. */
+    snprintf(mgmt->epoch, sizeof mgmt->epoch, "%s.%llu", identity->hub_id,
+             (unsigned long long)identity->incarnation);
+    return ws_server_new(&mgmt->live, &options);
+}
+
+static int start_pump(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
+{
+    struct pump_options options = {
+        .most_connections = mgmt->options.most_connections,
+        .head_ms = mgmt->options.head_ms,
+        .context = mgmt,
+        .serve = serve,
+        .serve_upgraded = serve_upgraded,
+    };
+    char why[ACCEPTOR_WHY_SIZE];
+    int r = acceptor_listen(mgmt->options.listen, &options.listen_fd, mgmt->address, why);
+
+    if (r < 0) {
+        snprintf(out_why, MGMT_WHY_SIZE, "%s", why);
+        return r;
+    }
+    return pump_new(&mgmt->pump, &options);
+}
+
+static int start_http(struct mgmt *mgmt)
+{
+    struct http_server_options options = {
+        .most_connections = mgmt->options.most_connections,
+        .idle_s = mgmt->options.idle_s,
+        .content_security_policy = WEBUI_CONTENT_SECURITY_POLICY,
+        .context = &mgmt->rest,
+        .on_head = rest_on_head,
+        .on_request = rest_on_request,
+        .on_too_long = rest_on_too_long,
+    };
+
+    return http_server_new(&mgmt->http, &options, mgmt->pump);
+}
+
+static int load_tokens(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
+{
+    bool made_first_run;
+    int r =
+        tokens_new(&mgmt->tokens, mgmt->options.store, mgmt->options.token_file, &made_first_run, out_why);
+
+    if (r == 0 && made_first_run) {
+        mgmt->first_run_file = store_path(mgmt->options.store, TOKENS_FIRST_RUN_FILE);
+        r = mgmt->first_run_file ? 0 : -ENOMEM;
+    }
+    return r;
+}
+
+int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char out_why[MGMT_WHY_SIZE])
+{
+    cleanup_(mgmt_stopp) struct mgmt *mgmt = calloc(1, sizeof *mgmt);
+    int r;
+
+    snprintf(out_why, MGMT_WHY_SIZE, "The management plane cannot be started");
+    if (!mgmt)
+        return -ENOMEM;
+    mgmt->options = *options;
+    set_defaults(&mgmt->options);
+    r = load_tokens(mgmt, out_why);
+    if (r == 0)
+        r = start_pump(mgmt, out_why);
+    if (r == 0)
+        r = start_rest(mgmt);
+    if (r == 0)
+        r = start_live(mgmt);
+    if (r == 0)
+        r = start_http(mgmt);
+    if (r == 0)
+        r = pump_start(mgmt->pump);
+    if (r < 0)
+        return r;
+    *out_mgmt = take(mgmt);
+    return 0;
+}
+
+const char *mgmt_address(const struct mgmt *mgmt)
+{
+    return mgmt->address;
+}
+
+const char *mgmt_first_run_token_file(const struct mgmt *mgmt)
+{
+    return mgmt->first_run_file;
+}
+
+/* The pump's tables must outlive the HTTP threads, which tell it of heads until they end. */
+void mgmt_stop(struct mgmt *mgmt)
+{
+    if (!mgmt)
+        return;
+    if (mgmt->pump)
+        pump_stop(mgmt->pump);
+    http_server_free(mgmt->http);
+    ws_server_free(mgmt->live);
+    pump_free(mgmt->pump);
+    if (mgmt->has_rest)
+        rest_clear(&mgmt->rest);
+    tokens_free(mgmt->tokens);
+    free(mgmt->settings);
+    free(mgmt->first_run_file);
+    free(mgmt);
+}

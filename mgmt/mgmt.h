@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The management plane: REST, live socket and page on one port
+ *
+ * Its threads reach the hub only through the mailbox, and read the log's ring and the counters. The map of
+ * the folder: http/ carries bytes and requests, auth/ knows tokens, rest/ answers, live/ streams, store/
+ * remembers.
+ */
+#ifndef COMMHUB_MGMT_MGMT_H
+#define COMMHUB_MGMT_MGMT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mgmt;
+struct mailbox;
+struct server;
+struct federation;
+struct log;
+struct store;
+
+#define MGMT_WHY_SIZE 1024
+
+/* A line of GET /hub's settings. Secrets have no place in it. */
+struct mgmt_setting {
+    const char *name;
+    const char *value;
+};
+
+/* All is borrowed for the life of the management plane. Numbers: 0 is the default. */
+struct mgmt_options {
+    struct mailbox *mailbox;
+    struct server *server;
+    struct federation *federation;
+    struct log *log;
+    struct store *store;
+    const char *listen;     /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
+    const char *token_file; /* NULL: the first-run token */
+    const char *server_id;  /* the hub's own */
+    const char *version;
+    const struct mgmt_setting *settings;
+    size_t n_settings;
+
+    size_t most_connections;  /* 512; each takes three descriptors */
+    size_t most_live_sockets; /* 256 of them */
+    uint64_t head_ms;         /* until a request's head is whole: 10000 */
+    unsigned idle_s;          /* until an idle connection is closed: 30 */
+    uint64_t slow_live_ms;    /* until a browser that takes nothing is cut: 30000 */
+};
+
+/*
+ * Starts its threads; it answers when this returns. RLIMIT_NOFILE must be raised before. 0, or a negative
+ * errno and a sentence for people. The loop need not run yet: requests wait for it.
+ */
+int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char out_why[MGMT_WHY_SIZE]);
+
+/* Where it listens, with the real port: "127.0.0.1:41087". */
+const char *mgmt_address(const struct mgmt *mgmt);
+
+/* The path of the first-run token where this start has made one, else NULL. */
+const char *mgmt_first_run_token_file(const struct mgmt *mgmt);
+
+/*
+ * Cuts all connections and ends the threads. A request that waits for the loop holds it up: on the loop's
+ * thread, call mailbox_close() first. NULL is fine.
+ */
+void mgmt_stop(struct mgmt *mgmt);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/rest/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "hub/base/text.h"
+
+#define DETAIL_SIZE 1024
+
+void problem_faults_clear(struct problem_faults *faults)
+{
+    json_decref(faults->list);
+    faults->list = NULL;
+}
+
+/* Parts of a detail may come from a stranger and may have been cut inside a character: then it is escaped. */
+static json_t *text_json(const char *text)
+{
+    char escaped[DETAIL_SIZE];
+
+    if (text_is_utf8(bytes_of_text(text)))
+        return json_string(text);
+    text_escape(bytes_of_text(text), escaped, sizeof escaped);
+    return json_string(escaped);
+}
+
+void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
+{
+    char detail[DETAIL_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    if (!faults->list)
+        faults->list = json_array();
+    if (json_array_append_new(faults->list, json_pack("{s:o, s:o}", "pointer", text_json(pointer), "detail",
+                                                      text_json(detail))))
+        faults->failed = true;
+}
+
+static void fill(struct reply *reply, const struct request *request, unsigned status, const char *detail,
+                 json_t *errors)
+{
+    json_t *problem = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s}", "type", "about:blank", "title",
+                                reply_status_title(status), "status", (int)status, "detail",
+                                text_json(detail), "errors", errors, "request_id", request->id);
+    char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
+
+    json_decref(problem);
+    reply_set_text(reply, status, "application/problem+json", text);
+}
+
+void problem_reply(struct reply *reply, const struct request *request, unsigned status, const char *format,
+                   ...)
+{
+    char detail[DETAIL_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    fill(reply, request, status, detail, json_array());
+}
+
+void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults)
+{
+    json_t *list = faults->list ? faults->list : json_array();
+
+    faults->list = NULL;
+    fill(reply, request, 422,
+         json_array_size(list) == 1 ? "A member of the body is not accepted."
+                                    : "Some members of the body are not accepted.",
+         list);
+}

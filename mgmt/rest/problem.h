@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Errors as RFC 9457 problem+json
+ *
+ * {type, title, status, detail, errors: [{pointer, detail}], request_id}; errors name every member of the
+ * body that is wrong, not the first alone.
+ */
+#ifndef COMMHUB_MGMT_REST_PROBLEM_H
+#define COMMHUB_MGMT_REST_PROBLEM_H
+
+#include <jansson.h>
+
+#include "mgmt/http/reply.h"
+#include "mgmt/http/request.h"
+
+/* Faults of a body, gathered. Starts as {0}. */
+struct problem_faults {
+    json_t *list; /* array; NULL: none */
+    bool failed;  /* out of memory: some are missing */
+};
+
+static inline bool problem_faults_are_any(const struct problem_faults *faults)
+{
+    return faults->list || faults->failed;
+}
+
+void problem_faults_clear(struct problem_faults *faults);
+
+/* @pointer is a JSON pointer as a fragment: "#/channels/allow/0". */
+void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Fills @reply. */
+void problem_reply(struct reply *reply, const struct request *request, unsigned status, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
+
+/* 422 with all faults, which are the reply's then. */
+void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults);
+
+#endif

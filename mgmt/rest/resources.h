@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The handlers of all routes, a file a noun
+ *
+ * The path's {name} is request->segments[3]. Each fills the reply.
+ */
+#ifndef COMMHUB_MGMT_REST_RESOURCES_H
+#define COMMHUB_MGMT_REST_RESOURCES_H
+
+#include "mgmt/rest/rest.h"
+
+#define RESOURCES_NAME_SEGMENT 3 /* api, v1, channels, {name} */
+
+void rest_health_livez(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_health_readyz(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_health_startupz(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_openapi_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_clients_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_channels_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_channels_get(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_passwords_put(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_passwords_delete(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_bridges_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_delete(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The REST interface: its state, and its way into the hub
+ *
+ * Handlers run on HTTP threads. They touch the hub only inside rest_ask(), and the store directly. Writes
+ * hold the write lock from reading the old wish to telling the hub the new one, so that store and hub agree
+ * on the last.
+ */
+#ifndef COMMHUB_MGMT_REST_REST_H
+#define COMMHUB_MGMT_REST_REST_H
+
+#include <pthread.h>
+
+#include "federation/federation_control.h"
+#include "hub/base/log.h"
+#include "hub/io/mailbox.h"
+#include "hub/server/server_control.h"
+#include "mgmt/auth/tokens.h"
+#include "mgmt/http/reply.h"
+#include "mgmt/http/request.h"
+#include "mgmt/rest/summary.h"
+#include "mgmt/store/store.h"
+
+struct rest_setting {
+    const char *name;
+    const char *value;
+};
+
+/* Everything is borrowed for the life of the interface. */
+struct rest_options {
+    struct mailbox *mailbox;
+    struct server *server;
+    struct federation *federation;
+    struct log *log;
+    struct store *store;
+    struct tokens *tokens;
+    const char *server_id;
+    const char *version;
+    const struct rest_setting *settings;
+    size_t n_settings;
+    bool (*live_has_room)(void *context); /* for one more live socket; any thread */
+    void *live_context;
+};
+
+struct rest {
+    struct rest_options options;
+    uint64_t started_wall_ms;
+    uint64_t started_ms;
+    pthread_mutex_t write_mutex;
+    struct summary_cache summaries;
+};
+
+void rest_init(struct rest *rest, const struct rest_options *options);
+void rest_clear(struct rest *rest);
+
+/* Runs @run on the loop's thread: true; or false with the reply filled (503), and @run was not run. */
+bool rest_ask(struct rest *rest, void (*run)(void *argument), void *argument, const struct request *request,
+              struct reply *reply);
+
+/* A store's fault as a reply: 507 where the disk is full, else 500. */
+void rest_reply_store_fault(struct reply *reply, const struct request *request, int r, const char *why);
+
+/* A line about what an operator did: "alice@192.0.2.1 ..." in time; now the address and what. */
+void rest_log(struct rest *rest, enum log_level level, const struct request *request, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The server's handlers (mgmt/http/http_server.h), @context being the rest. */
+bool rest_on_head(void *context, struct request *request, struct reply *reply);
+void rest_on_request(void *context, struct request *request, struct reply *reply);
+void rest_on_too_long(void *context, struct request *request, struct reply *reply);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Bridges: the stored wish and, beside it, the state that the link has reached
+ *
+ * A write: read the body, ask federation whether it can be, store it in one transaction, tell the hub. If the
+ * hub does not take it, the former wish is stored again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hub/base/name.h"
+#include "hub/io/address.h"
+#include "mgmt/rest/json_form.h"
+#include "mgmt/rest/json_value.h"
+#include "mgmt/rest/page.h"
+#include "mgmt/rest/resources.h"
+#include "mgmt/store/store_bridge.h"
+
+#define MOST_ADDRESS_BYTES 280
+#define MOST_SECRET_BYTES 1024
+#define MOST_PATTERNS 256
+#define MOST_PATTERN_BYTES 255
+#define MOST_PATH_BYTES 1024
+
+struct asking {
+    struct rest *rest;
+    struct link_status *links;
+    size_t n_links;
+    const struct bridge_spec *spec;
+    const char *name; /* to remove */
+    char why[FEDERATION_WHY_SIZE];
+    int result;
+};
+
+/* ---- showing ---- */
+
+static void run_links(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result =
+        federation_control_links(asking->rest->options.federation, &asking->links, &asking->n_links);
+}
+
+static bool ask_links(struct asking *asking, const struct request *request, struct reply *reply)
+{
+    if (!rest_ask(asking->rest, run_links, asking, request, reply))
+        return false;
+    if (asking->result == 0)
+        return true;
+    problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+    return false;
+}
+
+static const struct link_status *link_of(const struct asking *asking, const char *bridge)
+{
+    for (size_t i = 0; i < asking->n_links; i++) {
+        if (asking->links[i].is_outgoing && strcmp(asking->links[i].bridge, bridge) == 0)
+            return &asking->links[i];
+    }
+    return NULL;
+}
+
+static json_t *peer_json(const struct link_status *link)
+{
+    if (!link || !*link->hub_id)
+        return json_null();
+    return json_pack("{s:o, s:o}", "hub_id", json_value_text(link->hub_id), "server_id",
+                     json_value_text(link->server_id));
+}
+
+static json_t *tls_json(const struct store_bridge *bridge)
+{
+    if (!bridge->has_tls)
+        return json_null();
+    return json_pack("{s:o, s:o}", "ca_file", json_value_text_or_null(bridge->spec.tls_ca_file),
+                     "server_name", json_value_text_or_null(bridge->spec.tls_server_name));
+}
+
+static json_t *bridge_json(const struct store_bridge *bridge, const struct link_status *link)
+{
+    const struct bridge_spec *spec = &bridge->spec;
+    enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
+
+    return json_pack("{s:o, s:o, s:b, s:{s:o, s:o}, s:I, s:b, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
+                     json_value_text(spec->name), "address", json_value_text(spec->address), "secret_set",
+                     spec->secret != NULL, "channels", "allow", json_value_texts(spec->allow, spec->n_allow),
+                     "deny", json_value_texts(spec->deny, spec->n_deny), "cost", (json_int_t)spec->cost,
+                     "paused", spec->is_paused, "tls", tls_json(bridge), "state",
+                     link_state_name(link ? link->state : otherwise), "state_since",
+                     link ? json_value_time(link->since_ms) : json_null(), "reason",
+                     json_value_text_or_null(link ? link->reason : NULL), "last_error",
+                     json_value_text_or_null(link ? link->last_error : NULL), "peer", peer_json(link));
+}
+
+static json_t *page_json(const struct asking *asking, const struct store_bridges *bridges)
+{
+    json_t *items = json_array();
+
+    for (size_t i = 0; i < bridges->n; i++) {
+        const struct store_bridge *bridge = bridges->rows[i];
+
+        if (json_array_append_new(items, bridge_json(bridge, link_of(asking, bridge->spec.name)))) {
+            json_decref(items);
+            return NULL;
+        }
+    }
+    return json_value_page(
+        items, bridges->has_more ? page_cursor((uint64_t)bridges->rows[bridges->n - 1]->serial) : NULL);
+}
+
+void rest_bridges_list(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {.rest = rest};
+    struct store_bridges bridges = {0};
+    char why[STORE_WHY_SIZE];
+    struct page page;
+    int r;
+
+    if (!page_parse(&page, request, reply) || !ask_links(&asking, request, reply))
+        return;
+    r = store_bridge_list(rest->options.store, (int64_t)page.after, page.limit, &bridges, why);
+    if (r < 0)
+        rest_reply_store_fault(reply, request, r, why);
+    else
+        json_value_reply(reply, 200, page_json(&asking, &bridges));
+    store_bridge_list_clear(&bridges);
+    free(asking.links);
+}
+
+/* The row of @name as it now is, or a 404. */
+static void reply_row(struct rest *rest, const char *name, unsigned status, const struct request *request,
+                      struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *bridge = NULL;
+    struct asking asking = {.rest = rest};
+    char why[STORE_WHY_SIZE];
+    int r = store_bridge_find(rest->options.store, name, &bridge, why);
+
+    if (r == STORE_E_UNKNOWN)
+        problem_reply(reply, request, 404, "There is no bridge of that name.");
+    else if (r < 0)
+        rest_reply_store_fault(reply, request, r, why);
+    else if (ask_links(&asking, request, reply))
+        json_value_reply(reply, status, bridge_json(bridge, link_of(&asking, name)));
+    free(asking.links);
+}
+
+void rest_bridges_get(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    reply_row(rest, request->segments[RESOURCES_NAME_SEGMENT], 200, request, reply);
+}
+
+/* ---- writing ---- */
+
+struct wish {
+    struct bridge_spec spec;
+    bool has_tls;
+    bool has_secret; /* else the former one stays */
+};
+
+static void wish_clear(struct wish *wish)
+{
+    free((void *)(uintptr_t)wish->spec.allow);
+    free((void *)(uintptr_t)wish->spec.deny);
+}
+
+static void read_wish(struct wish *wish, struct json_form *form)
+{
+    struct bridge_spec *spec = &wish->spec;
+    struct json_form channels, tls;
+    const char *secret;
+
+    spec->address = json_form_text(form, "address", true, 1, MOST_ADDRESS_BYTES);
+    secret = json_form_text(form, "secret", false, 0, MOST_SECRET_BYTES);
+    wish->has_secret = secret != NULL;
+    spec->secret = secret && *secret ? secret : NULL;
+    channels = json_form_object(form, "channels", false);
+    json_form_texts(&channels, "allow", MOST_PATTERNS, MOST_PATTERN_BYTES, &spec->allow, &spec->n_allow);
+    json_form_texts(&channels, "deny", MOST_PATTERNS, MOST_PATTERN_BYTES, &spec->deny, &spec->n_deny);
+    json_form_finish(&channels);
+    spec->cost = (uint32_t)json_form_number(form, "cost", 1, 65535, 1);
+    spec->is_paused = json_form_bool(form, "paused", false);
+    tls = json_form_object(form, "tls", false);
+    wish->has_tls = tls.object != NULL;
+    spec->tls_ca_file = json_form_text(&tls, "ca_file", false, 1, MOST_PATH_BYTES);
+    spec->tls_server_name = json_form_text(&tls, "server_name", false, 1, MOST_PATTERN_BYTES);
+    json_form_finish(&tls);
+    json_form_finish(form);
+}
+
+/* What is wrong with each member by itself, then whether federation can do with the whole. */
+static void check_wish(const struct wish *wish, struct problem_faults *faults)
+{
+    char why[FEDERATION_WHY_SIZE] = "";
+    struct address address;
+    const char *address_why;
+
+    if (!name_is_valid(bytes_of_text(wish->spec.name)))
+        problem_add(faults, "",
+                    "the bridge's name in the address is not a name: 1 to 255 bytes, no control "
+                    "characters");
+    if (wish->spec.address && address_parse(wish->spec.address, &address, &address_why) < 0)
+        problem_add(faults, "#/address", "%s", address_why);
+    if (!problem_faults_are_any(faults) && federation_control_check_bridge(&wish->spec, why))
+        problem_add(faults, "#", "%s", why);
+}
+
+static void run_put(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result =
+        federation_control_put_bridge(asking->rest->options.federation, asking->spec, asking->why);
+}
+
+static void run_remove(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result = federation_control_remove_bridge(asking->rest->options.federation, asking->name);
+}
+
+static void take_back(struct rest *rest, const char *name, const struct store_bridge *old,
+                      const struct request *request)
+{
+    char why[STORE_WHY_SIZE];
+    int r = old ? store_bridge_put(rest->options.store, &old->spec, old->has_tls, why)
+                : store_bridge_remove(rest->options.store, name, why);
+
+    if (r < 0)
+        rest_log(rest, LOG_ERROR, request,
+                 "The bridge %s is stored otherwise than it runs, and could not be taken "
+                 "back: %s",
+                 name, why);
+}
+
+static bool apply(struct asking *asking, const struct request *request, struct reply *reply)
+{
+    if (!rest_ask(asking->rest, run_put, asking, request, reply))
+        return false;
+    if (asking->result == 0)
+        return true;
+    if (asking->result == FEDERATION_E_INVALID)
+        problem_reply(reply, request, 422, "%s", asking->why);
+    else
+        problem_reply(reply, request, 500, "The hub did not take the bridge: out of memory.");
+    return false;
+}
+
+static void put(struct rest *rest, struct wish *wish, const struct request *request, struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
+    struct asking asking = {.rest = rest, .spec = &wish->spec};
+    char why[STORE_WHY_SIZE];
+    int found = store_bridge_find(rest->options.store, wish->spec.name, &old, why);
+    int r = found;
+
+    if (found == 0 && !wish->has_secret)
+        wish->spec.secret = old->spec.secret;
+    if (found >= 0)
+        r = store_bridge_put(rest->options.store, &wish->spec, wish->has_tls, why);
+    if (r < 0) {
+        rest_reply_store_fault(reply, request, r, why);
+        return;
+    }
+    if (!apply(&asking, request, reply)) {
+        take_back(rest, wish->spec.name, old, request);
+        return;
+    }
+    rest_log(rest, LOG_INFO, request, "The bridge %s to %s was %s", wish->spec.name, wish->spec.address,
+             old ? "replaced" : "made");
+    reply_row(rest, wish->spec.name, old ? 200 : 201, request, reply);
+}
+
+void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    cleanup_(wish_clear) struct wish wish = {.spec.name = request->segments[RESOURCES_NAME_SEGMENT]};
+    struct problem_faults faults = {0};
+    struct json_form form;
+    json_t *root;
+
+    if (!json_form_read(&form, &root, &faults, request, reply))
+        return;
+    read_wish(&wish, &form);
+    check_wish(&wish, &faults);
+    if (problem_faults_are_any(&faults)) {
+        problem_reply_faults(reply, request, &faults);
+    } else {
+        pthread_mutex_lock(&rest->write_mutex);
+        put(rest, &wish, request, reply);
+        pthread_mutex_unlock(&rest->write_mutex);
+    }
+    json_decref(root);
+}
+
+/* A bridge that the hub does not know, though it is stored, is gone either way. */
+static void delete_locked(struct rest *rest, const char *name, const struct request *request,
+                          struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
+    struct asking asking = {.rest = rest, .name = name};
+    char why[STORE_WHY_SIZE];
+    int r = store_bridge_find(rest->options.store, name, &old, why);
+
+    if (r == 0)
+        r = store_bridge_remove(rest->options.store, name, why);
+    if (r == STORE_E_UNKNOWN) {
+        problem_reply(reply, request, 404, "There is no bridge of that name.");
+    } else if (r < 0) {
+        rest_reply_store_fault(reply, request, r, why);
+    } else if (!rest_ask(rest, run_remove, &asking, request, reply)) {
+        take_back(rest, name, old, request);
+    } else {
+        rest_log(rest, LOG_INFO, request, "The bridge %s was removed", name);
+        reply_set_empty(reply, 204);
+    }
+}
+
+void rest_bridges_delete(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    pthread_mutex_lock(&rest->write_mutex);
+    delete_locked(rest, request->segments[RESOURCES_NAME_SEGMENT], request, reply);
+    pthread_mutex_unlock(&rest->write_mutex);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "mgmt/rest/json_value.h"
+#include "mgmt/rest/page.h"
+#include "mgmt/rest/problem.h"
+#include "mgmt/rest/resources.h"
+
+struct asking {
+    struct rest *rest;
+    struct link_status *links;
+    size_t n;
+    int result;
+};
+
+static void run_ask(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result = federation_control_links(asking->rest->options.federation, &asking->links, &asking->n);
+}
+
+static json_t *link_json(const struct link_status *link)
+{
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "bridge",
+                     json_value_text_or_null(link->bridge), "direction", link->is_outgoing ? "out" : "in",
+                     "address", json_value_text(link->address), "hub_id",
+                     json_value_text_or_null(link->hub_id), "server_id",
+                     json_value_text_or_null(link->server_id), "state", link_state_name(link->state), "since",
+                     json_value_time(link->since_ms), "reason", json_value_text_or_null(link->reason),
+                     "last_error", json_value_text_or_null(link->last_error), "rtt_ms",
+                     link->rtt_us < 0 ? json_null() : json_real((double)link->rtt_us / 1000.0), "messages_in",
+                     (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out,
+                     "bytes_in", (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out,
+                     "queued_bytes", (json_int_t)link->queued_bytes);
+}
+
+/* Links have no serials: here the cursor is a place in the list. */
+static json_t *page_json(const struct asking *asking, const struct page *page)
+{
+    size_t from = page->after < asking->n ? (size_t)page->after : asking->n;
+    size_t until = asking->n - from > page->limit ? from + page->limit : asking->n;
+    json_t *items = json_array();
+
+    for (size_t i = from; i < until; i++) {
+        if (json_array_append_new(items, link_json(&asking->links[i]))) {
+            json_decref(items);
+            return NULL;
+        }
+    }
+    return json_value_page(items, until < asking->n ? page_cursor(until) : NULL);
+}
+
+void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {.rest = rest};
+    struct page page;
+
+    if (!page_parse(&page, request, reply) || !rest_ask(rest, run_ask, &asking, request, reply))
+        return;
+    if (asking.result < 0)
+        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+    else
+        json_value_reply(reply, 200, page_json(&asking, &page));
+    free(asking.links);
+}

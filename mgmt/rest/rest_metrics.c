@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * /metrics in Prometheus' text format
+ *
+ * Aggregated: labels are states and directions, never names, so the number of lines does not depend on what
+ * is connected.
+ */
+#include "hub/base/buffer.h"
+#include "hub/base/cleanup.h"
+#include "hub/base/metrics.h"
+#include "mgmt/rest/resources.h"
+
+static void head(struct buffer *out, const char *name, const char *type, const char *text)
+{
+    buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, text, name, type);
+}
+
+static void gauge(struct buffer *out, const char *name, const char *text, uint64_t value)
+{
+    head(out, name, "gauge", text);
+    buffer_append_format(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void append_counters(struct buffer *out)
+{
+    for (enum metrics_counter i = 0; i < METRICS_N_COUNTERS; i++) {
+        buffer_append_format(out, "# HELP commhub_%s_total %s\n# TYPE commhub_%s_total counter\n",
+                             metrics_name(i), metrics_text(i), metrics_name(i));
+        buffer_append_format(out, "commhub_%s_total %llu\n", metrics_name(i),
+                             (unsigned long long)metrics_read(i));
+    }
+}
+
+static void append_links(struct buffer *out, const struct summary *summary)
+{
+    static const char *const directions[] = {"in", "out"};
+
+    head(out, "commhub_links", "gauge", "Links to other hubs by state and direction");
+    for (int state = 0; state < SUMMARY_N_STATES; state++) {
+        for (int is_outgoing = 0; is_outgoing < 2; is_outgoing++)
+            buffer_append_format(out, "commhub_links{state=\"%s\",direction=\"%s\"} %llu\n",
+                                 link_state_name((enum link_state)state), directions[is_outgoing],
+                                 (unsigned long long)summary->n_links_by_state[state][is_outgoing]);
+    }
+}
+
+static void append_gauges(struct buffer *out, const struct summary *summary)
+{
+    gauge(out, "commhub_up", "1 while the hub's loop answers", summary->is_reachable);
+    gauge(out, "commhub_accepting", "1 while the hub takes connections", summary->is_accepting);
+    gauge(out, "commhub_clients", "Identified clients", summary->counts.n_clients);
+    gauge(out, "commhub_connections", "Connections, identified or not", summary->n_connections);
+    gauge(out, "commhub_channels", "Open channels", summary->counts.n_channels);
+    gauge(out, "commhub_events", "Events on all channels", summary->counts.n_events);
+    gauge(out, "commhub_topics", "Topics on all channels", summary->counts.n_topics);
+    gauge(out, "commhub_calls_outstanding", "Calls without an answer yet", summary->counts.n_calls);
+    gauge(out, "commhub_bridges", "Configured bridges", summary->n_bridges);
+    append_links(out, summary);
+}
+
+void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    cleanup_(buffer_clear) struct buffer out = {0};
+    struct summary summary = summary_recent(rest);
+
+    (void)request;
+    head(&out, "commhub_build_info", "gauge", "Version of the program");
+    buffer_append_format(&out, "commhub_build_info{version=\"%s\"} 1\n", rest->options.version);
+    gauge(&out, "commhub_start_time_seconds", "When the hub started, as Unix time",
+          rest->started_wall_ms / 1000);
+    append_gauges(&out, &summary);
+    append_counters(&out);
+    reply_set_text(reply, 200, "text/plain; version=0.0.4; charset=utf-8",
+                   out.failed ? NULL : buffer_take_text(&out));
+}

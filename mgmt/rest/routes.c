@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/rest/routes.h"
+
+#include <stdio.h>
+
+#include "mgmt/rest/resources.h"
+
+static const struct route routes[] = {
+    {"GET", "/livez", ROUTES_OPEN, .handle = rest_health_livez},
+    {"GET", "/readyz", ROUTES_OPEN, .handle = rest_health_readyz},
+    {"GET", "/startupz", ROUTES_OPEN, .handle = rest_health_startupz},
+    {"GET", "/metrics", ROUTES_OPEN, .handle = rest_metrics_get},
+    {"GET", "/api/v1/openapi.json", ROUTES_OPEN, .handle = rest_openapi_get},
+    {"GET", "/api/v1/hub", ROUTES_BEARER, .handle = rest_hub_get},
+    {"GET", "/api/v1/clients", ROUTES_BEARER, .handle = rest_clients_list},
+    {"GET", "/api/v1/channels", ROUTES_BEARER, .handle = rest_channels_list},
+    {"GET", "/api/v1/channels/{name}", ROUTES_BEARER, .handle = rest_channels_get},
+    {"PUT", "/api/v1/channels/{name}/password", ROUTES_BEARER, .takes_body = true,
+     .handle = rest_passwords_put},
+    {"DELETE", "/api/v1/channels/{name}/password", ROUTES_BEARER, .handle = rest_passwords_delete},
+    {"GET", "/api/v1/bridges", ROUTES_BEARER, .handle = rest_bridges_list},
+    {"GET", "/api/v1/bridges/{name}", ROUTES_BEARER, .handle = rest_bridges_get},
+    {"PUT", "/api/v1/bridges/{name}", ROUTES_BEARER, .takes_body = true, .handle = rest_bridges_put},
+    {"DELETE", "/api/v1/bridges/{name}", ROUTES_BEARER, .handle = rest_bridges_delete},
+    {"GET", "/api/v1/links", ROUTES_BEARER, .handle = rest_links_list},
+    {"GET", "/api/v1/live", ROUTES_LIVE, .is_at_head = true, .handle = rest_live_get},
+};
+
+#define N_ROUTES (sizeof routes / sizeof *routes)
+
+const struct route *routes_all(size_t *out_n)
+{
+    *out_n = N_ROUTES;
+    return routes;
+}
+
+/* Compares a pattern with the decoded segments; {name} takes any one segment that is not empty. */
+static bool fits(const char *pattern, const struct request *request)
+{
+    size_t i = 0;
+
+    while (*pattern == '/') {
+        size_t len = strcspn(pattern + 1, "/");
+        struct bytes part = bytes_of(pattern + 1, len);
+
+        if (i == request->n_segments)
+            return false;
+        if (len > 0 && part.ptr[0] == '{' ? *request->segments[i] == '\0'
+                                          : !bytes_equal_text(part, request->segments[i]))
+            return false;
+        pattern += 1 + len;
+        i++;
+    }
+    return i == request->n_segments;
+}
+
+static bool is_method(const struct route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0 && !route->is_at_head);
+}
+
+int routes_find(const struct request *request, const struct route **out_route,
+                char out_allow[ROUTES_ALLOW_SIZE])
+{
+    size_t len = 0;
+
+    *out_allow = '\0';
+    for (size_t i = 0; i < N_ROUTES; i++) {
+        const struct route *route = &routes[i];
+
+        if (!fits(route->pattern, request))
+            continue;
+        if (is_method(route, request->method)) {
+            *out_route = route;
+            return 0;
+        }
+        len += (size_t)snprintf(out_allow + len, ROUTES_ALLOW_SIZE - len, "%s%s%s", len ? ", " : "",
+                                route->method, is_method(route, "HEAD") ? ", HEAD" : "");
+    }
+    return len ? ROUTES_E_METHOD : ROUTES_E_UNKNOWN;
+}

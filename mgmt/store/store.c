@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Opening the store, and its rows but bridges (store_bridge.c)
+ *
+ * Order at start: lock the directory, open and migrate the database, load the master key (make it only where
+ * nothing was sealed yet), prove that it is the right one, then identity. The proof is a known text sealed in
+ * meta.key_check: with a wrong key the hub would start and lose every secret one by one.
+ */
+#include "mgmt/store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hub/base/clock.h"
+#include "hub/base/random.h"
+#include "hub/base/text.h"
+#include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_inside.h"
+
+#define KEY_CHECK_PURPOSE "key-check"
+#define KEY_CHECK_TEXT "commhub"
+#define PAGE 100
+
+int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE])
+{
+    char why[DB_WHY_SIZE];
+
+    if (r >= 0)
+        return r;
+    if (r == -ENOMEM)
+        snprintf(why, sizeof why, "out of memory");
+    else
+        db_why(store->db, why);
+    snprintf(out_why, STORE_WHY_SIZE, "The store was not changed: %s", why);
+    return r;
+}
+
+int store_begin(struct store *store)
+{
+    return db_run(store->db, "BEGIN IMMEDIATE");
+}
+
+int store_end(struct store *store, int r)
+{
+    if (r >= 0) {
+        int committed = db_run(store->db, "COMMIT");
+
+        if (committed == 0)
+            return r;
+        r = committed;
+    }
+    /* Some faults have rolled back already; then this does nothing. */
+    db_rollback(store->db);
+    return r;
+}
+
+char *store_purpose(const char *kind, struct bytes name)
+{
+    char *purpose = NULL;
+
+    return asprintf(&purpose, "%s:%.*s", kind, (int)name.len, (const char *)name.ptr) < 0 ? NULL : purpose;
+}
+
+int store_unseal(struct store *store, const char *purpose, struct bytes sealed, struct buffer *out_secret,
+                 char out_why[STORE_WHY_SIZE])
+{
+    int r = seal_open(&store->key, bytes_of_text(purpose), sealed, out_secret);
+
+    if (r == 0)
+        return 0;
+    if (r < 0) {
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+        return r;
+    }
+    snprintf(out_why, STORE_WHY_SIZE, "The stored secret of %s does not open: the store is damaged", purpose);
+    return -EBADMSG;
+}
+
+static int meta_get(struct store *store, const char *name, struct buffer *out_value)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, "SELECT value FROM meta WHERE name = ?1", &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, bytes_of_text(name));
+    r = db_step(statement);
+    if (r < 0)
+        return r;
+    if (r != DB_ROW)
+        return STORE_E_UNKNOWN;
+    return buffer_append_bytes(out_value, db_column(statement, 0));
+}
+
+static int meta_set(struct store *store, const char *name, struct bytes value)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, bytes_of_text(name));
+    db_bind_blob(statement, 2, value);
+    return db_step(statement);
+}
+
+/* The text of @name, made and kept by @make where there is none yet. */
+static int meta_text(struct store *store, const char *name, char *out_text, size_t size,
+                     void (*make)(char *out_text))
+{
+    cleanup_(buffer_clear) struct buffer value = {0};
+    int r = meta_get(store, name, &value);
+
+    if (r < 0)
+        return r;
+    if (r == STORE_E_UNKNOWN) {
+        make(out_text);
+        return meta_set(store, name, bytes_of_text(out_text));
+    }
+    if (value.len >= size)
+        return -EBADMSG;
+    memcpy(out_text, value.ptr, value.len);
+    out_text[value.len] = '\0';
+    return 0;
+}
+
+static void make_hub_id(char *out_text)
+{
+    random_hex(out_text, 16);
+}
+
+static void make_server_id(char *out_text)
+{
+    memcpy(out_text, "srv-", 4);
+    random_hex(out_text + 4, 4);
+}
+
+static void make_zero(char *out_text)
+{
+    memcpy(out_text, "0", 2);
+}
+
+static int load_identity(struct store *store)
+{
+    struct store_identity *identity = &store->identity;
+    char text[32];
+    int r = meta_text(store, "hub_id", identity->hub_id, sizeof identity->hub_id, make_hub_id);
+
+    if (r == 0)
+        r = meta_text(store, "server_id", identity->server_id, sizeof identity->server_id, make_server_id);
+    if (r == 0)
+        r = meta_text(store, "incarnation", text, sizeof text, make_zero);
+    if (r == 0 && text_to_u64(text, 0, UINT64_MAX - 1, &identity->incarnation) < 0)
+        r = -EBADMSG;
+    if (r < 0)
+        return r;
+    identity->incarnation++;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)identity->incarnation);
+    return meta_set(store, "incarnation", bytes_of_text(text));
+}
+
+static int make_key_check(struct store *store)
+{
+    cleanup_(buffer_clear) struct buffer sealed = {0};
+    int r = seal_close(&store->key, BYTES_LITERAL(KEY_CHECK_PURPOSE), BYTES_LITERAL(KEY_CHECK_TEXT), &sealed);
+
+    return r < 0 ? r : meta_set(store, "key_check", buffer_bytes(&sealed));
+}
+
+static int load_key(struct store *store, const char *path, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(buffer_clear) struct buffer sealed = {0};
+    cleanup_(seal_wipe) struct buffer text = {0};
+    char why[SEAL_WHY_SIZE];
+    int found = meta_get(store, "key_check", &sealed);
+    int r;
+
+    if (found < 0)
+        return store_fault(store, found, out_why);
+    r = seal_key_load(&store->key, path, found == STORE_E_UNKNOWN, why);
+    if (r < 0) {
+        snprintf(out_why, STORE_WHY_SIZE, "%s", why);
+        return r;
+    }
+    if (found == STORE_E_UNKNOWN)
+        return store_fault(store, make_key_check(store), out_why);
+    r = seal_open(&store->key, BYTES_LITERAL(KEY_CHECK_PURPOSE), buffer_bytes(&sealed), &text);
+    if (r == 0)
+        return 0;
+    snprintf(out_why, STORE_WHY_SIZE, "The master key %s is not the one this store was sealed with", path);
+    return r < 0 ? r : -EBADMSG;
+}
+
+static int load(struct store *store, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_free_ char *db_path = data_dir_path(store->data_dir, "commhub.db");
+    cleanup_free_ char *key_path = data_dir_path(store->data_dir, "master.key");
+    char why[DB_WHY_SIZE];
+    int r;
+
+    if (!db_path || !key_path) {
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    r = db_open(&store->db, db_path, why);
+    if (r < 0) {
+        snprintf(out_why, STORE_WHY_SIZE, "The store %s %s", db_path, why);
+        return r;
+    }
+    r = store_begin(store);
+    if (r < 0)
+        return store_fault(store, r, out_why);
+    r = load_key(store, key_path, out_why);
+    if (r == 0)
+        r = store_fault(store, load_identity(store), out_why);
+    if (r < 0) {
+        store_end(store, r);
+        return r;
+    }
+    return store_fault(store, store_end(store, 0), out_why);
+}
+
+int store_open(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(store_closep) struct store *store = calloc(1, sizeof *store);
+    char why[DATA_DIR_WHY_SIZE];
+    int r;
+
+    if (store) {
+        store->lock_fd = -1;
+        pthread_mutex_init(&store->mutex, NULL);
+        store->data_dir = strdup(data_dir);
+    }
+    if (!store || !store->data_dir) {
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    r = data_dir_lock(data_dir, &store->lock_fd, why);
+    if (r < 0) {
+        snprintf(out_why, STORE_WHY_SIZE, "%s", why);
+        return r;
+    }
+    r = load(store, out_why);
+    if (r < 0)
+        return r;
+    *out_store = take(store);
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    db_close(store->db);
+    seal_key_clear(&store->key);
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    pthread_mutex_destroy(&store->mutex);
+    free(store->data_dir);
+    free(store);
+}
+
+const struct store_identity *store_identity(const struct store *store)
+{
+    return &store->identity;
+}
+
+char *store_path(const struct store *store, const char *name)
+{
+    return data_dir_path(store->data_dir, name);
+}
+
+int store_each_bridge(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
+                      void *context, char out_why[STORE_WHY_SIZE])
+{
+    struct store_bridges page = {.has_more = true};
+    int r = 0;
+
+    for (int64_t after = 0; r == 0 && page.has_more;) {
+        r = store_bridge_list(store, after, PAGE, &page, out_why);
+        for (size_t i = 0; r == 0 && i < page.n; i++) {
+            after = page.rows[i]->serial;
+            r = visit(&page.rows[i]->spec, context);
+        }
+        store_bridge_list_clear(&page);
+    }
+    return r;
+}
+
+/* The next row after @channel, whose place it takes; 0, STORE_E_UNKNOWN at the end, or a negative errno. */
+static int next_password(struct store *store, struct buffer *channel, struct buffer *out_password,
+                         char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    cleanup_free_ char *purpose = NULL;
+    int r = db_prepare(store->db,
+                       "SELECT channel, sealed_password FROM channel_password WHERE channel > ?1 "
+                       "ORDER BY channel LIMIT 1",
+                       &statement);
+
+    if (r == 0) {
+        db_bind_text(statement, 1, bytes_of(channel->len ? channel->ptr : (const uint8_t *)"", channel->len));
+        r = db_step(statement);
+    }
+    if (r < 0)
+        return store_fault(store, r, out_why);
+    if (r != DB_ROW)
+        return STORE_E_UNKNOWN;
+    purpose = store_purpose("channel", db_column(statement, 0));
+    if (!purpose)
+        return store_fault(store, -ENOMEM, out_why);
+    r = store_unseal(store, purpose, db_column(statement, 1), out_password, out_why);
+    if (r < 0)
+        return r;
+    /* The bound text is the buffer's own, but the statement is not stepped again. */
+    {
+        struct bytes name = db_column(statement, 0);
+
+        if (buffer_reserve(channel, name.len) < 0)
+            return store_fault(store, -ENOMEM, out_why);
+        memcpy(channel->ptr, name.ptr, name.len);
+        channel->len = name.len;
+    }
+    return 0;
+}
+
+int store_each_password(struct store *store,
+                        int (*visit)(struct bytes channel, struct bytes password, void *context),
+                        void *context, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(buffer_clear) struct buffer channel = {0};
+    int r = 0;
+
+    while (r == 0) {
+        cleanup_(seal_wipe) struct buffer password = {0};
+
+        pthread_mutex_lock(&store->mutex);
+        r = next_password(store, &channel, &password, out_why);
+        pthread_mutex_unlock(&store->mutex);
+        if (r == STORE_E_UNKNOWN)
+            return 0;
+        if (r == 0)
+            r = visit(buffer_bytes(&channel), buffer_bytes(&password), context);
+    }
+    return r;
+}
+
+int store_set_password(struct store *store, struct bytes channel, struct bytes password,
+                       char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    cleanup_(buffer_clear) struct buffer sealed = {0};
+    cleanup_free_ char *purpose = store_purpose("channel", channel);
+    int r = purpose ? seal_close(&store->key, bytes_of_text(purpose), password, &sealed) : -ENOMEM;
+
+    pthread_mutex_lock(&store->mutex);
+    if (r == 0)
+        r = db_prepare(store->db,
+                       "INSERT OR REPLACE INTO channel_password (channel, sealed_password) VALUES (?1, ?2)",
+                       &statement);
+    if (r == 0) {
+        db_bind_text(statement, 1, channel);
+        db_bind_blob(statement, 2, buffer_bytes(&sealed));
+        r = db_step(statement);
+    }
+    r = store_fault(store, r, out_why);
+    db_statement_free(take(statement));
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}
+
+static int find_password(struct store *store, struct bytes channel, struct buffer *out_password,
+                         char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    cleanup_free_ char *purpose = store_purpose("channel", channel);
+    int r = purpose ? db_prepare(store->db, "SELECT sealed_password FROM channel_password WHERE channel = ?1",
+                                 &statement)
+                    : -ENOMEM;
+
+    if (r == 0) {
+        db_bind_text(statement, 1, channel);
+        r = db_step(statement);
+    }
+    if (r < 0)
+        return store_fault(store, r, out_why);
+    return r == DB_ROW ? store_unseal(store, purpose, db_column(statement, 0), out_password, out_why)
+                       : STORE_E_UNKNOWN;
+}
+
+int store_find_password(struct store *store, struct bytes channel, struct buffer *out_password,
+                        char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = find_password(store, channel, out_password, out_why);
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}
+
+static int remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, "DELETE FROM channel_password WHERE channel = ?1", &statement);
+
+    if (r == 0) {
+        db_bind_text(statement, 1, channel);
+        r = db_step(statement);
+    }
+    if (r < 0)
+        return store_fault(store, r, out_why);
+    return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
+}
+
+int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = remove_password(store, channel, out_why);
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}
+
+static struct bytes origin_text(enum store_token_origin origin)
+{
+    switch (origin) {
+    case STORE_TOKEN_FIRST_RUN:
+        return BYTES_LITERAL("first_run");
+    case STORE_TOKEN_CONFIGURATION:
+        return BYTES_LITERAL("configuration");
+    }
+    return BYTES_NONE;
+}
+
+static int remove_tokens(struct store *store, struct bytes origin)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, "DELETE FROM token WHERE origin = ?1", &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, origin);
+    return db_step(statement);
+}
+
+static int insert_token(struct store *store, struct bytes origin, const uint8_t *sha256)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r =
+        db_prepare(store->db, "INSERT OR REPLACE INTO token (sha256, origin, created_ms) VALUES (?1, ?2, ?3)",
+                   &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_blob(statement, 1, bytes_of(sha256, STORE_TOKEN_BYTES));
+    db_bind_text(statement, 2, origin);
+    db_bind_number(statement, 3, (int64_t)clock_wall_ms());
+    return db_step(statement);
+}
+
+int store_set_token(struct store *store, enum store_token_origin origin, const uint8_t *sha256,
+                    char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = store_begin(store);
+    if (r == 0) {
+        r = remove_tokens(store, origin_text(origin));
+        if (r == 0 && sha256)
+            r = insert_token(store, origin_text(origin), sha256);
+        r = store_end(store, r);
+    }
+    r = store_fault(store, r, out_why);
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}
+
+static int read_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int n = 0;
+    int r = db_prepare(store->db, "SELECT sha256 FROM token LIMIT ?1", &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_number(statement, 1, (int64_t)most);
+    while ((r = db_step(statement)) == DB_ROW) {
+        struct bytes hash = db_column(statement, 0);
+
+        if (hash.len == STORE_TOKEN_BYTES)
+            memcpy(out_sha256[n++], hash.ptr, STORE_TOKEN_BYTES);
+    }
+    return r < 0 ? r : n;
+}
+
+int store_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most,
+                 char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = store_fault(store, read_tokens(store, out_sha256, most), out_why);
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}

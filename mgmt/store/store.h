@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What a hub remembers over a restart: who it is, its bridges, passwords of channels, tokens
+ *
+ * Used by the program at start (with or without a management plane) and by the threads of the management
+ * plane afterwards; never by the loop's thread while it runs. Any thread: a lock of its own is held during
+ * each function and during no callback. All secrets are sealed (seal.h); SQLite lies in
+ * <data-dir>/commhub.db.
+ *
+ * A write that fails changes nothing and says why in a sentence: -ENOSPC (disk full), -EROFS, -EIO, -ENOMEM.
+ */
+#ifndef COMMHUB_MGMT_STORE_STORE_H
+#define COMMHUB_MGMT_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/base/buffer.h"
+#include "hub/base/cleanup.h"
+
+struct store;
+struct bridge_spec; /* federation/federation_control.h */
+
+#define STORE_WHY_SIZE 1024
+#define STORE_TOKEN_BYTES 32 /* a SHA-256 */
+
+enum { STORE_E_UNKNOWN = 1 };
+
+/*
+ * Opens the data directory, makes it on the first start, and counts up the incarnation. 0, or a negative
+ * errno and a sentence for people: -EBUSY (another hub holds it), -EPROTO (a newer program's schema),
+ * -EBADMSG (damaged, or another master key), ...
+ */
+int store_open(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE]);
+void store_close(struct store *store);
+
+DEFINE_CLEANUP(struct store *, store_close)
+
+struct store_identity {
+    char hub_id[33];      /* 128 random bits in hex, made once */
+    char server_id[64];   /* "srv-" and 8 hex digits, made once; for hubs that were given no other */
+    uint64_t incarnation; /* how often the store was opened, this time included */
+};
+
+/* Constant while the store is open. */
+const struct store_identity *store_identity(const struct store *store);
+
+/* path/name in the data directory for the caller to free(); NULL: out of memory. */
+char *store_path(const struct store *store, const char *name);
+
+/*
+ * For starting: every bridge in the order of making, every password of an operator. A visit that answers
+ * something else than 0 ends the walk with that answer. 0, the visit's answer, or a negative errno.
+ */
+int store_each_bridge(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
+                      void *context, char out_why[STORE_WHY_SIZE]);
+int store_each_password(struct store *store,
+                        int (*visit)(struct bytes channel, struct bytes password, void *context),
+                        void *context, char out_why[STORE_WHY_SIZE]);
+
+/* 0 or a negative errno. */
+int store_set_password(struct store *store, struct bytes channel, struct bytes password,
+                       char out_why[STORE_WHY_SIZE]);
+
+/* Appends the password, for the caller to seal_wipe(): 0, STORE_E_UNKNOWN or a negative errno. */
+int store_find_password(struct store *store, struct bytes channel, struct buffer *out_password,
+                        char out_why[STORE_WHY_SIZE]);
+
+/* 0, STORE_E_UNKNOWN or a negative errno. */
+int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE]);
+
+enum store_token_origin {
+    STORE_TOKEN_FIRST_RUN,
+    STORE_TOKEN_CONFIGURATION,
+};
+
+/* Makes @sha256 the one token of that origin, or, where it is NULL, takes that away. 0 or a negative errno.
+ */
+int store_set_token(struct store *store, enum store_token_origin origin, const uint8_t *sha256,
+                    char out_why[STORE_WHY_SIZE]);
+
+/* Copies at most @most hashes: how many, or a negative errno. */
+int store_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most,
+                 char out_why[STORE_WHY_SIZE]);
+
+#endif

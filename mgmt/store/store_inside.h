@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The store as its own files see it
+ */
+#ifndef COMMHUB_MGMT_STORE_STORE_INSIDE_H
+#define COMMHUB_MGMT_STORE_STORE_INSIDE_H
+
+#include <pthread.h>
+
+#include "mgmt/store/db.h"
+#include "mgmt/store/seal.h"
+#include "mgmt/store/store.h"
+
+struct store {
+    pthread_mutex_t mutex; /* guards db */
+    struct db *db;
+    struct seal_key key;
+    struct store_identity identity;
+    char *data_dir;
+    int lock_fd;
+};
+
+/* Says what the database did not do, and passes @r on. */
+int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
+
+/* Begins a write; with -errno nothing was begun. */
+int store_begin(struct store *store);
+
+/* Commits if @r is 0 or more, else takes everything back; answers @r or the commit's fault. */
+int store_end(struct store *store, int r);
+
+/* Reads a sealed column: appends the secret and answers 0, or -EBADMSG or -ENOMEM. */
+int store_unseal(struct store *store, const char *purpose, struct bytes sealed, struct buffer *out_secret,
+                 char out_why[STORE_WHY_SIZE]);
+
+/* "bridge:west" for the caller to free(); NULL: out of memory. */
+char *store_purpose(const char *kind, struct bytes name);
+
+#endif
