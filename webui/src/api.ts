@@ -73,7 +73,8 @@ export interface Bridge {
   readonly paused: boolean;
   readonly tls: BridgeTls | null;
   readonly state: string;
-  readonly state_since: string | number;
+  /** null: the link is not made yet. */
+  readonly state_since: string | number | null;
   readonly reason: string | null;
   readonly last_error: string | null;
   readonly peer: { readonly hub_id: string; readonly server_id: string } | null;

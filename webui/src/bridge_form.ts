@@ -97,8 +97,9 @@ export function placeErrors(errors: readonly FieldError[]): { readonly fields: D
   const fields: Partial<Record<FieldName, string>> = {};
   const rest: string[] = [];
   for (const { pointer, detail } of errors) {
-    const field = FIELDS[fieldOf(pointer)];
-    if (field === undefined) rest.push(pointer === "" ? detail : `${pointer}: ${detail}`);
+    const path = fieldOf(pointer);
+    const field = FIELDS[path];
+    if (field === undefined) rest.push(path === "" ? detail : `${path}: ${detail}`);
     else fields[field] = fields[field] === undefined ? detail : `${fields[field]} ${detail}`;
   }
   return { fields, rest };

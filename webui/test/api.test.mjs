@@ -58,9 +58,10 @@ test("errors find their fields, several of one field are joined, strangers are k
     { pointer: "/channels/deny/0", detail: "three" },
     { pointer: "/colour", detail: "four" },
     { pointer: "", detail: "five" },
+    { pointer: "#", detail: "six" },
   ]);
   assert.deepEqual(fields, { address: "one two", deny: "three" });
-  assert.deepEqual(rest, ["/colour: four", "five"]);
+  assert.deepEqual(rest, ["colour: four", "five", "six"]);
 });
 
 test("a name that a browser would fold away is never sent", async () => {

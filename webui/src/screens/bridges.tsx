@@ -30,7 +30,7 @@ import { useResource } from "../resource.ts";
 import { href, navigate, route, setQuery } from "../router.ts";
 import { BridgeEditor } from "./bridge_editor.tsx";
 
-function Since({ at }: { readonly at: string | number }): JSX.Element {
+function Since({ at }: { readonly at: string | number | null }): JSX.Element {
   return <time title={dateTime(instant(at))}>{ago(instant(at), now.value)}</time>;
 }
 

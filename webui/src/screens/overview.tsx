@@ -151,7 +151,7 @@ const SETTING_OUT_MS = 10_000;
 
 function isDown(bridge: Bridge): boolean {
   if (bridge.state === "up" || bridge.paused) return false;
-  return toneOf(bridge.state) !== "busy" || !(now.value - instant(bridge.state_since) < SETTING_OUT_MS);
+  return toneOf(bridge.state) !== "busy" || now.value - instant(bridge.state_since) >= SETTING_OUT_MS;
 }
 
 function Counts({ hub, bridges, links }: {
