@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/wire/frame.h"
 
+#include <malloc.h>
+
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
@@ -115,6 +117,22 @@ static void test_a_sized_frame_is_one_allocation(void **state)
     block_unref(frame);
 }
 
+static void test_a_frame_keeps_no_memory_that_is_not_used(void **state)
+{
+    struct buffer out = {0};
+    struct block *frame;
+
+    (void)state;
+    frame_begin(&out);
+    for (int i = 0; i < 70000; i++)
+        buffer_append(&out, "x", 1);
+    assert_true(out.size > 100000);
+    frame = frame_finish(&out);
+    assert_non_null(frame);
+    assert_in_range(malloc_usable_size(frame), 70004, 71000);
+    block_unref(frame);
+}
+
 static struct block *write_a_frame(bool is_sized, size_t body_bytes)
 {
     struct buffer out = {0};
@@ -157,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_frames_come_out_of_bytes_that_come_one_by_one),
         cmocka_unit_test(test_what_is_written_is_read_back),
         cmocka_unit_test(test_a_sized_frame_is_one_allocation),
+        cmocka_unit_test(test_a_frame_keeps_no_memory_that_is_not_used),
         cmocka_unit_test(test_without_memory_there_is_no_frame_or_all_of_it),
     };
 
