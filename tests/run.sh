@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 
 # In running order; the number is the time in seconds after which a step is ended and counted as failed.
-steps=(lint:120 build:600 webui:300 unit:900 threads:600 fuzz:1800 interop:900 e2e:600 deploy:300 new-user:900)
+steps=(lint:120 build:300 webui:120 unit:400 threads:300 fuzz:900 interop:600 e2e:240 deploy:180 new-user:400)
 
 usage()
 {
@@ -60,6 +60,8 @@ run_step()
     timeout --kill-after=20 "$limit_s" "tests/steps/$name.sh" &
     running=$!
     wait "$running" || status=$?
+    # What a step left behind in its process group ends with it.
+    kill -KILL -- "-$running" 2>/dev/null && remark='left processes running'
     running=
     read -r passed failed skipped < <(awk -v step="$name" \
         '$1 == step { p += $2; f += $3; s += $4 } END { print p + 0, f + 0, s + 0 }' "$results")
