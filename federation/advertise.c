@@ -28,7 +28,7 @@ static void send_entries(struct mesh_link *link)
         message.entries.n = link->n_entries;
         message.entries.raw = buffer_bytes(&link->entries);
         mesh->counts.entries_out += link->n_entries;
-        mesh->outlet.send(mesh->outlet.context, link->slot, &message);
+        mesh->outlet.send(mesh->outlet.context, link->owner, &message);
     }
     link->entries.len = 0;
     link->n_entries = 0;
@@ -138,7 +138,8 @@ void advertise_all(struct mesh_link *link)
     map_walk(&mesh->origins, tell_origin, &table);
     send_entries(link);
     if (!link->is_ending)
-        mesh->outlet.send(mesh->outlet.context, link->slot, &(struct link_message){.type = LINK_MESSAGE_END});
+        mesh->outlet.send(mesh->outlet.context, link->owner,
+                          &(struct link_message){.type = LINK_MESSAGE_END});
 }
 
 void advertise_flush(struct mesh *mesh)

@@ -47,7 +47,7 @@ void mesh_end_link(struct mesh_link *link, const char *reason)
     if (link->is_ending)
         return;
     link->is_ending = true;
-    link->mesh->outlet.end_link(link->mesh->outlet.context, link->slot, reason);
+    link->mesh->outlet.end_link(link->mesh->outlet.context, link->owner, reason);
 }
 
 void mesh_mark_untold(struct mesh *mesh, struct route *route)
@@ -158,7 +158,7 @@ void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_li
         if (link->session == session)
             mesh_end_link(link, "ended_by_peer");
         else if (!link->is_ending)
-            mesh->outlet.send(mesh->outlet.context, slot, &message);
+            mesh->outlet.send(mesh->outlet.context, link->owner, &message);
     }
 }
 
@@ -301,7 +301,7 @@ static bool find_slot(const struct mesh *mesh, unsigned *out_slot)
 }
 
 int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
-                 unsigned *out_link)
+                 struct mesh_link **out_link)
 {
     struct mesh_link *link;
     unsigned slot;
@@ -314,6 +314,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         return -ENOMEM;
     *link = (struct mesh_link){
         .mesh = mesh,
+        .owner = options->owner,
         .slot = slot,
         .peer = options->peer,
         .session = options->session,
@@ -325,7 +326,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
     mesh->links[slot] = link;
     if (slot >= mesh->n_slots)
         mesh->n_slots = slot + 1;
-    *out_link = slot;
+    *out_link = link;
     advertise_all(link);
     return 0;
 }
@@ -341,14 +342,12 @@ static void forget_told(struct map_node *node, void *context)
         mesh_mark_untold(link->mesh, route);
 }
 
-void mesh_link_down(struct mesh *mesh, unsigned slot, struct hub_time time)
+void mesh_link_down(struct mesh_link *link, struct hub_time time)
 {
-    struct mesh_link *link = mesh->links[slot];
-    uint64_t session;
+    struct mesh *mesh = link->mesh;
+    uint64_t session = link->session;
 
-    check(link);
     mesh->time = time;
-    session = link->session;
     while (!list_is_empty(&link->candidates)) {
         struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
         struct route *route = candidate->route;
@@ -363,20 +362,18 @@ void mesh_link_down(struct mesh *mesh, unsigned slot, struct hub_time time)
     mesh_settle(mesh, time);
 }
 
-int mesh_link_receive(struct mesh *mesh, unsigned slot, const struct link_message *message,
-                      struct hub_time time)
+int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time)
 {
-    struct mesh_link *link = mesh->links[slot];
+    struct mesh *mesh = link->mesh;
     int r = MESH_E_BAD_MESSAGE;
 
-    check(link);
     mesh->time = time;
     switch (message->type) {
     case LINK_MESSAGE_ENTRIES:
         r = intake_entries(link, message->entries.n, message->entries.raw);
         break;
     case LINK_MESSAGE_END:
-        mesh->outlet.on_synced(mesh->outlet.context, slot);
+        mesh->outlet.on_synced(mesh->outlet.context, link->owner);
         return 0;
     case LINK_MESSAGE_GONE:
         mesh_session_over(mesh, message->session, link);

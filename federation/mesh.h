@@ -20,6 +20,7 @@
 #include "hub/core/peering.h"
 
 struct mesh;
+struct mesh_link;
 struct origin; /* one hub of the mesh, us or another */
 
 #define MESH_MAX_LINKS LINK_SET_SLOTS
@@ -73,14 +74,14 @@ struct mesh_offer {
     struct bytes raw_path;          /* MEMBER: MessagePack array of server ids, the origin's first */
 };
 
-/* The ways out to the links. None of these may call back into the mesh; a link ends later, from the loop,
- * through mesh_link_down(). */
+/* The ways out to the links, each named by its owner's pointer. None of these may call back into the mesh; a
+ * link ends later, from the loop, through mesh_link_down(). */
 struct mesh_outlet {
     /* Queues @message as the link's next frame; borrowed. */
-    void (*send)(void *context, unsigned link, const struct link_message *message);
-    void (*end_link)(void *context, unsigned link, const char *reason);
+    void (*send)(void *context, void *link, const struct link_message *message);
+    void (*end_link)(void *context, void *link, const char *reason);
     /* The far side's table is complete. */
-    void (*on_synced)(void *context, unsigned link);
+    void (*on_synced)(void *context, void *link);
     /* mesh_settle() has something to do. */
     void (*wake)(void *context);
     /* Something that an operator should know; @event is for machines, @text for people. */
@@ -117,6 +118,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
 void mesh_free(struct mesh *mesh);
 
 struct mesh_link_options {
+    void *owner; /* for the outlet */
     struct hub_id peer;
     uint64_t session;                   /* the same on both sides, never used again */
     uint32_t cost;                      /* the same on both sides */
@@ -130,13 +132,14 @@ enum {
 
 /* A link that is proven; the table is sent at once. 0, MESH_E_FULL or -ENOMEM. */
 int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
-                 unsigned *out_link);
-void mesh_link_down(struct mesh *mesh, unsigned link, struct hub_time time);
+                 struct mesh_link **out_link);
+
+/* Frees @link. */
+void mesh_link_down(struct mesh_link *link, struct hub_time time);
 
 /* ENTRIES, END, GONE, ONE or MANY. 0, MESH_E_BAD_MESSAGE or -ENOMEM (the link should be ended: it would miss
  * something). */
-int mesh_link_receive(struct mesh *mesh, unsigned link, const struct link_message *message,
-                      struct hub_time time);
+int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time);
 
 /* What the core's observer says. */
 void mesh_local_service(struct mesh *mesh, struct bytes channel, struct bytes event,

@@ -23,6 +23,7 @@ struct dead_sessions {
 
 struct mesh_link {
     struct mesh *mesh;
+    void *owner;
     unsigned slot;
     struct hub_id peer;
     uint64_t session;

@@ -50,7 +50,7 @@ static bool forward_one(struct mesh *mesh, struct link_one one, const struct rou
     if (!way || !way->link || way->link->is_ending || !extend_trail(mesh, one.trail, &one.trail))
         return false;
     message.one = one;
-    mesh->outlet.send(mesh->outlet.context, way->link->slot, &message);
+    mesh->outlet.send(mesh->outlet.context, way->link->owner, &message);
     return true;
 }
 
@@ -240,7 +240,7 @@ static unsigned send_addressed(struct mesh *mesh, struct link_message *message)
         if (!link || link->to.len == 0)
             continue;
         message->many.to = buffer_bytes(&link->to);
-        mesh->outlet.send(mesh->outlet.context, slot, message);
+        mesh->outlet.send(mesh->outlet.context, link->owner, message);
         link->to.len = 0;
         n_sent++;
     }

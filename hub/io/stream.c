@@ -244,7 +244,10 @@ static void on_linger_due(struct loop_timer *timer)
 {
     struct stream *stream = container_of(timer, struct stream, linger);
 
-    finish(stream, STREAM_ENDED_BY_OWNER, "closed by us before the peer had read everything", 0);
+    finish(stream, STREAM_ENDED_BY_OWNER,
+           stream->state == STREAM_DRAINING ? "closed by us, while the peer kept its side open"
+                                            : "closed by us before the peer had read everything",
+           0);
 }
 
 static void discard_input(struct stream *stream)
@@ -311,10 +314,8 @@ static int keep(struct stream *stream, struct remainder *held, struct bytes rest
 /* Offers @in to the owner. @held: the memory it lies in, NULL for the scratch; ownership passes to here. */
 static void offer(struct stream *stream, struct remainder *held, struct bytes in)
 {
-    size_t n_consumed;
+    size_t n_consumed = stream->events->on_bytes(stream->owner, in);
 
-    stream->is_offer_due = false; /* before, for the owner may resume in the callback */
-    n_consumed = stream->events->on_bytes(stream->owner, in);
     check(n_consumed <= in.len);
     if (stream->state != STREAM_OPEN) {
         free(held);
@@ -410,7 +411,7 @@ static void offer_again(struct stream *stream)
 {
     struct remainder *held = stream->remainder;
 
-    stream->is_offer_due = false;
+    stream->is_offer_due = false; /* before, for the owner may pause and resume in the callback */
     if (!held)
         return;
     stream->remainder = NULL;
@@ -470,9 +471,10 @@ static void flush(struct stream *stream)
 static void shut_down(struct stream *stream)
 {
     /* A transport that has failed is not asked any more. */
-    int r = stream->error ? -shutdown(stream->transport.fd, SHUT_WR)
-                          : stream->transport.table->shutdown(&stream->transport);
+    int r = stream->error ? 0 : stream->transport.table->shutdown(&stream->transport);
 
+    if (stream->error && shutdown(stream->transport.fd, SHUT_WR) < 0)
+        r = -errno;
     stream->is_write_due = false;
     stream->is_blocked = r == -EAGAIN;
     if (r == 0)
@@ -693,6 +695,18 @@ void stream_resume(struct stream *stream)
 {
     check(stream->n_pauses > 0);
     if (--stream->n_pauses > 0 || stream->state != STREAM_OPEN)
+        return;
+    stream->is_offer_due = true;
+    loop_defer(stream->loop, &stream->deferred);
+}
+
+void stream_set_owner(struct stream *stream, const struct stream_events *events,
+                      const struct stream_marks *marks, void *owner)
+{
+    stream->events = events;
+    stream->marks = marks;
+    stream->owner = owner;
+    if (stream->state != STREAM_OPEN)
         return;
     stream->is_offer_due = true;
     loop_defer(stream->loop, &stream->deferred);

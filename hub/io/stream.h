@@ -74,9 +74,20 @@ int stream_send(struct stream *stream, struct block *block);
  */
 void stream_end(struct stream *stream, uint32_t linger_ms);
 
-/* Reading stops (the kernel's buffer then pushes back on the peer) and starts again; calls nest. */
+/*
+ * Reading stops (the kernel's buffer then pushes back on the peer) and starts again; calls nest. A peer that
+ * closes meanwhile is noticed after the pause, so that what it sent before is heard; at once if bytes wait
+ * for it, for they will never drain.
+ */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
+
+/*
+ * Another owner takes over a live stream, also from inside on_bytes(): what that call does not consume is
+ * offered to the new owner at the end of the turn, and from now on all events are its own.
+ */
+void stream_set_owner(struct stream *stream, const struct stream_events *events,
+                      const struct stream_marks *marks, void *owner);
 
 bool stream_is_full(const struct stream *stream); /* outbox above high and not yet back at low */
 size_t stream_outbox_bytes(const struct stream *stream);

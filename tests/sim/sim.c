@@ -133,20 +133,23 @@ static struct hub_id id_of(unsigned hub)
     return id;
 }
 
-/* The link and end of a hub's slot. */
-static struct sim_link *find_end(struct sim *sim, unsigned hub, unsigned slot, unsigned *out_end)
+/* What a mesh knows its end of a link by: an address within the link, one byte for each end. */
+static void *name_of_end(struct sim_link *link, unsigned end)
+{
+    return &link->is_up[end];
+}
+
+static struct sim_link *end_by_name(struct sim *sim, const void *name, unsigned *out_end)
 {
     for (unsigned i = 0; i < sim->n_links; i++) {
-        struct sim_link *link = &sim->links[i];
-
         for (unsigned end = 0; end < 2; end++) {
-            if ((end ? link->b : link->a) == hub && link->is_up[end] && link->slot[end] == slot) {
+            if (name_of_end(&sim->links[i], end) == name) {
                 *out_end = end;
-                return link;
+                return &sim->links[i];
             }
         }
     }
-    return NULL;
+    unreachable();
 }
 
 static void count_frame(struct sim_link *link, unsigned end, const struct link_message *message)
@@ -156,17 +159,16 @@ static void count_frame(struct sim_link *link, unsigned end, const struct link_m
         link->n_entries[end] += message->entries.n;
 }
 
-static void outlet_send(void *context, unsigned slot, const struct link_message *message)
+static void outlet_send(void *context, void *name, const struct link_message *message)
 {
     struct sim_hub *from = context;
     struct sim *sim = from->sim;
     struct block *frame;
     unsigned end;
-    struct sim_link *link = find_end(sim, from->index, slot, &end);
+    struct sim_link *link = end_by_name(sim, name, &end);
 
     if (from->is_stopping)
         return;
-    check(link);
     count_frame(link, end, message);
     frame = link_wire_write(message, ++link->number[end]);
     check(frame);
@@ -184,14 +186,13 @@ static void outlet_send(void *context, unsigned slot, const struct link_message 
               });
 }
 
-static void outlet_end_link(void *context, unsigned slot, const char *reason)
+static void outlet_end_link(void *context, void *name, const char *reason)
 {
     struct sim_hub *hub = context;
     unsigned end;
-    struct sim_link *link = find_end(hub->sim, hub->index, slot, &end);
+    struct sim_link *link = end_by_name(hub->sim, name, &end);
 
     (void)reason;
-    check(link);
     push(hub->sim, (struct event){
                        .at_ms = hub->sim->now_ms,
                        .what = END_NOTICES,
@@ -201,10 +202,10 @@ static void outlet_end_link(void *context, unsigned slot, const char *reason)
                    });
 }
 
-static void outlet_on_synced(void *context, unsigned slot)
+static void outlet_on_synced(void *context, void *name)
 {
     (void)context;
-    (void)slot;
+    (void)name;
 }
 
 static void outlet_wake(void *context)
@@ -341,24 +342,16 @@ static void end_up(struct sim *sim, struct sim_link *link, unsigned end)
 {
     struct sim_hub *hub = &sim->hubs[end ? link->b : link->a];
     struct mesh_link_options options = {
+        .owner = name_of_end(link, end),
         .peer = id_of(end ? link->a : link->b),
         .session = link->session,
         .cost = link->cost,
         .policy = end ? NULL : link->policy,
     };
 
-    /* The slot is known only afterwards, but the table is told at once: it is the lowest free one. */
-    for (unsigned slot = 0;; slot++) {
-        unsigned other;
-
-        if (!find_end(sim, hub->index, slot, &other)) {
-            link->slot[end] = slot;
-            break;
-        }
-    }
     link->is_up[end] = true;
     link->number[end] = 0;
-    check(mesh_link_up(hub->mesh, &options, now(sim), &link->slot[end]) == 0);
+    check(mesh_link_up(hub->mesh, &options, now(sim), &link->ends[end]) == 0);
 }
 
 void sim_join(struct sim *sim, unsigned index)
@@ -378,7 +371,7 @@ static void end_down(struct sim *sim, struct sim_link *link, unsigned end)
 {
     if (!link->is_up[end])
         return;
-    mesh_link_down(sim->hubs[end ? link->b : link->a].mesh, link->slot[end], now(sim));
+    mesh_link_down(link->ends[end], now(sim));
     link->is_up[end] = false;
     settle_all(sim);
 }
@@ -445,14 +438,13 @@ void sim_join_grid(struct sim *sim, unsigned width, unsigned height)
 static void frame_arrives(struct sim *sim, const struct event *event)
 {
     struct sim_link *link = &sim->links[event->link];
-    struct sim_hub *hub = &sim->hubs[event->end ? link->b : link->a];
     struct link_message message;
 
     if (!link->is_joined || link->session != event->session || !link->is_up[event->end])
         return;
     check(link_wire_read(frame_body(event->frame), &message) == 0);
     check(message.number > 0);
-    check(mesh_link_receive(hub->mesh, link->slot[event->end], &message, now(sim)) == 0);
+    check(mesh_link_receive(link->ends[event->end], &message, now(sim)) == 0);
 }
 
 static void end_notices(struct sim *sim, const struct event *event)

@@ -52,7 +52,7 @@ struct sim_link {
     uint32_t cost;
     const struct bridge_policy *policy; /* of end a; the default at b */
     bool is_up[2];                      /* at a, at b */
-    unsigned slot[2];
+    struct mesh_link *ends[2];
     uint64_t number[2];
     uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b */
     uint64_t n_entries[2];
