@@ -8,6 +8,7 @@
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_read.h"
 #include "hub/wire/msgpack_write.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #define MAX_ACTORS 16
@@ -296,20 +297,44 @@ void stage_leave(struct stage *stage, const char *name)
     actor->client = NULL;
 }
 
-int stage_try(struct stage *stage, const char *name, const char *json)
+static void write_message(const char *json, struct buffer *body, struct message *message)
 {
     json_t *value = parse_json(json);
+
+    buffer_init(body);
+    write_value(body, value);
+    json_decref(value);
+    assert_int_equal(message_parse(buffer_bytes(body), message), 0);
+}
+
+int stage_try(struct stage *stage, const char *name, const char *json)
+{
     struct message message;
     struct buffer body;
     int r;
 
-    buffer_init(&body);
-    write_value(&body, value);
-    json_decref(value);
-    assert_int_equal(message_parse(buffer_bytes(&body), &message), 0);
+    write_message(json, &body, &message);
     r = hub_handle(stage->hub, find_actor(stage, name)->client, &message, stage->time);
     buffer_clear(&body);
     return r;
+}
+
+bool stage_try_without_memory(struct stage *stage, const char *name, const char *json, unsigned n, int *out_r,
+                              bool *out_has_failed)
+{
+    struct client *client = find_actor(stage, name)->client;
+    struct message message;
+    struct buffer body;
+
+    write_message(json, &body, &message);
+    if (n == 1)
+        allocation_count_from_here();
+    allocation_fail_at(n);
+    *out_r = hub_handle(stage->hub, client, &message, stage->time);
+    *out_has_failed = allocation_has_failed();
+    allocation_fail_never();
+    buffer_clear(&body);
+    return *out_has_failed;
 }
 
 void stage_say(struct stage *stage, const char *name, const char *json)

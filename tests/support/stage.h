@@ -36,8 +36,15 @@ void stage_leave(struct stage *stage, const char *name);
 
 void stage_say(struct stage *stage, const char *name, const char *json);
 
-/* The same; answers what hub_handle() answered, for tests without memory. */
+/* The same; answers what hub_handle() answered. */
 int stage_try(struct stage *stage, const char *name, const char *json);
+
+/*
+ * The same while the @n-th allocation of the hub fails. False: @n is beyond all allocations, the message was
+ * carried out as usual.
+ */
+bool stage_try_without_memory(struct stage *stage, const char *name, const char *json, unsigned n, int *out_r,
+                              bool *out_has_failed);
 
 /* Virtual milliseconds pass, and hub_tick() is called. */
 void stage_wait(struct stage *stage, uint64_t ms);

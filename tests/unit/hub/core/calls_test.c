@@ -25,9 +25,10 @@ static void test_a_call_reaches_the_provider_and_its_answer_the_caller(void **st
 
     (void)state;
     stage_say(stage, "caller", CALL_ADD("1"));
-    stage_hear(stage, "provider",
-               "{'type':'call','channel':'math','event':'add','data':[1,2],'request_id':'1','sender_id':'caller',"
-               "'path':['hub'],'origin_server_id':'hub','timestamp':1700000000}");
+    stage_hear(
+        stage, "provider",
+        "{'type':'call','channel':'math','event':'add','data':[1,2],'request_id':'1','sender_id':'caller',"
+        "'path':['hub'],'origin_server_id':'hub','timestamp':1700000000}");
     stage_say(stage, "provider", ANSWER("1", "caller"));
     stage_hear(stage, "caller",
                "{'type':'response','request_id':'1','data':3,'sender_id':'provider','path':['hub']}");
@@ -86,7 +87,8 @@ static void test_the_caller_hears_when_its_provider_goes(void **state)
     stage_say(stage, "caller", CALL_ADD("2"));
     stage_leave(stage, "provider");
     stage_hear(stage, "caller",
-               "{'type':'response','request_id':'1','error':'Provider of math:add disconnected before it answered'}");
+               "{'type':'response','request_id':'1','error':'Provider of math:add disconnected before it "
+               "answered'}");
     stage_hear(stage, "caller", "{'type':'response','request_id':'2'}");
     stage_hear_nothing(stage, "caller");
     stage_free(stage);
@@ -136,7 +138,8 @@ static void test_a_chunk_begins_the_deadline_anew(void **state)
     stage_say(stage, "caller", CALL_ADD("1"));
     stage_wait(stage, 4000);
     stage_say(stage, "provider",
-              "{'type':'response','request_id':'1','target_id':'caller','data':1,'is_stream':true,'is_final':false}");
+              "{'type':'response','request_id':'1','target_id':'caller','data':1,'is_stream':true,'is_final':"
+              "false}");
     stage_hear(stage, "caller", "{'data':1,'is_final':false}");
     stage_wait(stage, 4000);
     stage_hear_nothing(stage, "caller");
@@ -160,7 +163,8 @@ static void test_a_stream_counts_as_active_until_its_last_chunk(void **state)
     stage_say(stage, "caller", CALL_ADD("1"));
     stage_hear(stage, "one", "{'type':'call','request_id':'1'}");
     stage_say(stage, "one",
-              "{'type':'response','request_id':'1','target_id':'caller','data':1,'is_stream':true,'is_final':false}");
+              "{'type':'response','request_id':'1','target_id':'caller','data':1,'is_stream':true,'is_final':"
+              "false}");
     stage_say(stage, "caller", CALL_ADD("2"));
     stage_hear(stage, "two", "{'type':'call','request_id':'2'}");
     stage_say(stage, "one",
@@ -178,8 +182,9 @@ static void test_one_request_id_cannot_be_outstanding_twice_at_one_provider(void
     (void)state;
     stage_say(stage, "caller", CALL_ADD("1"));
     stage_say(stage, "caller", CALL_ADD("1"));
-    stage_hear(stage, "caller",
-               "{'type':'response','error':'request_id 1 is in use by another outstanding call of this client'}");
+    stage_hear(
+        stage, "caller",
+        "{'type':'response','error':'request_id 1 is in use by another outstanding call of this client'}");
     stage_hear(stage, "provider", "{'type':'call'}");
     stage_hear_nothing(stage, "provider");
     stage_free(stage);
@@ -213,7 +218,8 @@ static void test_a_message_that_was_here_before_is_dropped(void **state)
     struct stage *stage = provider_and_caller();
 
     (void)state;
-    stage_say(stage, "caller", "{'type':'call','channel':'math','event':'add','request_id':'1','path':['x','hub']}");
+    stage_say(stage, "caller",
+              "{'type':'call','channel':'math','event':'add','request_id':'1','path':['x','hub']}");
     stage_hear_nothing(stage, "provider");
     stage_hear_nothing(stage, "caller");
     stage_free(stage);
@@ -239,7 +245,8 @@ static void test_faulty_fields_of_a_call_are_named(void **state)
         {"path is a text", "{'type':'call','channel':'math','event':'add','request_id':'1','path':'x'}",
          "{'error':'Field path is missing or has the wrong type'}"},
         {"system channel", "{'type':'call','channel':'__comm_ipc_logs','event':'add','request_id':'1'}",
-         "{'error':'Channel __comm_ipc_logs is a system channel and read-only: open it to receive, nothing else'}"},
+         "{'error':'Channel __comm_ipc_logs is a system channel and read-only: open it to receive, nothing "
+         "else'}"},
     };
 
     (void)state;
