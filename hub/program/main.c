@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/base/text.h"
+#include "hub/bench/bench.h"
 #include "hub/program/serve.h"
 
 enum { EXIT_USAGE = 2 };
@@ -30,6 +31,15 @@ static int run_server(int argc, char **argv)
     return serve_run(&options);
 }
 
+static char bench_name[] = "commhub bench";
+
+/* The load generator reads its arguments as a program does, its name first. */
+static int run_bench(int argc, char **argv)
+{
+    argv[-1] = bench_name;
+    return bench_main(argc + 1, argv - 1);
+}
+
 static int print_version(int argc, char **argv)
 {
     (void)argc;
@@ -48,6 +58,7 @@ static const struct command {
 } commands[] = {
     {"serve", run_serve, "run a hub"},
     {"server", run_server, "run a hub with the original command's flags"},
+    {"bench", run_bench, "load a hub and measure it"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},
     {"help", print_help, "print this"},
