@@ -2,15 +2,71 @@
 #include "tests/support/unit.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/io/dialer.h"
 #include "tests/support/allocation.h"
+
+/*
+ * A resolver that knows one more name, with two addresses: 127.0.0.1 and 127.0.0.2. It stands before the one
+ * of libc, which answers for all others.
+ */
+#define TWO_ADDRESSES "two.addresses.test"
+
+struct fake_address {
+    struct addrinfo info;
+    struct sockaddr_in address;
+};
+
+static struct fake_address *new_fake(uint32_t host, const char *port, struct addrinfo *next)
+{
+    struct fake_address *fake = calloc(1, sizeof *fake);
+
+    check(fake);
+    fake->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
+    fake->address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+    fake->info = (struct addrinfo){.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_next = next};
+    fake->info.ai_flags = -1;
+    fake->info.ai_addr = (struct sockaddr *)&fake->address;
+    fake->info.ai_addrlen = sizeof fake->address;
+    return fake;
+}
+
+int getaddrinfo(const char *restrict name, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict out_found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (strcmp(name, TWO_ADDRESSES) == 0 && !(hints->ai_flags & AI_NUMERICHOST)) {
+        struct fake_address *second = new_fake(INADDR_LOOPBACK + 1, service, NULL);
+
+        *out_found = &new_fake(INADDR_LOOPBACK, service, &second->info)->info;
+        return 0;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(name, service, hints, out_found);
+}
+
+void freeaddrinfo(struct addrinfo *found)
+{
+    void (*real)(struct addrinfo *);
+
+    if (found->ai_flags == -1) {
+        free(found->ai_next);
+        free(found);
+        return;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "freeaddrinfo");
+    real(found);
+}
 
 struct place {
     struct loop *loop;
@@ -340,6 +396,45 @@ static void test_a_dialer_freed_early_tells_nothing_even_while_a_name_is_resolve
     }
 }
 
+static void test_a_resolver_that_comes_back_after_the_mailbox_is_gone_harms_nobody(void **state)
+{
+    struct place *place = *state;
+
+    for (int i = 0; i < 30; i++) {
+        dial(place, "tcp://localhost:1", 5000);
+        usleep((useconds_t)(i * 20));
+        dialer_free(place->dialer);
+        place->dialer = NULL;
+        mailbox_free(place->mailbox);
+        usleep(2000);
+        assert_int_equal(mailbox_new(&place->mailbox, place->loop), 0);
+    }
+}
+
+static void test_an_address_that_does_not_answer_leaves_time_for_the_next(void **state)
+{
+    struct place *place = *state;
+    uint16_t port;
+    int silent = new_tcp(0, &port);
+    struct sockaddr_in second = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    int fds[4];
+    size_t n = fill_backlog(port, fds, 4);
+    char text[64];
+
+    second.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    assert_int_equal(bind(listening, (struct sockaddr *)&second, sizeof second), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(loop_turn(place->loop, 0), 0);
+    snprintf(text, sizeof text, "tcp://%s:%u", TWO_ADDRESSES, (unsigned)port);
+    dial(place, text, 400);
+    expect_good_connection(place, listening);
+    while (n > 0)
+        close(fds[--n]);
+    close(silent);
+    close(listening);
+}
+
 static void test_a_resolver_that_takes_too_long_is_given_up(void **state)
 {
     struct place *place = *state;
@@ -381,6 +476,8 @@ int main(void)
         TEST(test_a_unix_path_without_a_socket_is_told),
         TEST(test_the_dialer_may_be_freed_in_its_callbacks),
         TEST(test_a_dialer_freed_early_tells_nothing_even_while_a_name_is_resolved),
+        TEST(test_a_resolver_that_comes_back_after_the_mailbox_is_gone_harms_nobody),
+        TEST(test_an_address_that_does_not_answer_leaves_time_for_the_next),
         TEST(test_a_resolver_that_takes_too_long_is_given_up),
         TEST(test_without_memory_nothing_begins),
     };

@@ -184,6 +184,32 @@ static void test_a_large_message_is_put_together_from_many_reads(void **state)
     free(pattern);
 }
 
+/* The owner takes a small message and pauses; what follows is a large one of which a part is there. */
+static void test_a_large_message_behind_a_small_one_survives_a_pause_between_them(void **state)
+{
+    struct pair *pair = *state;
+    int size = 4 << 20;
+    size_t len = 330000;
+    uint8_t *pattern = malloc(len);
+
+    check(pattern);
+    fill_pattern(pattern, len);
+    assert_int_equal(setsockopt(pair->peer_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), 0);
+    pair->owner.n_at_a_time = 30000;
+    pair->owner.pauses_in_bytes = true;
+    assert_int_equal(send(pair->peer_fd, pattern, 180000, MSG_DONTWAIT), 180000);
+    turn_until(pair->loop, pair->owner.n_offers == 1 && pair->owner.n_last_offer == 180000);
+    pair->owner.n_at_a_time = 300000;
+    stream_resume(pair->owner.stream);
+    turn_until(pair->loop, pair->owner.n_offers == 2);
+    pair->owner.pauses_in_bytes = false;
+    stream_resume(pair->owner.stream);
+    assert_int_equal(send(pair->peer_fd, pattern + 180000, len - 180000, MSG_DONTWAIT), len - 180000);
+    turn_until(pair->loop, pair->owner.in.len == len);
+    assert_bytes(buffer_bytes(&pair->owner.in), bytes_of(pattern, len));
+    free(pattern);
+}
+
 static void test_a_stream_reads_one_scratch_full_a_turn(void **state)
 {
     struct pair *pair = *state;
@@ -433,6 +459,19 @@ static void test_end_of_file_within_a_message_says_so(void **state)
     assert_int_equal(pair->owner.in.len, 0);
 }
 
+static void test_what_is_queued_when_the_peers_end_of_file_comes_is_still_written(void **state)
+{
+    struct pair *pair = *state;
+    char seen[16];
+
+    assert_int_equal(shutdown(pair->peer_fd, SHUT_WR), 0);
+    recorder_send(&pair->owner, "last", 4, 0);
+    assert_int_equal(loop_turn(pair->loop, 1000), 0);
+    assert_int_equal(pair->owner.n_end, 1);
+    assert_int_equal(pair->owner.end, STREAM_ENDED_BY_PEER);
+    assert_int_equal(recv(pair->peer_fd, seen, sizeof seen, 0), 4);
+}
+
 static void test_a_peer_that_closed_only_its_own_side_gets_the_answer_of_the_turn(void **state)
 {
     struct pair *pair = *state;
@@ -558,6 +597,32 @@ static void test_a_lingering_end_can_be_cut_short(void **state)
     stream_end(pair->owner.stream, 0);
     assert_int_equal(loop_turn(pair->loop, 0), 0);
     assert_int_equal(pair->owner.n_end, 1);
+}
+
+static void
+test_without_memory_for_the_linger_what_is_queued_is_written_once_and_the_stream_ends(void **state)
+{
+    struct pair *pair = *state;
+    char seen[16];
+
+    recorder_send(&pair->owner, "last", 4, 0);
+    assert_true(allocation_fail_at(1));
+    stream_end(pair->owner.stream, LINGER_MS);
+    allocation_fail_never();
+    assert_true(allocation_has_failed());
+    assert_int_equal(loop_turn(pair->loop, 0), 0);
+    assert_int_equal(pair->owner.n_end, 1);
+    assert_int_equal(pair->owner.end, STREAM_ENDED_BY_OWNER);
+    assert_int_equal(recv(pair->peer_fd, seen, sizeof seen, 0), 4);
+}
+
+static void test_a_peer_that_read_all_but_stays_open_is_closed_when_the_linger_is_over(void **state)
+{
+    struct pair *pair = *state;
+
+    stream_end(pair->owner.stream, 30);
+    turn_until(pair->loop, pair->owner.n_end == 1);
+    assert_non_null(strstr(pair->owner.detail, "kept its side open"));
 }
 
 static void test_the_end_is_told_once_and_the_stream_may_outlive_it(void **state)
@@ -731,6 +796,7 @@ int main(void)
         ON_TCP(test_what_is_not_consumed_is_offered_again_in_front),
         ON_UNIX(test_a_large_message_is_put_together_from_many_reads),
         ON_TCP(test_a_large_message_is_put_together_from_many_reads),
+        ON_UNIX(test_a_large_message_behind_a_small_one_survives_a_pause_between_them),
         ON_UNIX(test_a_stream_reads_one_scratch_full_a_turn),
         ON_UNIX(test_a_paused_stream_reads_nothing_until_each_pause_is_taken_back),
         ON_UNIX(test_a_remainder_is_offered_again_after_the_pause_but_not_inside_resume),
@@ -750,6 +816,7 @@ int main(void)
         ON_UNIX(test_end_of_file_is_the_peers_end),
         ON_TCP(test_end_of_file_is_the_peers_end),
         ON_UNIX(test_end_of_file_within_a_message_says_so),
+        ON_UNIX(test_what_is_queued_when_the_peers_end_of_file_comes_is_still_written),
         ON_UNIX(test_a_peer_that_closed_only_its_own_side_gets_the_answer_of_the_turn),
         ON_TCP(test_a_peer_that_closed_only_its_own_side_gets_the_answer_of_the_turn),
         ON_TCP(test_a_reset_is_an_error_with_its_reason),
@@ -762,6 +829,8 @@ int main(void)
         ON_TCP(test_a_peer_that_neither_reads_nor_closes_is_cut_when_the_linger_is_over),
         ON_UNIX(test_ending_without_linger_drops_what_is_queued_and_tells_at_the_end_of_the_turn),
         ON_UNIX(test_a_lingering_end_can_be_cut_short),
+        ON_UNIX(test_without_memory_for_the_linger_what_is_queued_is_written_once_and_the_stream_ends),
+        ON_UNIX(test_a_peer_that_read_all_but_stays_open_is_closed_when_the_linger_is_over),
         ON_UNIX(test_the_end_is_told_once_and_the_stream_may_outlive_it),
         ON_UNIX(test_a_peer_that_is_gone_is_heard_to_its_last_byte_though_writing_fails),
         ON_UNIX(test_a_peer_that_stopped_reading_but_stays_ends_the_stream),
