@@ -291,7 +291,7 @@ function Settings({ settings }: { readonly settings: Readonly<Record<string, unk
     <section class="tile">
       <h2>Settings</h2>
       {names.length === 0 ? (
-        <p class="calm">All as built in.</p>
+        <p class="calm">The hub reports none.</p>
       ) : (
         <dl class="ledger">
           {names.map((name) => (
