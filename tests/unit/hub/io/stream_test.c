@@ -184,12 +184,12 @@ static void test_a_large_message_is_put_together_from_many_reads(void **state)
     free(pattern);
 }
 
-/* The owner takes a small message and pauses; what follows is a large one of which a part is there. */
-static void test_a_large_message_behind_a_small_one_survives_a_pause_between_them(void **state)
+/* The owner takes small messages one by one; what follows is a large one of which a part is there. */
+static void test_a_large_message_behind_small_ones_survives_the_pauses_between_them(void **state)
 {
     struct pair *pair = *state;
     int size = 4 << 20;
-    size_t len = 330000;
+    size_t len = 360000;
     uint8_t *pattern = malloc(len);
 
     check(pattern);
@@ -197,14 +197,16 @@ static void test_a_large_message_behind_a_small_one_survives_a_pause_between_the
     assert_int_equal(setsockopt(pair->peer_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), 0);
     pair->owner.n_at_a_time = 30000;
     pair->owner.pauses_in_bytes = true;
-    assert_int_equal(send(pair->peer_fd, pattern, 180000, MSG_DONTWAIT), 180000);
-    turn_until(pair->loop, pair->owner.n_offers == 1 && pair->owner.n_last_offer == 180000);
+    assert_int_equal(send(pair->peer_fd, pattern, 210000, MSG_DONTWAIT), 210000);
+    turn_until(pair->loop, pair->owner.n_offers == 1 && pair->owner.n_last_offer == 210000);
+    stream_resume(pair->owner.stream);
+    turn_until(pair->loop, pair->owner.n_offers == 2 && pair->owner.in.len == 60000);
     pair->owner.n_at_a_time = 300000;
     stream_resume(pair->owner.stream);
-    turn_until(pair->loop, pair->owner.n_offers == 2);
+    turn_until(pair->loop, pair->owner.n_offers == 3);
     pair->owner.pauses_in_bytes = false;
     stream_resume(pair->owner.stream);
-    assert_int_equal(send(pair->peer_fd, pattern + 180000, len - 180000, MSG_DONTWAIT), len - 180000);
+    assert_int_equal(send(pair->peer_fd, pattern + 210000, len - 210000, MSG_DONTWAIT), len - 210000);
     turn_until(pair->loop, pair->owner.in.len == len);
     assert_bytes(buffer_bytes(&pair->owner.in), bytes_of(pattern, len));
     free(pattern);
@@ -796,7 +798,7 @@ int main(void)
         ON_TCP(test_what_is_not_consumed_is_offered_again_in_front),
         ON_UNIX(test_a_large_message_is_put_together_from_many_reads),
         ON_TCP(test_a_large_message_is_put_together_from_many_reads),
-        ON_UNIX(test_a_large_message_behind_a_small_one_survives_a_pause_between_them),
+        ON_UNIX(test_a_large_message_behind_small_ones_survives_the_pauses_between_them),
         ON_UNIX(test_a_stream_reads_one_scratch_full_a_turn),
         ON_UNIX(test_a_paused_stream_reads_nothing_until_each_pause_is_taken_back),
         ON_UNIX(test_a_remainder_is_offered_again_after_the_pause_but_not_inside_resume),

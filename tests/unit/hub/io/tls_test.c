@@ -422,8 +422,8 @@ static void test_nothing_stays_behind_in_the_tls_layer(void **state)
     free(pattern);
 }
 
-/* A scratch-full of whole records, and behind it a short one that is read ahead with the last of them. */
-static void test_a_short_record_behind_a_scratch_full_does_not_wait_for_more(void **state)
+/* The last record lies across the end of the scratch: its rest is known to TLS alone. */
+static void test_the_rest_of_a_record_behind_a_scratch_full_does_not_wait_for_more(void **state)
 {
     struct pair *pair = *state;
     static const uint8_t bytes[256 * 1024];
@@ -431,15 +431,17 @@ static void test_a_short_record_behind_a_scratch_full_does_not_wait_for_more(voi
 
     make_ready(pair);
     assert_int_equal(setsockopt(pair->server_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), 0);
-    for (size_t len = 1; len < 100; len += 7) {
+    for (size_t first = 1; first < 16384; first += 4001) {
         pair->client.in.len = 0;
         stream_pause(pair->client.stream);
-        recorder_send(&pair->server, bytes, sizeof bytes, 0);
-        recorder_send(&pair->server, "0123456789", len % 10 + 1, 0);
+        recorder_send(&pair->server, bytes, first, 0);
+        turn_a_little(pair->loop);
+        recorder_send(&pair->server, bytes, sizeof bytes - first, 0);
+        recorder_send(&pair->server, "0123456789", 10, 0);
         turn_a_little(pair->loop);
         assert_int_equal(stream_outbox_bytes(pair->server.stream), 0);
         stream_resume(pair->client.stream);
-        turn_until(pair->loop, pair->client.in.len == sizeof bytes + len % 10 + 1);
+        turn_until(pair->loop, pair->client.in.len == sizeof bytes + 10);
     }
 }
 
@@ -560,6 +562,26 @@ static void write_raw_and_expect(struct pair *pair, const char *raw, const char 
 static void test_plain_bytes_are_no_handshake(void **state)
 {
     write_raw_and_expect(*state, "{\"type\":\"identify\"} and some more bytes", "wrong version number");
+}
+
+static void test_a_peer_whose_handshake_failed_has_a_moment_to_read_why(void **state)
+{
+    struct pair *pair = *state;
+    int fds[2];
+    char seen[64];
+
+    make_contexts(pair, "hub", NULL, NULL, "hub.example.org");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_int_equal(stream_new(&pair->server.stream, pair->loop, fds[0], pair->server_tls, &recorder_events,
+                                &recorder_marks, &pair->server),
+                     0);
+    assert_int_equal(write(fds[1], "this is no handshake", 20), 20);
+    turn_a_little(pair->loop);
+    assert_int_equal(pair->server.n_end, 0);
+    assert_int_equal(recv(fds[1], seen, sizeof seen, 0), 0);
+    turn_until(pair->loop, pair->server.n_end == 1);
+    assert_int_equal(pair->server.end, STREAM_ENDED_BY_TLS);
+    close(fds[1]);
 }
 
 static void test_an_http_request_is_named_as_such(void **state)
@@ -732,7 +754,7 @@ int main(void)
         TEST(test_a_client_certificate_of_another_authority_is_refused),
         TEST(test_many_blocks_arrive_in_order_through_a_tiny_socket_buffer),
         TEST(test_nothing_stays_behind_in_the_tls_layer),
-        TEST(test_a_short_record_behind_a_scratch_full_does_not_wait_for_more),
+        TEST(test_the_rest_of_a_record_behind_a_scratch_full_does_not_wait_for_more),
         TEST(test_bytes_before_a_broken_record_are_heard_and_the_reason_is_kept),
         TEST(test_a_blocked_write_goes_on_from_other_memory),
         TEST(test_a_message_larger_than_the_scratch_arrives),
@@ -740,6 +762,7 @@ int main(void)
         TEST(test_a_peer_that_closes_without_farewell_has_closed),
         TEST(test_writing_to_a_peer_that_is_gone_raises_no_signal),
         TEST(test_plain_bytes_are_no_handshake),
+        TEST(test_a_peer_whose_handshake_failed_has_a_moment_to_read_why),
         TEST(test_an_http_request_is_named_as_such),
         TEST(test_a_peer_that_closes_within_the_handshake_is_a_tls_end),
         TEST(test_a_stream_may_be_freed_when_it_becomes_ready),
