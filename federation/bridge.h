@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What an operator configures: a link that is wanted
+ */
+#ifndef COMMHUB_FEDERATION_BRIDGE_H
+#define COMMHUB_FEDERATION_BRIDGE_H
+
+#include "federation/bridge_policy.h"
+#include "federation/federation_control.h"
+#include "hub/base/list.h"
+#include "hub/io/address.h"
+#include "hub/io/tls.h"
+
+struct link;
+
+struct bridge {
+    struct list in_federation;
+    char *name;
+    struct address address;
+    char address_text[ADDRESS_TEXT_SIZE];
+    char *secret; /* NULL: the hub's own */
+    struct bridge_policy policy;
+    uint32_t cost;
+    bool is_paused;
+    struct tls_context *tls; /* tls:// only */
+    struct link *link;
+};
+
+/* 0 or FEDERATION_E_INVALID with a sentence that says what to do. Touches no file. */
+int bridge_check(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
+
+/* 0, FEDERATION_E_INVALID (a file of TLS can't be used) or -ENOMEM. */
+int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
+void bridge_free(struct bridge *bridge);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/federation.h"
+
+#include <errno.h>
+
+#include "federation/federation_state.h"
+#include "federation/link.h"
+#include "hub/base/clock.h"
+
+#define DEFAULT_FRAME_BYTES (16U << 20)
+#define TICK_MS 1000U
+
+struct hub_time federation_time(const struct federation *federation)
+{
+    return (struct hub_time){.now_ms = loop_now_ms(federation->loop), .wall_s = clock_wall_ms() / 1000};
+}
+
+/* --- the mesh's ways out -------------------------------------------------------------------------------- */
+
+static void outlet_send(void *context, void *link, const struct link_message *message)
+{
+    (void)context;
+    link_send(link, message);
+}
+
+static void outlet_end_link(void *context, void *link, const char *reason)
+{
+    (void)context;
+    link_fail(link, reason, "the mesh has given the link up");
+}
+
+static void outlet_on_synced(void *context, void *link)
+{
+    (void)context;
+    link_synced(link);
+}
+
+static void outlet_wake(void *context)
+{
+    struct federation *federation = context;
+
+    loop_defer(federation->loop, &federation->settle);
+}
+
+/* From inside the mesh, so only to the record; the logs channel would go through the core. */
+static void outlet_warn(void *context, const char *event, const char *text)
+{
+    struct federation *federation = context;
+    struct log_field fields[] = {
+        log_text("reason", bytes_of_text(event)),
+        log_text("message", bytes_of_text(text)),
+    };
+
+    federation->outlet.note(federation->outlet.context, LOG_WARN, LOG_LINKS, "mesh_warning", fields, 2);
+}
+
+static void settle(struct loop_deferred *deferred)
+{
+    struct federation *federation = container_of(deferred, struct federation, settle);
+
+    mesh_settle(federation->mesh, federation_time(federation));
+}
+
+static void on_tick(struct loop_timer *timer)
+{
+    struct federation *federation = container_of(timer, struct federation, tick);
+
+    /* A timer that has been armed before is armed again without memory. */
+    (void)loop_timer_arm(federation->loop, timer, loop_now_ms(federation->loop) + TICK_MS);
+    if (mesh_take_incomplete(federation->mesh))
+        core_face_observe_again(&federation->face);
+    mesh_settle(federation->mesh, federation_time(federation));
+}
+
+/* --- making and unmaking -------------------------------------------------------------------------------- */
+
+static int copy_texts(struct federation *federation, const struct federation_options *options)
+{
+    federation->server_id = bytes_to_text(options->server_id);
+    if (!federation->server_id)
+        return -ENOMEM;
+    if (!options->link_secret || !options->link_secret[0])
+        return 0;
+    federation->link_secret = strdup(options->link_secret);
+    return federation->link_secret ? 0 : -ENOMEM;
+}
+
+static int make_mesh(struct federation *federation)
+{
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
+                                 outlet_wake, outlet_warn,     federation};
+    struct mesh_options options = {
+        .hub_id = federation->hub_id,
+        .incarnation = federation->incarnation,
+        .server_id = bytes_of_text(federation->server_id),
+    };
+    struct mesh_core core = core_face_init(&federation->face, federation->hub);
+
+    return mesh_new(&federation->mesh, &options, &outlet, &core, federation_time(federation));
+}
+
+static int begin(struct federation *federation, const struct federation_options *options)
+{
+    int r = hub_id_parse(bytes_of_text(options->hub_id), &federation->hub_id);
+
+    if (r == 0 && options->incarnation == 0)
+        r = -EINVAL;
+    if (r == 0)
+        r = copy_texts(federation, options);
+    if (r == 0)
+        r = make_mesh(federation);
+    if (r == 0)
+        r = loop_timer_arm(federation->loop, &federation->tick, loop_now_ms(federation->loop) + TICK_MS);
+    return r;
+}
+
+int federation_new(struct federation **out_federation, struct loop *loop, struct mailbox *mailbox,
+                   struct hub *hub, const struct federation_options *options)
+{
+    struct federation *federation = calloc(1, sizeof *federation);
+    int r;
+
+    if (!federation)
+        return -ENOMEM;
+    federation->loop = loop;
+    federation->mailbox = mailbox;
+    federation->hub = hub;
+    federation->outlet = options->outlet;
+    federation->incarnation = options->incarnation;
+    federation->max_frame_bytes = options->max_frame_bytes ? options->max_frame_bytes : DEFAULT_FRAME_BYTES;
+    list_init(&federation->bridges);
+    list_init(&federation->links);
+    loop_deferred_init(&federation->settle, settle);
+    loop_timer_init(&federation->tick, on_tick);
+    r = begin(federation, options);
+    if (r < 0) {
+        federation_free(federation);
+        return r;
+    }
+    core_face_attach(&federation->face, federation->mesh);
+    *out_federation = federation;
+    return 0;
+}
+
+void federation_free(struct federation *federation)
+{
+    if (!federation)
+        return;
+    if (federation->face.mesh)
+        core_face_detach(&federation->face);
+    while (!list_is_empty(&federation->links))
+        link_free(link_first(federation));
+    mesh_free(federation->mesh);
+    while (!list_is_empty(&federation->bridges))
+        bridge_free(list_first_entry(&federation->bridges, struct bridge, in_federation));
+    loop_undefer(&federation->settle);
+    loop_timer_disarm(federation->loop, &federation->tick);
+    if (federation->link_secret)
+        explicit_bzero(federation->link_secret, strlen(federation->link_secret));
+    free(federation->link_secret);
+    free(federation->server_id);
+    free(federation);
+}
+
+void federation_drain(struct federation *federation)
+{
+    struct link *link = link_first(federation);
+
+    federation->is_draining = true;
+    while (link) {
+        /* Closing may free the link, but no other. */
+        struct link *next = link_next(federation, link);
+
+        link_close(link, LINK_REFUSAL_SHUTDOWN);
+        link = next;
+    }
+}
+
+int federation_accept_link(struct federation *federation, struct stream *stream, struct bytes first_body,
+                           const char *peer_address)
+{
+    return link_accept(federation, stream, first_body, peer_address);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The hub's part in a mesh: its bridges, their links, and the mesh behind them
+ *
+ * Belongs to the loop's thread. What an operator may ask of it is in federation_control.h.
+ */
+#ifndef COMMHUB_FEDERATION_FEDERATION_H
+#define COMMHUB_FEDERATION_FEDERATION_H
+
+#include "federation/federation_control.h"
+#include "hub/core/peering.h"
+#include "hub/io/mailbox.h"
+#include "hub/io/stream.h"
+
+struct federation_options {
+    char hub_id[33];         /* 32 lowercase hex characters; the same for all of the hub's life */
+    uint64_t incarnation;    /* greater than at any start before, and not 0 */
+    struct bytes server_id;  /* copied */
+    const char *link_secret; /* copied; NULL or "": other hubs can't link to this one */
+    size_t max_frame_bytes;  /* of clients; 0: 16 MiB. A link takes so much and its own head. */
+    struct outlet outlet;    /* hears of links as records `link_state` of the stream `links` */
+};
+
+/* 0, -EINVAL (hub_id or incarnation) or -ENOMEM. @loop, @mailbox and @hub must outlive it. */
+int federation_new(struct federation **out_federation, struct loop *loop, struct mailbox *mailbox,
+                   struct hub *hub, const struct federation_options *options);
+
+/* Closes all links at once; the hub forgets all other hubs. NULL is fine. */
+void federation_free(struct federation *federation);
+
+/* Says goodbye on all links and dials no more. What is queued is still written as long as the loop runs. */
+void federation_drain(struct federation *federation);
+
+/*
+ * A connection whose first frame is a link_hello (fits server_set_link_acceptor()). 0: the stream has a new
+ * owner, also where the link is refused, which its far side is told; or -ENOMEM, and the stream is the
+ * caller's still.
+ */
+int federation_accept_link(struct federation *federation, struct stream *stream, struct bytes first_body,
+                           const char *peer_address);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/federation_control.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "federation/federation_state.h"
+#include "federation/link.h"
+
+int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
+{
+    return bridge_check(spec, out_why);
+}
+
+static struct bridge *find(const struct federation *federation, const char *name)
+{
+    for (struct list *at = federation->bridges.next; at != &federation->bridges; at = at->next) {
+        struct bridge *bridge = container_of(at, struct bridge, in_federation);
+
+        if (strcmp(bridge->name, name) == 0)
+            return bridge;
+    }
+    return NULL;
+}
+
+static void remove_bridge(struct bridge *bridge)
+{
+    if (bridge->link)
+        link_close(bridge->link, LINK_REFUSAL_REMOVED);
+    bridge_free(bridge);
+}
+
+int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  char out_why[FEDERATION_WHY_SIZE])
+{
+    struct bridge *bridge;
+    struct bridge *previous;
+    int r = bridge_new(&bridge, spec, out_why);
+
+    if (r != 0)
+        return r;
+    if (!bridge->secret && !federation->link_secret) {
+        bridge_free(bridge);
+        snprintf(out_why, FEDERATION_WHY_SIZE,
+                 "secret is missing: give the bridge one, or start the hub with --link-secret-file");
+        return FEDERATION_E_INVALID;
+    }
+    previous = find(federation, spec->name);
+    if (previous)
+        remove_bridge(previous);
+    list_append(&federation->bridges, &bridge->in_federation);
+    r = federation->is_draining ? 0 : link_new(federation, bridge);
+    if (r < 0)
+        bridge_free(bridge);
+    return r;
+}
+
+int federation_control_remove_bridge(struct federation *federation, const char *name)
+{
+    struct bridge *bridge = find(federation, name);
+
+    if (!bridge)
+        return FEDERATION_E_UNKNOWN;
+    remove_bridge(bridge);
+    return 0;
+}
+
+int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n)
+{
+    size_t n = 0;
+
+    for (struct link *link = link_first(federation); link; link = link_next(federation, link))
+        n++;
+    *out_links = calloc(n + 1, sizeof **out_links);
+    if (!*out_links)
+        return -ENOMEM;
+    *out_n = 0;
+    for (struct link *link = link_first(federation); link; link = link_next(federation, link))
+        link_describe(link, &(*out_links)[(*out_n)++]);
+    return 0;
+}
+
+struct federation_identity federation_control_identity(const struct federation *federation)
+{
+    struct federation_identity identity = {.incarnation = federation->incarnation};
+
+    hub_id_text(&federation->hub_id, identity.hub_id);
+    return identity;
+}

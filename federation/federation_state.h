@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Federation's insides, for the files of this folder that have to do with sockets
+ */
+#ifndef COMMHUB_FEDERATION_FEDERATION_STATE_H
+#define COMMHUB_FEDERATION_FEDERATION_STATE_H
+
+#include "federation/bridge.h"
+#include "federation/core_face.h"
+#include "federation/federation.h"
+
+struct federation {
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct hub *hub;
+    struct outlet outlet;
+    struct hub_id hub_id;
+    uint64_t incarnation;
+    char *server_id;
+    char *link_secret; /* NULL: none */
+    size_t max_frame_bytes;
+    struct mesh *mesh;
+    struct core_face face;
+    struct list bridges;
+    struct list links;
+    bool is_draining;
+    struct loop_deferred settle;
+    struct loop_timer tick; /* tombstones, and what was lost for want of memory */
+};
+
+struct hub_time federation_time(const struct federation *federation);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One link to one hub: dialing, handshake, hello, back-off
+ *
+ * An outgoing link lives as long as its bridge and dials again and again; an incoming one lives as long as
+ * its connection. link_enter() is the only place where the state changes, and tells everyone.
+ */
+#ifndef COMMHUB_FEDERATION_LINK_H
+#define COMMHUB_FEDERATION_LINK_H
+
+#include "federation/federation_state.h"
+#include "federation/link_proof.h"
+
+enum link_refusal_reason {
+#define X(id, name, text) LINK_REFUSAL_##id,
+#include "federation/link_refusals.def"
+#undef X
+    LINK_REFUSAL_COUNT
+};
+
+struct link;
+
+/* The bridge's link; begins to dial unless it is paused. 0 or -ENOMEM. */
+int link_new(struct federation *federation, struct bridge *bridge);
+
+/* A link that another hub has dialed; see federation_accept_link(). */
+int link_accept(struct federation *federation, struct stream *stream, struct bytes first_body,
+                const char *peer_address);
+
+/* Says goodbye and forgets the bridge; the link frees itself when that is written. */
+void link_close(struct link *link, enum link_refusal_reason reason);
+
+/* At once, without a word to anybody. */
+void link_free(struct link *link);
+
+/* Dials now if it waits to. */
+void link_retry_now(struct link *link);
+
+void link_describe(const struct link *link, struct link_status *out_status);
+
+/* The links of a federation, in order of their making; NULL ends. */
+struct link *link_first(const struct federation *federation);
+struct link *link_next(const struct federation *federation, const struct link *link);
+
+/* For the mesh's outlet. */
+void link_send(struct link *link, const struct link_message *message);
+void link_fail(struct link *link, const char *reason, const char *detail);
+void link_synced(struct link *link);
+
+/* What is wrong with the hub that has sent this greeting to us; LINK_REFUSAL_COUNT: nothing. */
+enum link_refusal_reason link_judge_peer(const struct federation *federation,
+                                         const struct link_greeting *greeting);
+
+#endif
