@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Whole hubs (core and federation, without sessions) on one loop, joined over real unix sockets
+ */
+#include "federation/federation.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "hub/base/clock.h"
+#include "hub/io/listener.h"
+#include "hub/wire/frame.h"
+#include "hub/wire/msgpack_write.h"
+#include "tests/support/unit.h"
+
+#define MAX_NODES 4
+#define WHY_SIZE FEDERATION_WHY_SIZE
+
+struct node {
+    struct hub *hub;
+    struct federation *federation;
+    struct listener *listener;
+    char path[108];
+    unsigned n_broadcasts; /* that its client got */
+    unsigned n_answers;
+    unsigned n_calls;
+    char last_error[256];
+    struct client *client;
+    struct block *call; /* the last that its client got, for answering */
+};
+
+static struct loop *loop;
+static struct mailbox *mailbox;
+static struct node nodes[MAX_NODES];
+static char folder[] = "/tmp/commhub-federation-XXXXXX";
+
+/* --- what the server does with a connection, as far as links go --- */
+
+static const struct stream_marks marks = {1U << 20, 1U << 18, 1U << 26};
+
+struct visitor {
+    struct node *node;
+    struct stream *stream;
+};
+
+static size_t visitor_bytes(void *owner, struct bytes in)
+{
+    struct visitor *visitor = owner;
+    struct bytes body;
+    size_t n;
+
+    if (frame_next(in, 4096, &body, &n) != 0)
+        return 0;
+    if (federation_accept_link(visitor->node->federation, visitor->stream, body, "visitor") == 0) {
+        free(visitor);
+        return n;
+    }
+    stream_end(visitor->stream, 0);
+    return in.len;
+}
+
+static void visitor_end(void *owner, enum stream_end end, const char *detail)
+{
+    struct visitor *visitor = owner;
+
+    (void)end;
+    (void)detail;
+    stream_free(visitor->stream);
+    free(visitor);
+}
+
+static void on_connection(void *owner, struct listener *listener, int fd, const char *peer)
+{
+    static const struct stream_events events = {.on_bytes = visitor_bytes, .on_end = visitor_end};
+    struct visitor *visitor = calloc(1, sizeof *visitor);
+
+    (void)listener;
+    (void)peer;
+    assert_non_null(visitor);
+    visitor->node = owner;
+    assert_int_equal(stream_new(&visitor->stream, loop, fd, NULL, &events, &marks, visitor), 0);
+}
+
+/* --- nodes --- */
+
+static void note(void *context, enum log_level level, enum log_stream stream, const char *event,
+                 const struct log_field *fields, size_t n_fields)
+{
+    (void)context;
+    (void)level;
+    (void)stream;
+    (void)event;
+    for (size_t i = 0; i < n_fields; i++)
+        assert_non_null(fields[i].name);
+}
+
+static struct hub_time now(void)
+{
+    return (struct hub_time){loop_now_ms(loop), clock_wall_ms() / 1000};
+}
+
+static void listen_at(struct node *node)
+{
+    static const struct listener_events events = {.on_connection = on_connection};
+    struct address address = {.kind = ADDRESS_UNIX};
+    struct listener_options options = {0};
+    char why[LISTENER_WHY_SIZE];
+
+    snprintf(address.host, sizeof address.host, "%s", node->path);
+    assert_int_equal(listener_new(&node->listener, loop, &address, &options, &events, node, why), 0);
+}
+
+static void start(unsigned i, char id, uint64_t incarnation, const char *server_id, const char *secret)
+{
+    struct node *node = &nodes[i];
+    struct hub_options hub_options = {.server_id = bytes_of_text(server_id)};
+    struct outlet outlet = {.note = note};
+    struct federation_options options = {
+        .incarnation = incarnation,
+        .server_id = bytes_of_text(server_id),
+        .link_secret = secret,
+        .outlet = outlet,
+    };
+
+    memset(node, 0, sizeof *node);
+    memset(options.hub_id, id, 32);
+    snprintf(node->path, sizeof node->path, "%s/%u", folder, i);
+    assert_int_equal(hub_new(&node->hub, &hub_options, &outlet), 0);
+    assert_int_equal(federation_new(&node->federation, loop, mailbox, node->hub, &options), 0);
+    listen_at(node);
+}
+
+static void stop(unsigned i)
+{
+    struct node *node = &nodes[i];
+
+    if (!node->hub)
+        return;
+    listener_free(node->listener);
+    federation_free(node->federation);
+    hub_free(node->hub);
+    block_unref(node->call);
+    memset(node, 0, sizeof *node);
+}
+
+static int bridge_to_path(unsigned from, const char *path, const char *secret, char why[WHY_SIZE])
+{
+    char address[128];
+    struct bridge_spec spec = {.name = "b", .address = address, .secret = secret, .cost = 10};
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    return federation_control_put_bridge(nodes[from].federation, &spec, why);
+}
+
+static void bridge(unsigned from, unsigned to, const char *secret)
+{
+    char why[WHY_SIZE];
+
+    assert_int_equal(bridge_to_path(from, nodes[to].path, secret, why), 0);
+}
+
+/* The first link that is or is not outgoing; state LINK_PAUSED and no name where there is none. */
+static struct link_status status_of(unsigned i, bool is_outgoing)
+{
+    struct link_status found = {0};
+    struct link_status *links;
+    size_t n;
+
+    assert_int_equal(federation_control_links(nodes[i].federation, &links, &n), 0);
+    for (size_t at = 0; at < n; at++) {
+        if (links[at].is_outgoing == is_outgoing) {
+            found = links[at];
+            break;
+        }
+    }
+    free(links);
+    return found;
+}
+
+/* Runs the loop until @condition or 5 s have passed. */
+#define run_until(condition)                                                                                 \
+    do {                                                                                                     \
+        uint64_t until_ = clock_monotonic_ms() + 5000;                                                       \
+        while (!(condition) && clock_monotonic_ms() < until_)                                                \
+            loop_turn(loop, 20);                                                                             \
+        assert_true(condition);                                                                              \
+    } while (0)
+
+static void run_for(uint64_t ms)
+{
+    uint64_t until = clock_monotonic_ms() + ms;
+
+    while (clock_monotonic_ms() < until)
+        loop_turn(loop, 10);
+}
+
+/* --- clients --- */
+
+static void client_gets(void *owner, struct block *frame, enum frame_class frame_class)
+{
+    struct node *node = owner;
+    struct message message;
+    struct bytes error;
+
+    (void)frame_class;
+    assert_int_equal(message_parse(frame_body(frame), &message), 0);
+    if (message.type == MESSAGE_BROADCAST)
+        node->n_broadcasts++;
+    if (message.type == MESSAGE_CALL) {
+        node->n_calls++;
+        block_unref(node->call);
+        node->call = block_ref(frame);
+    }
+    if (message.type != MESSAGE_RESPONSE)
+        return;
+    node->n_answers++;
+    if (message_text(&message, KEY_ERROR, &error) == 0)
+        snprintf(node->last_error, sizeof node->last_error, "%.*s", (int)error.len, (const char *)error.ptr);
+}
+
+static void client_ends(void *owner, enum end_reason reason)
+{
+    (void)owner;
+    (void)reason;
+}
+
+static void connect_client(unsigned i)
+{
+    static const struct client_port port = {client_gets, client_ends};
+    char id[16];
+
+    snprintf(id, sizeof id, "client-%u", i);
+    assert_int_equal(hub_client_add(nodes[i].hub, bytes_of_text(id), CLIENT_LOCAL, &port, &nodes[i], now(),
+                                    &nodes[i].client),
+                     0);
+}
+
+/* A message of texts, key and value in turn. */
+static void say(unsigned i, const char *const *texts, size_t n)
+{
+    struct buffer body = {0};
+    struct message message;
+
+    msgpack_write_map(&body, (uint32_t)(n / 2));
+    for (size_t at = 0; at < n; at += 2) {
+        msgpack_write_str(&body, bytes_of_text(texts[at]));
+        if (strcmp(texts[at + 1], "yes") == 0)
+            msgpack_write_bool(&body, true);
+        else
+            msgpack_write_str(&body, bytes_of_text(texts[at + 1]));
+    }
+    assert_int_equal(message_parse(buffer_bytes(&body), &message), 0);
+    assert_int_equal(hub_handle(nodes[i].hub, nodes[i].client, &message, now()), 0);
+    buffer_clear(&body);
+}
+
+#define SAY(i, ...) say((i), (const char *[]){__VA_ARGS__}, N_ELEMENTS(((const char *[]){__VA_ARGS__})))
+
+/* --- tests --- */
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(mailbox_new(&mailbox, loop), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MAX_NODES; i++)
+        stop(i);
+    run_for(20);
+    mailbox_free(mailbox);
+    loop_free(loop);
+    return 0;
+}
+
+#define IS_UP(i, is_outgoing) (status_of((i), (is_outgoing)).state == LINK_UP)
+
+static void start_ring(void)
+{
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    start(2, 'c', 1, "gamma", "secret");
+    bridge(0, 1, NULL);
+    bridge(1, 2, NULL);
+    bridge(2, 0, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        run_until(IS_UP(i, true) && IS_UP(i, false));
+}
+
+static void test_a_link_comes_up_on_both_sides_and_knows_its_peer(void **state)
+{
+    struct link_status outgoing;
+    struct link_status incoming;
+
+    (void)state;
+    start(0, 'a', 1, "alpha", NULL);
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, "secret");
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    outgoing = status_of(0, true);
+    incoming = status_of(1, false);
+    assert_string_equal(outgoing.bridge, "b");
+    assert_string_equal(outgoing.server_id, "beta");
+    assert_string_equal(outgoing.hub_id, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    assert_string_equal(incoming.bridge, "");
+    assert_string_equal(incoming.server_id, "alpha");
+    assert_true(outgoing.rtt_us >= 0);
+    assert_true(outgoing.bytes_in > 0 && outgoing.bytes_out > 0 && outgoing.messages_in > 0);
+}
+
+static void test_a_ring_of_three_passes_each_broadcast_once_and_answers_calls(void **state)
+{
+    (void)state;
+    start_ring();
+    for (unsigned i = 0; i < 3; i++) {
+        connect_client(i);
+        SAY(i, "type", "register", "channel", "room");
+    }
+    SAY(2, "type", "register", "channel", "room", "event", "add", "is_provider", "yes");
+    run_for(100);
+    for (unsigned i = 0; i < 10; i++)
+        SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "equal");
+    SAY(0, "type", "call", "channel", "room", "event", "add", "request_id", "r1");
+    run_until(nodes[2].n_calls == 1);
+    run_for(100);
+    assert_int_equal(nodes[0].n_broadcasts, 0);
+    assert_int_equal(nodes[1].n_broadcasts, 10);
+    assert_int_equal(nodes[2].n_broadcasts, 10);
+    nodes[0].n_answers = 0;
+    SAY(2, "type", "response", "request_id", "r1", "target_id", "client-0", "data", "sum");
+    run_until(nodes[0].n_answers == 1);
+    assert_string_equal(nodes[0].last_error, "");
+}
+
+static void test_a_hub_that_goes_is_withdrawn_and_comes_back_by_itself(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, NULL);
+    run_until(IS_UP(0, true));
+    connect_client(0);
+    connect_client(1);
+    SAY(1, "type", "register", "channel", "room", "event", "add", "is_provider", "yes");
+    run_for(50);
+    SAY(0, "type", "call", "channel", "room", "event", "add", "request_id", "r1");
+    run_until(nodes[1].n_calls == 1);
+    stop(1);
+    run_until(nodes[0].n_answers == 1);
+    assert_string_not_equal(nodes[0].last_error, "");
+    assert_int_not_equal(status_of(0, true).state, LINK_UP);
+    start(1, 'b', 2, "beta", "secret");
+    run_until(IS_UP(0, true));
+}
+
+static void test_hubs_with_different_secrets_refuse_each_other_and_both_say_so(void **state)
+{
+    struct link_status refused;
+
+    (void)state;
+    start(0, 'a', 1, "alpha", NULL);
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, "guess");
+    run_until(status_of(0, true).state == LINK_REFUSED);
+    refused = status_of(0, true);
+    assert_string_equal(refused.reason, "wrong_secret");
+    assert_non_null(strstr(refused.last_error, "secret"));
+}
+
+static void test_a_hub_without_a_link_secret_takes_no_links(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", NULL);
+    start(1, 'b', 1, "beta", NULL);
+    bridge(0, 1, "secret");
+    run_until(status_of(0, true).state == LINK_REFUSED);
+    assert_string_equal(status_of(0, true).reason, "links_not_enabled");
+    assert_non_null(strstr(status_of(0, true).last_error, "--link-secret-file"));
+}
+
+static void test_a_bridge_to_itself_is_refused(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    bridge(0, 0, NULL);
+    run_until(status_of(0, true).state == LINK_REFUSED);
+    assert_string_equal(status_of(0, true).reason, "itself");
+}
+
+static void test_two_hubs_with_one_hub_id_or_one_server_id_refuse_each_other(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'a', 2, "beta", "secret");
+    start(2, 'c', 1, "alpha", "secret");
+    bridge(0, 1, NULL);
+    run_until(status_of(0, true).state == LINK_REFUSED);
+    assert_string_equal(status_of(0, true).reason, "duplicate_hub_id");
+    bridge(0, 2, NULL);
+    run_until(status_of(0, true).state == LINK_REFUSED);
+    assert_string_equal(status_of(0, true).reason, "duplicate_server_id");
+}
+
+static void test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do(void **state)
+{
+    static const char *const bad_pattern[] = {""};
+    const struct {
+        const char *what;
+        struct bridge_spec spec;
+        const char *word;
+    } rows[] = {
+        {"no name", {.name = "", .address = "tcp://h:1", .secret = "s", .cost = 1}, "name"},
+        {"no address", {.name = "b", .secret = "s", .cost = 1}, "address"},
+        {"bad address", {.name = "b", .address = "carrier pigeon", .secret = "s", .cost = 1}, "address"},
+        {"no port", {.name = "b", .address = "tcp://h:0", .secret = "s", .cost = 1}, "port"},
+        {"no cost", {.name = "b", .address = "tcp://h:1", .secret = "s"}, "cost"},
+        {"no secret anywhere", {.name = "b", .address = "tcp://h:1", .cost = 1}, "secret"},
+        {"bad pattern",
+         {.name = "b", .address = "tcp://h:1", .secret = "s", .cost = 1, .n_deny = 1, .deny = bad_pattern},
+         "deny[0]"},
+    };
+    char why[WHY_SIZE];
+
+    (void)state;
+    start(0, 'a', 1, "alpha", NULL);
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        why[0] = '\0';
+        assert_row(rows[i].what, federation_control_put_bridge(nodes[0].federation, &rows[i].spec, why) ==
+                                     FEDERATION_E_INVALID);
+        assert_row(rows[i].what, strstr(why, rows[i].word));
+    }
+    assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), FEDERATION_E_UNKNOWN);
+}
+
+static void test_nobody_there_means_backing_off_and_the_link_comes_when_somebody_is(void **state)
+{
+    char why[WHY_SIZE];
+    char path[128];
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    snprintf(path, sizeof path, "%s/1", folder);
+    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    run_until(status_of(0, true).state == LINK_BACKOFF);
+    assert_string_equal(status_of(0, true).reason, "not_connected");
+    assert_string_not_equal(status_of(0, true).last_error, "");
+    start(1, 'b', 1, "beta", "secret");
+    run_until(IS_UP(0, true));
+    assert_string_equal(status_of(0, true).last_error, "");
+}
+
+static void test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, NULL);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), 0);
+    run_until(status_of(1, false).address[0] == '\0');
+    run_until(status_of(0, true).address[0] == '\0');
+}
+
+static void test_draining_says_goodbye(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, NULL);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    federation_drain(nodes[1].federation);
+    run_until(strcmp(status_of(0, true).reason, "shutdown") == 0);
+    run_until(status_of(0, true).state == LINK_REFUSED || status_of(0, true).state == LINK_BACKOFF);
+}
+
+/* --- a connection that stays open and carries nothing --- */
+
+struct hole {
+    struct listener *listener;
+    struct stream *streams[2];
+    bool swallows;
+    char to[108];
+};
+
+static struct hole hole;
+
+static size_t hole_bytes(void *owner, struct bytes in)
+{
+    struct stream **own = owner;
+    struct stream *other = own == &hole.streams[0] ? hole.streams[1] : hole.streams[0];
+    struct block *block;
+
+    if (hole.swallows || !other)
+        return in.len;
+    block = block_new(in.len);
+    assert_non_null(block);
+    memcpy(block->ptr, in.ptr, in.len);
+    assert_int_equal(stream_send(other, block), 0);
+    block_unref(block);
+    return in.len;
+}
+
+static void hole_end(void *owner, enum stream_end end, const char *detail)
+{
+    struct stream **own = owner;
+
+    (void)end;
+    (void)detail;
+    stream_free(*own);
+    *own = NULL;
+}
+
+static void hole_connection(void *owner, struct listener *listener, int fd, const char *peer)
+{
+    static const struct stream_events events = {.on_bytes = hole_bytes, .on_end = hole_end};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int out = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)owner;
+    (void)listener;
+    (void)peer;
+    if (hole.streams[0] || hole.swallows) {
+        close(fd);
+        close(out);
+        return;
+    }
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", hole.to);
+    assert_int_equal(connect(out, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(stream_new(&hole.streams[0], loop, fd, NULL, &events, &marks, &hole.streams[0]), 0);
+    assert_int_equal(stream_new(&hole.streams[1], loop, out, NULL, &events, &marks, &hole.streams[1]), 0);
+}
+
+static void test_a_link_that_carries_nothing_is_shown_down_within_three_seconds(void **state)
+{
+    static const struct listener_events events = {.on_connection = hole_connection};
+    struct address address = {.kind = ADDRESS_UNIX};
+    struct listener_options options = {0};
+    char why[LISTENER_WHY_SIZE];
+    uint64_t began_ms;
+
+    (void)state;
+    memset(&hole, 0, sizeof hole);
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    snprintf(hole.to, sizeof hole.to, "%s", nodes[1].path);
+    snprintf(address.host, sizeof address.host, "%s/hole", folder);
+    assert_int_equal(listener_new(&hole.listener, loop, &address, &options, &events, NULL, why), 0);
+    assert_int_equal(bridge_to_path(0, address.host, NULL, why), 0);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    hole.swallows = true;
+    began_ms = clock_monotonic_ms();
+    run_until(!IS_UP(0, true));
+    run_until(status_of(0, true).state == LINK_BACKOFF || status_of(0, true).state == LINK_DIALING);
+    run_until(!IS_UP(1, false));
+    assert_true(clock_monotonic_ms() - began_ms <= 3500);
+    listener_free(hole.listener);
+    stream_free(hole.streams[0]);
+    stream_free(hole.streams[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_a_link_comes_up_on_both_sides_and_knows_its_peer),
+        TEST(test_a_ring_of_three_passes_each_broadcast_once_and_answers_calls),
+        TEST(test_a_hub_that_goes_is_withdrawn_and_comes_back_by_itself),
+        TEST(test_hubs_with_different_secrets_refuse_each_other_and_both_say_so),
+        TEST(test_a_hub_without_a_link_secret_takes_no_links),
+        TEST(test_a_bridge_to_itself_is_refused),
+        TEST(test_two_hubs_with_one_hub_id_or_one_server_id_refuse_each_other),
+        TEST(test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do),
+        TEST(test_nobody_there_means_backing_off_and_the_link_comes_when_somebody_is),
+        TEST(test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why),
+        TEST(test_draining_says_goodbye),
+        TEST(test_a_link_that_carries_nothing_is_shown_down_within_three_seconds),
+#undef TEST
+    };
+    int failed;
+
+    if (!mkdtemp(folder))
+        return 1;
+    failed = cmocka_run_group_tests_name("federation", tests, NULL, NULL);
+    rmdir(folder);
+    return failed;
+}
