@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "federation/federation.h"
 #include "hub/base/buffer.h"
 #include "hub/base/check.h"
 #include "hub/base/name.h"
@@ -27,11 +28,15 @@
 #include "hub/program/log_output.h"
 #include "hub/program/secret_file.h"
 #include "hub/server/server.h"
+#include "mgmt/mgmt.h"
+#include "mgmt/store/store.h"
 
 #define LOG_RING_RECORDS 10000
 #define DRAIN_GRACE_MS 3000      /* for outstanding calls; the whole end takes less than 5 s */
 #define RESERVED_DESCRIPTORS 256 /* for listeners, links, the management plane, the store */
-#define WHY_SIZE 1024
+#define DATA_DIR_SIZE 4096
+
+#define MAX_SETTINGS 8
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -42,7 +47,9 @@ struct house {
     struct buffer connection_secret;
     struct buffer link_secret;
     struct tls_context *tls;
+    char data_dir[DATA_DIR_SIZE]; /* "": nothing is kept */
     char server_id[NAME_MAX_BYTES + 1];
+    struct store_identity identity;
 
     struct log_output log_output;
     struct log *log;
@@ -50,6 +57,10 @@ struct house {
     struct mailbox *mailbox;
     struct hub *hub;
     struct server *server;
+    struct store *store;
+    struct federation *federation;
+    struct mgmt *mgmt;
+    struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
     bool is_ending;
 };
@@ -119,6 +130,33 @@ static int load_tls(struct house *house)
     return EXIT_USAGE;
 }
 
+/* Where state is kept: as told, else the service manager's place, else the user's. */
+static int choose_data_dir(struct house *house)
+{
+    const char *given = house->options->data_dir;
+    const char *state = getenv("STATE_DIRECTORY");
+    const char *xdg = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    int len;
+
+    if (given)
+        len = snprintf(house->data_dir, sizeof house->data_dir, "%s", given);
+    else if (state && *state)
+        len = snprintf(house->data_dir, sizeof house->data_dir, "%s", state);
+    else if (xdg && *xdg)
+        len = snprintf(house->data_dir, sizeof house->data_dir, "%s/commhub", xdg);
+    else if (home && *home)
+        len = snprintf(house->data_dir, sizeof house->data_dir, "%s/.local/share/commhub", home);
+    else {
+        fputs("commhub: no place for the data: give --data-dir\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (len >= 0 && (size_t)len < sizeof house->data_dir)
+        return 0;
+    fputs("commhub: the path of the data directory is too long\n", stderr);
+    return EXIT_USAGE;
+}
+
 static int load_secret(const char *path, struct buffer *out_secret)
 {
     char why[SECRET_FILE_WHY_SIZE];
@@ -148,7 +186,9 @@ static int check_settings(struct house *house)
         fputs("commhub: --server-id must be 1 to 255 bytes of UTF-8 without control characters\n", stderr);
         return EXIT_USAGE;
     }
-    r = parse_addresses(house);
+    r = choose_data_dir(house);
+    if (r == 0)
+        r = parse_addresses(house);
     if (r == 0)
         r = load_tls(house);
     if (r == 0)
@@ -191,30 +231,80 @@ static void note(void *context, enum log_level level, enum log_stream stream, co
     log_record(house->log, level, stream, event, fields, n_fields);
 }
 
-static int configure_password(void *context, struct bytes channel, struct bytes password)
+static int configure_password_from(struct house *house, struct bytes channel, struct bytes password,
+                                   enum password_origin origin)
 {
-    struct house *house = context;
     uint8_t key[SIGNATURE_KEY_BYTES];
     bool is_signed = bytes_start_with(channel, BYTES_LITERAL("__comm_ipc_"));
     int r = is_signed ? signature_derive_key(password, channel, key) : 0;
 
     if (r == 0)
-        r = hub_configure_password(house->hub, channel, password, PASSWORD_BY_CONFIGURATION,
-                                   is_signed ? key : NULL, server_time(house->server));
+        r = hub_configure_password(house->hub, channel, password, origin, is_signed ? key : NULL,
+                                   server_time(house->server));
     explicit_bzero(key, sizeof key);
     return r;
 }
 
+static int configure_password(void *context, struct bytes channel, struct bytes password)
+{
+    return configure_password_from(context, channel, password, PASSWORD_BY_CONFIGURATION);
+}
+
+static int open_store(struct house *house)
+{
+    char why[STORE_WHY_SIZE];
+
+    if (!*house->data_dir) {
+        random_hex(house->identity.hub_id, 16);
+        memcpy(house->identity.server_id, "srv-", 4);
+        random_hex(house->identity.server_id + 4, 4);
+        house->identity.incarnation = 1;
+        return 0;
+    }
+    if (store_open(&house->store, house->data_dir, why) < 0)
+        return complain(why);
+    house->identity = *store_identity(house->store);
+    return 0;
+}
+
 static void choose_server_id(struct house *house)
 {
-    char digits[9];
+    const char *given = house->options->server_id;
 
-    if (house->options->server_id) {
-        snprintf(house->server_id, sizeof house->server_id, "%s", house->options->server_id);
-        return;
-    }
-    random_hex(digits, 4);
-    snprintf(house->server_id, sizeof house->server_id, "srv-%s", digits);
+    snprintf(house->server_id, sizeof house->server_id, "%s", given ? given : house->identity.server_id);
+}
+
+static int restore_password(struct bytes channel, struct bytes password, void *context)
+{
+    return configure_password_from(context, channel, password, PASSWORD_BY_OPERATOR);
+}
+
+static int restore_bridge(const struct bridge_spec *spec, void *context)
+{
+    struct house *house = context;
+    char why[FEDERATION_WHY_SIZE];
+    char text[FEDERATION_WHY_SIZE + 300];
+    int r = federation_control_put_bridge(house->federation, spec, why);
+
+    if (r <= 0 && r != -EINVAL)
+        return r;
+    /* Stored by another version, say: the others still run, and this one can be mended over REST. */
+    snprintf(text, sizeof text, "Bridge %s is not started: %s", spec->name, why);
+    hub_log(house->hub, LOG_ERROR, bytes_of_text(text), BYTES_NONE, server_time(house->server));
+    return 0;
+}
+
+/* What the operator has set over REST is as it was before the restart. */
+static int restore(struct house *house)
+{
+    char why[STORE_WHY_SIZE];
+
+    if (!house->store)
+        return 0;
+    if (store_each_password(house->store, restore_password, house, why) < 0 ||
+        store_each_bridge(house->store, restore_bridge, house, why) < 0)
+        return complain(why);
+    return 0;
 }
 
 static int build_hub(struct house *house)
@@ -251,6 +341,77 @@ static int build_hub(struct house *house)
     return 0;
 }
 
+static int accept_link(void *context, struct stream *stream, struct bytes first_body,
+                       const char *peer_address)
+{
+    return federation_accept_link(context, stream, first_body, peer_address);
+}
+
+static int build_federation(struct house *house)
+{
+    struct federation_options options = {
+        .incarnation = house->identity.incarnation,
+        .server_id = bytes_of_text(house->server_id),
+        .max_frame_bytes = house->options->max_frame_bytes,
+        .outlet = {.note = note, .context = house},
+    };
+    char *secret = bytes_to_text(buffer_bytes(&house->link_secret));
+    int r = secret ? 0 : -ENOMEM;
+
+    memcpy(options.hub_id, house->identity.hub_id, sizeof options.hub_id);
+    options.link_secret = secret;
+    if (r == 0)
+        r = federation_new(&house->federation, house->loop, house->mailbox, house->hub, &options);
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+    if (r < 0)
+        return complain("cannot start: out of memory");
+    server_set_link_acceptor(house->server, accept_link, house->federation);
+    return 0;
+}
+
+/* What GET /hub shows; never a secret. */
+static size_t list_settings(const struct house *house, struct mgmt_setting *out_settings)
+{
+    static const char *const channel_policies[] = {"terminate", "promote"};
+    static const char *const balance_policies[] = {"least-active", "round-robin"};
+    static const char *const error_policies[] = {"ignore", "raise", "broadcast"};
+    const struct serve_options *options = house->options;
+    size_t n = 0;
+
+    out_settings[n++] = (struct mgmt_setting){"channel-policy", channel_policies[options->channel_policy]};
+    out_settings[n++] = (struct mgmt_setting){"lb-policy", balance_policies[options->balance_policy]};
+    out_settings[n++] = (struct mgmt_setting){"error-policy", error_policies[options->error_policy]};
+    out_settings[n++] =
+        (struct mgmt_setting){"connection-secret", house->connection_secret.len ? "required" : "none"};
+    out_settings[n++] = (struct mgmt_setting){"links", house->link_secret.len ? "accepted" : "refused"};
+    out_settings[n++] = (struct mgmt_setting){"data-dir", house->data_dir};
+    return n;
+}
+
+static int build_mgmt(struct house *house)
+{
+    struct mgmt_options options = {
+        .mailbox = house->mailbox,
+        .server = house->server,
+        .federation = house->federation,
+        .log = house->log,
+        .store = house->store,
+        .listen = house->options->mgmt,
+        .token_file = house->options->admin_token_file,
+        .server_id = house->server_id,
+        .version = COMMHUB_VERSION,
+        .settings = house->settings,
+    };
+    char why[MGMT_WHY_SIZE];
+
+    if (strcmp(house->options->mgmt, "off") == 0)
+        return 0;
+    options.n_settings = list_settings(house, house->settings);
+    return mgmt_start(&house->mgmt, &options, why) < 0 ? complain(why) : 0;
+}
+
 static int listen_everywhere(struct house *house)
 {
     char why[LISTENER_WHY_SIZE];
@@ -278,6 +439,8 @@ static void on_signal(struct loop_source *source, uint32_t ready)
     (void)ready;
     if (read(source->fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
         return;
+    if (!house->is_ending)
+        federation_drain(house->federation);
     /* The first signal lets calls finish, a second one does not. */
     server_drain(house->server, house->is_ending ? 0 : DRAIN_GRACE_MS, on_drained, house);
     house->is_ending = true;
@@ -310,6 +473,8 @@ static void say_ready(struct house *house)
         server_listener_text(house->server, i, text);
         printf(" %s", text);
     }
+    if (house->mgmt)
+        printf(" http://%s", mgmt_address(house->mgmt));
     putchar('\n');
     fflush(stdout);
 }
@@ -323,13 +488,21 @@ static int build(struct house *house)
     if (r == 0)
         log_add_sink(house->log, log_output_write, &house->log_output);
     if (r == 0)
+        r = open_store(house);
+    if (r == 0)
         choose_server_id(house);
     if (r == 0)
         r = build_hub(house);
+    if (r == 0)
+        r = build_federation(house);
+    if (r == 0)
+        r = restore(house);
     if (r == 0 && loop_add(house->loop, &house->signals) < 0)
         r = complain("cannot watch for signals");
     if (r == 0)
         r = listen_everywhere(house);
+    if (r == 0)
+        r = build_mgmt(house);
     return r;
 }
 
@@ -343,7 +516,9 @@ static void clear_secret(struct buffer *secret)
 static void clear(struct house *house)
 {
     if (house->mailbox)
-        mailbox_close(house->mailbox);
+        mailbox_close(house->mailbox); /* a request that waits for the loop is let go */
+    mgmt_stop(house->mgmt);
+    federation_free(house->federation);
     server_free(house->server);
     hub_free(house->hub);
     if (house->mailbox)
@@ -355,6 +530,7 @@ static void clear(struct house *house)
     }
     if (house->loop)
         loop_free(house->loop);
+    store_close(house->store);
     if (house->log)
         log_free(house->log);
     tls_context_unref(house->tls);
