@@ -142,17 +142,15 @@ static void retract_entry(void *context, void *peer, const struct mesh_offer *of
     }
 }
 
-static void handle(void *context, void *peer, struct bytes body)
+static void handle(void *context, void *peer, const struct message *message)
 {
     struct core_face *face = context;
-    struct message message;
 
-    if (message_parse(body, &message) != 0 ||
-        (message.type != MESSAGE_CALL && message.type != MESSAGE_SEND && message.type != MESSAGE_RESPONSE)) {
+    if (message->type != MESSAGE_CALL && message->type != MESSAGE_SEND && message->type != MESSAGE_RESPONSE) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
-    if (hub_handle(face->hub, peer, &message, mesh_time(face->mesh)) < 0)
+    if (hub_handle(face->hub, peer, message, mesh_time(face->mesh)) < 0)
         metrics_count(METRICS_OUT_OF_MEMORY);
 }
 

@@ -32,6 +32,7 @@ enum key {
     KEY_ORIGIN,
     KEY_SEQ,
     KEY_TRAIL,
+    KEY_BACK,
     KEY_CHANNEL,
     KEY_NAME,
     KEY_BODY,
@@ -58,6 +59,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_ORIGIN] = "origin",
     [KEY_SEQ] = "seq",
     [KEY_TRAIL] = "trail",
+    [KEY_BACK] = "back",
     [KEY_CHANNEL] = "channel",
     [KEY_NAME] = "name",
     [KEY_BODY] = "body",
@@ -232,6 +234,8 @@ static int read_entries(const struct fields *fields, struct link_message *out_me
 
 static int read_one(const struct fields *fields, struct link_one *out_one)
 {
+    if (fields->present >> KEY_BACK & 1U && read_hubs(fields, KEY_BACK, &out_one->back))
+        return LINK_WIRE_E_BAD_FIELD;
     if (read_hub(fields, KEY_TO, &out_one->to) || read_hub(fields, KEY_FROM, &out_one->from) ||
         read_hubs(fields, KEY_TRAIL, &out_one->trail) || read_name(fields, KEY_CHANNEL, &out_one->channel) ||
         read_name(fields, KEY_NAME, &out_one->event) ||
@@ -356,6 +360,8 @@ static void write_one(struct buffer *out, const struct link_one *one)
     write_bin(out, KEY_TO, hub_id_bytes(&one->to));
     write_bin(out, KEY_FROM, hub_id_bytes(&one->from));
     write_bin(out, KEY_TRAIL, one->trail);
+    if (one->back.len > 0)
+        write_bin(out, KEY_BACK, one->back);
     if (one->channel.len > 0) {
         write_str(out, KEY_CHANNEL, one->channel);
         write_str(out, KEY_NAME, one->event);
@@ -374,6 +380,11 @@ static void write_many(struct buffer *out, const struct link_many *many)
     if (many->topic.len > 0)
         write_str(out, KEY_NAME, many->topic);
     write_bin(out, KEY_BODY, many->body);
+}
+
+static uint32_t one_pairs(const struct link_one *one)
+{
+    return 4U + (one->channel.len > 0 ? 2U : 0U) + (one->back.len > 0 ? 1U : 0U);
 }
 
 static void write_message(struct buffer *out, const struct link_message *message, uint64_t number)
@@ -417,7 +428,7 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_u64(out, KEY_SESSION, message->session);
         return;
     case LINK_MESSAGE_ONE:
-        write_head(out, message, number, message->one.channel.len > 0 ? 6 : 4);
+        write_head(out, message, number, one_pairs(&message->one));
         write_one(out, &message->one);
         return;
     case LINK_MESSAGE_MANY:
@@ -438,8 +449,8 @@ static size_t most_bytes(const struct link_message *message)
     if (message->type == LINK_MESSAGE_ENTRIES)
         return head + message->entries.raw.len;
     if (message->type == LINK_MESSAGE_ONE)
-        return head + message->one.trail.len + message->one.channel.len + message->one.event.len +
-               message->one.body.len;
+        return head + message->one.trail.len + message->one.back.len + message->one.channel.len +
+               message->one.event.len + message->one.body.len;
     if (message->type == LINK_MESSAGE_MANY)
         return head + message->many.to.len + message->many.trail.len + message->many.channel.len +
                message->many.topic.len + message->many.body.len;

@@ -53,6 +53,7 @@ struct link_one {
     struct hub_id to;
     struct hub_id from;
     struct bytes trail;   /* list of the hubs that have passed it on, the first one first */
+    struct bytes back;    /* response: list of the hubs by which its call came, the next hop last */
     struct bytes channel; /* call, send: the service that was chosen; response: BYTES_NONE */
     struct bytes event;
     struct bytes body;

@@ -13,6 +13,7 @@
 #include "federation/intake.h"
 #include "federation/offering.h"
 #include "federation/origins.h"
+#include "federation/outstanding.h"
 #include "federation/relay.h"
 #include "federation/route_choice.h"
 #include "hub/base/check.h"
@@ -149,6 +150,7 @@ void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_li
         return;
     remember_session(mesh, session);
     map_walk(&mesh->table.by_key, drop_session_from_node, &drop);
+    relay_session_over(mesh, session);
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         struct mesh_link *link = mesh->links[slot];
 
@@ -241,6 +243,8 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     mesh->time = time;
     route_table_init(&mesh->table);
     map_init(&mesh->origins);
+    map_init(&mesh->outstanding);
+    list_init(&mesh->outstanding_by_age);
     list_init(&mesh->untold);
     list_init(&mesh->unoffered);
     list_init(&mesh->refused);
@@ -269,6 +273,7 @@ static void forget_lost_calls(struct map_node *node, void *context)
 {
     (void)context;
     relay_forget_lost_calls(container_of(node, struct origin, node));
+    outstanding_forget(container_of(node, struct origin, node));
 }
 
 void mesh_free(struct mesh *mesh)
@@ -278,6 +283,7 @@ void mesh_free(struct mesh *mesh)
     route_table_clear(&mesh->table);
     map_walk(&mesh->origins, forget_lost_calls, NULL);
     origins_clear(mesh);
+    map_clear(&mesh->outstanding);
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         if (mesh->links[slot])
             link_free(mesh->links[slot]);

@@ -99,7 +99,7 @@ struct mesh_core {
     int (*offer)(void *context, void *peer, const struct mesh_offer *offer);
     void (*retract)(void *context, void *peer, const struct mesh_offer *offer);
     /* A `call`, `send` or `response` of that hub; borrowed. */
-    void (*handle)(void *context, void *peer, struct bytes body);
+    void (*handle)(void *context, void *peer, const struct message *message);
     void (*deliver)(void *context, struct bytes channel, struct bytes topic, struct bytes body);
     void *context;
 };

@@ -51,7 +51,8 @@ struct origin {
     char *server_id;       /* under which the core knows it */
     bool wants_end;
     enum end_reason end_reason;
-    struct list lost_calls;
+    struct list lost_calls;  /* answers that wait for mesh_settle() */
+    struct list outstanding; /* calls to and from it */
 };
 
 struct mesh {
@@ -65,6 +66,8 @@ struct mesh {
     uint64_t sequence;    /* of our own messages for many */
     struct route_table table;
     struct map origins;
+    struct map outstanding;
+    struct list outstanding_by_age;
     struct origin *self;
     struct mesh_link *links[MESH_MAX_LINKS];
     unsigned n_slots; /* slots that were ever used */

@@ -5,6 +5,7 @@
 
 #include "federation/attributes.h"
 #include "federation/origins.h"
+#include "federation/outstanding.h"
 #include "federation/relay.h"
 #include "hub/wire/msgpack_write.h"
 
@@ -123,6 +124,7 @@ static void end_peer(struct mesh *mesh, struct origin *origin)
 
     origin->peer = NULL;
     relay_forget_lost_calls(origin);
+    outstanding_forget(origin);
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 

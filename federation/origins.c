@@ -28,7 +28,8 @@ static bool is_idle(const struct origin *origin)
     bool has_others = own ? origin->routes.next->next != &origin->routes : !list_is_empty(&origin->routes);
 
     return origin != origin->mesh->self && !has_others && (!own || route_table_is_idle(own)) &&
-           !origin->peer && list_is_empty(&origin->unsettled) && list_is_empty(&origin->lost_calls);
+           !origin->peer && list_is_empty(&origin->unsettled) && list_is_empty(&origin->lost_calls) &&
+           list_is_empty(&origin->outstanding);
 }
 
 struct search {
@@ -75,6 +76,7 @@ int origins_get(struct mesh *mesh, const struct hub_id *id, struct origin **out_
     list_init(&origin->routes);
     list_init(&origin->unsettled);
     list_init(&origin->lost_calls);
+    list_init(&origin->outstanding);
     if (map_insert(&mesh->origins, &origin->node, hub_id_bytes(&origin->id)) < 0) {
         free(origin);
         return -ENOMEM;

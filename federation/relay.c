@@ -14,11 +14,13 @@
 #include "federation/relay.h"
 
 #include "federation/origins.h"
+#include "federation/outstanding.h"
 #include "federation/route_choice.h"
 #include "hub/base/metrics.h"
 #include "hub/wire/answer.h"
 #include "hub/wire/error_text.h"
 #include "hub/wire/frame.h"
+#include "hub/wire/msgpack_write.h"
 
 struct lost_call {
     struct list link;
@@ -42,15 +44,55 @@ static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *o
 
 /* --- to one --------------------------------------------------------------------------------------------- */
 
-static bool forward_one(struct mesh *mesh, struct link_one one, const struct route *route)
+static void send_one(struct mesh *mesh, struct mesh_link *link, const struct link_one *one)
+{
+    struct link_message message = {.type = LINK_MESSAGE_ONE, .one = *one};
+
+    mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+}
+
+/* Answers the way that was taken; NULL: there is none. */
+static struct candidate *forward_one(struct mesh *mesh, struct link_one one, const struct route *route)
 {
     struct candidate *way = route ? route_choice_best_avoiding(route, one.trail) : NULL;
-    struct link_message message = {.type = LINK_MESSAGE_ONE};
 
     if (!way || !way->link || way->link->is_ending || !extend_trail(mesh, one.trail, &one.trail))
+        return NULL;
+    one.back = BYTES_NONE;
+    send_one(mesh, way->link, &one);
+    return way;
+}
+
+/* The link to a neighbour that a route would choose of several. */
+static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *peer)
+{
+    struct mesh_link *best = NULL;
+
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        if (!link || link->is_ending || !hub_id_equal(&link->peer, peer))
+            continue;
+        if (!best || link->cost < best->cost || (link->cost == best->cost && link->session < best->session))
+            best = link;
+    }
+    return best;
+}
+
+/* An answer goes back by the hubs that the call came by, as long as they are there; else by the routes. */
+static bool forward_back(struct mesh *mesh, struct link_one one)
+{
+    struct hub_id next;
+    struct mesh_link *link;
+
+    if (one.back.len == 0)
         return false;
-    message.one = one;
-    mesh->outlet.send(mesh->outlet.context, way->link->owner, &message);
+    next = hub_id_list_at(one.back, hub_id_list_count(one.back) - 1);
+    link = link_to(mesh, &next);
+    if (!link || hub_id_list_has(one.trail, &next) || !extend_trail(mesh, one.trail, &one.trail))
+        return false;
+    one.back.len -= HUB_ID_BYTES;
+    send_one(mesh, link, &one);
     return true;
 }
 
@@ -65,41 +107,43 @@ static struct route *route_of_one(const struct mesh *mesh, const struct link_one
     return route_table_find(&mesh->table, &key);
 }
 
-/* The error that a caller gets for a call to @to; NULL where @call is none that wants an answer. */
-static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to, const struct message *call)
+/* The error that a caller gets for a call to @to. */
+static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to,
+                                struct call_failure *failure)
 {
     const struct origin *origin = origins_find(mesh, to);
-    struct call_failure failure = {
-        .raw_request_id = message_raw(call, KEY_REQUEST_ID),
-        .server_id = bytes_of_text(mesh->server_id),
-        .timestamp_s = mesh->time.wall_s,
-    };
     char hub_text[HUB_ID_TEXT];
     char text[ERROR_TEXT_SIZE];
 
-    if (call->type != MESSAGE_CALL)
-        return NULL;
     hub_id_text(to, hub_text);
-    failure.text = error_text_format(
+    failure->text = error_text_format(
         ERROR_LINK_LOST, bytes_of_text(origin && origin->server_id ? origin->server_id : hub_text),
         BYTES_NONE, text);
+    failure->server_id = bytes_of_text(mesh->server_id);
+    failure->timestamp_s = mesh->time.wall_s;
+    return answer_call_failure(failure);
+}
+
+/* NULL where @call is none that wants an answer. */
+static struct block *failure_of_message(const struct mesh *mesh, const struct hub_id *to,
+                                        const struct message *call)
+{
+    struct call_failure failure = {.raw_request_id = message_raw(call, KEY_REQUEST_ID)};
+
+    if (call->type != MESSAGE_CALL || failure.raw_request_id.len == 0)
+        return NULL;
     message_text(call, KEY_CHANNEL, &failure.channel);
     message_text(call, KEY_EVENT, &failure.event);
     message_text(call, KEY_SENDER_ID, &failure.target_id);
-    return answer_call_failure(&failure);
+    return failure_of(mesh, to, &failure);
 }
 
-/* The answer waits for mesh_settle(): here the core is in the middle of making the call. */
-static void lose_own_call(struct origin *to, const struct message *call)
+/* The answer (whose reference passes to here) waits for mesh_settle(): the core may be at work now. */
+static void answer_later(struct origin *to, struct block *answer)
 {
     struct mesh *mesh = to->mesh;
-    struct block *answer = failure_of(mesh, &to->id, call);
-    struct lost_call *lost;
+    struct lost_call *lost = answer ? malloc(sizeof *lost) : NULL;
 
-    mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
-    if (!answer)
-        return;
-    lost = malloc(sizeof *lost);
     if (!lost) {
         block_unref(answer);
         metrics_count(METRICS_OUT_OF_MEMORY);
@@ -113,23 +157,84 @@ static void lose_own_call(struct origin *to, const struct message *call)
     mesh_wake(mesh);
 }
 
-void relay_from_core(struct origin *to, struct block *frame)
+static void lose_own_call(struct origin *to, const struct message *call)
+{
+    struct block *answer = failure_of_message(to->mesh, &to->id, call);
+
+    mesh_refuse(to->mesh, MESH_REFUSED_NO_ROUTE);
+    if (answer)
+        answer_later(to, answer);
+}
+
+static void call_from_core(struct origin *to, const struct message *call, const struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
-    struct link_one one = {.to = to->id, .from = mesh->id, .body = frame_body(frame)};
+    struct candidate *way = forward_one(mesh, *one, route_of_one(mesh, one));
+
+    if (!way) {
+        lose_own_call(to, call);
+        return;
+    }
+    mesh->counts.ones_out++;
+    if (call->type == MESSAGE_CALL)
+        outstanding_add(to, OUTSTANDING_OUT, call, candidate_path(way));
+}
+
+static void response_from_core(struct origin *to, const struct message *response, struct link_one *one)
+{
+    struct mesh *mesh = to->mesh;
+    struct outstanding *call = outstanding_find(to, OUTSTANDING_IN, response);
+
+    if (call)
+        one->back = call->way;
+    if (forward_back(mesh, *one) || forward_one(mesh, *one, route_of_one(mesh, one)))
+        mesh->counts.ones_out++;
+    else
+        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+    if (call && outstanding_is_final(response))
+        outstanding_free(call);
+}
+
+void relay_from_core(struct origin *to, struct block *frame)
+{
+    struct link_one one = {.to = to->id, .from = to->mesh->id, .body = frame_body(frame)};
     struct message message;
 
     if (message_parse(one.body, &message) != 0)
         return;
-    if (message.type == MESSAGE_CALL || message.type == MESSAGE_SEND) {
-        if (message_text(&message, KEY_CHANNEL, &one.channel) != 0 ||
-            message_text(&message, KEY_EVENT, &one.event) != 0)
-            return;
-    }
-    if (forward_one(mesh, one, route_of_one(mesh, &one)))
-        mesh->counts.ones_out++;
-    else
-        lose_own_call(to, &message);
+    if (message.type == MESSAGE_RESPONSE)
+        response_from_core(to, &message, &one);
+    else if ((message.type == MESSAGE_CALL || message.type == MESSAGE_SEND) &&
+             message_text(&message, KEY_CHANNEL, &one.channel) == 0 &&
+             message_text(&message, KEY_EVENT, &one.event) == 0)
+        call_from_core(to, &message, &one);
+}
+
+static void lose_outstanding(struct map_node *node, void *context)
+{
+    const uint64_t *session = context;
+    struct outstanding *call = container_of(node, struct outstanding, node);
+    struct call_failure failure = {
+        .channel = call->channel,
+        .event = call->event,
+        .target_id = call->client_id,
+    };
+    struct buffer request_id;
+    struct origin *to = call->origin;
+
+    if (call->side != OUTSTANDING_OUT || !path_has_session(call->way, *session))
+        return;
+    buffer_init(&request_id);
+    msgpack_write_str(&request_id, call->request_id);
+    failure.raw_request_id = buffer_bytes(&request_id);
+    answer_later(to, request_id.failed ? NULL : failure_of(to->mesh, &to->id, &failure));
+    buffer_clear(&request_id);
+    outstanding_free(call);
+}
+
+void relay_session_over(struct mesh *mesh, uint64_t session)
+{
+    map_walk(&mesh->outstanding, lose_outstanding, &session);
 }
 
 /* Tells the caller's hub, in the name of the hub that was asked, so that its core knows the call again. */
@@ -142,7 +247,7 @@ static void lose_relayed(struct mesh *mesh, const struct link_one *lost, enum me
     mesh_refuse(mesh, refusal);
     if (message_parse(lost->body, &message) != 0)
         return;
-    answer = failure_of(mesh, &lost->to, &message);
+    answer = failure_of_message(mesh, &lost->to, &message);
     if (!answer)
         return;
     back.body = frame_body(answer);
@@ -154,13 +259,22 @@ static void lose_relayed(struct mesh *mesh, const struct link_one *lost, enum me
 static void arrive_one(struct mesh *mesh, const struct link_one *one)
 {
     struct origin *from = origins_find(mesh, &one->from);
+    struct message message;
 
     /* Without a way back an answer could not leave; the caller's hub sees this hub gone as well. */
     if (!from || !from->peer) {
         mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
         return;
     }
-    mesh->core.handle(mesh->core.context, from->peer, one->body);
+    if (message_parse(one->body, &message) != 0) {
+        metrics_count(METRICS_PROTOCOL_ERRORS);
+        return;
+    }
+    if (message.type == MESSAGE_CALL)
+        outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
+    else if (message.type == MESSAGE_RESPONSE && outstanding_is_final(&message))
+        outstanding_free(outstanding_find(from, OUTSTANDING_OUT, &message));
+    mesh->core.handle(mesh->core.context, from->peer, &message);
 }
 
 int relay_one(struct mesh_link *link, const struct link_one *one)
@@ -178,7 +292,7 @@ int relay_one(struct mesh_link *link, const struct link_one *one)
         arrive_one(mesh, one);
     } else if (hub_id_list_count(one->trail) >= PATH_MAX_HOPS) {
         lose_relayed(mesh, one, MESH_REFUSED_TOO_LONG);
-    } else if (forward_one(mesh, *one, route_of_one(mesh, one))) {
+    } else if (forward_back(mesh, *one) || forward_one(mesh, *one, route_of_one(mesh, one))) {
         mesh->counts.relayed++;
     } else {
         lose_relayed(mesh, one, MESH_REFUSED_NO_ROUTE);
@@ -200,13 +314,15 @@ void relay_forget_lost_calls(struct origin *origin)
 void relay_answer_lost_calls(struct origin *origin)
 {
     struct mesh *mesh = origin->mesh;
+    struct message message;
 
     /* One at a time off the list: the answer enters the core, which may lose another call. */
     while (origin->peer && !list_is_empty(&origin->lost_calls)) {
         struct lost_call *lost = list_first_entry(&origin->lost_calls, struct lost_call, link);
 
         list_unlink(&lost->link);
-        mesh->core.handle(mesh->core.context, origin->peer, frame_body(lost->answer));
+        if (message_parse(frame_body(lost->answer), &message) == 0)
+            mesh->core.handle(mesh->core.context, origin->peer, &message);
         block_unref(lost->answer);
         free(lost);
     }

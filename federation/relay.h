@@ -22,6 +22,9 @@ void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic
 int relay_one(struct mesh_link *link, const struct link_one *one);
 int relay_many(struct mesh_link *link, const struct link_many *many);
 
+/* A session is over: calls that went by it are answered with an error, soon. */
+void relay_session_over(struct mesh *mesh, uint64_t session);
+
 /* Answers the calls to @origin that could not be sent. Enters the core. */
 void relay_answer_lost_calls(struct origin *origin);
 

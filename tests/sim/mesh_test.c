@@ -383,6 +383,51 @@ static void test_a_call_to_a_hub_that_is_cut_off_is_answered_at_once(void **stat
     sim_free(sim);
 }
 
+static void test_a_call_that_dies_with_a_link_is_answered_though_another_way_stands(void **state)
+{
+    struct sim *sim = sim_new(3, 1);
+    struct sim_client *provider = sim_connect(sim, 0, "provider");
+    struct sim_client *caller = sim_connect(sim, 2, "caller");
+
+    (void)state;
+    sim_join_ring(sim, 3);
+    provider->answers = 1;
+    sim_provide(provider, "room", "add", false, false);
+    sim_run(sim, SETTLED_MS);
+    sim_call(caller, "room", "add", "r1", 1);
+    sim_cut(sim, 2, 10);
+    sim_run(sim, 50);
+    assert_int_equal(sim_count(provider, MESSAGE_CALL, "add", 1), 0);
+    assert_non_null(sim_answer(caller, "r1"));
+    assert_string_not_equal(sim_answer(caller, "r1")->error, "");
+    sim_call(caller, "room", "add", "r2", 5);
+    sim_run(sim, 50);
+    assert_int_equal(sim_answer(caller, "r2")->data, 6);
+    sim_free(sim);
+}
+
+static void test_a_call_that_dies_with_a_far_link_is_answered_at_once(void **state)
+{
+    struct sim *sim = sim_new(5, 1);
+    struct sim_client *provider = sim_connect(sim, 0, "provider");
+    struct sim_client *caller = sim_connect(sim, 2, "caller");
+
+    (void)state;
+    sim_join_ring(sim, 5);
+    provider->answers = 1;
+    sim_provide(provider, "room", "add", false, false);
+    sim_run(sim, SETTLED_MS);
+    /* Its way is 2 - 1 - 0; the link 0 - 1 goes while it is on it. */
+    sim_call(caller, "room", "add", "r1", 1);
+    sim_run(sim, sim_link(sim, 1)->delay_ms);
+    sim_cut(sim, 0, 10);
+    sim_run(sim, 100);
+    assert_int_equal(sim_count(provider, MESSAGE_CALL, "add", 1), 0);
+    assert_non_null(sim_answer(caller, "r1"));
+    assert_string_not_equal(sim_answer(caller, "r1")->error, "");
+    sim_free(sim);
+}
+
 static void test_a_topic_is_published_over_hubs_with_first_and_last_notices(void **state)
 {
     struct sim *sim = sim_new(4, 1);
@@ -603,6 +648,16 @@ static void assert_no_duplicates(const struct kills *kills, struct sim_client *c
     }
 }
 
+static void assert_calls_are_over(const struct kills *kills, struct sim_client *client, uint64_t n_calls)
+{
+    for (uint64_t i = 0; i < n_calls; i++) {
+        char request[96];
+
+        snprintf(request, sizeof request, "%s-%llu", client->id, (unsigned long long)i);
+        assert_row(kills->what, sim_answer(client, request));
+    }
+}
+
 #define N_STEPS 400
 
 static void survive(const struct kills *kills)
@@ -642,6 +697,7 @@ static void survive(const struct kills *kills)
     sim_run(sim, SETTLED_MS);
     for (unsigned hub = 0; hub < kills->n; hub++) {
         assert_no_duplicates(kills, clients[hub], seen, N_STEPS);
+        assert_calls_are_over(kills, clients[hub], n_calls[hub]);
         n_answers += sim_count(clients[hub], MESSAGE_RESPONSE, NULL, 0);
     }
     assert_row(kills->what, n_answers > 0);
@@ -710,6 +766,8 @@ int main(void)
         cmocka_unit_test(test_a_service_moves_from_hub_to_hub),
         cmocka_unit_test(test_a_ring_goes_on_when_one_link_is_cut),
         cmocka_unit_test(test_a_call_to_a_hub_that_is_cut_off_is_answered_at_once),
+        cmocka_unit_test(test_a_call_that_dies_with_a_link_is_answered_though_another_way_stands),
+        cmocka_unit_test(test_a_call_that_dies_with_a_far_link_is_answered_at_once),
         cmocka_unit_test(test_a_topic_is_published_over_hubs_with_first_and_last_notices),
         cmocka_unit_test(test_a_topic_that_another_hub_owns_is_taken_until_its_owner_goes),
         cmocka_unit_test(test_members_are_seen_and_forgotten_everywhere),

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/outstanding.h"
+
+#include "hub/base/name.h"
+
+#define KEY_MAX_BYTES (1 + HUB_ID_BYTES + 2 * (1 + NAME_MAX_BYTES))
+
+static uint8_t *put(uint8_t *at, struct bytes bytes)
+{
+    if (bytes.len > 0)
+        memcpy(at, bytes.ptr, bytes.len);
+    return at + bytes.len;
+}
+
+static uint8_t *put_name(uint8_t *at, struct bytes name)
+{
+    *at++ = (uint8_t)name.len;
+    return put(at, name);
+}
+
+static struct bytes pack_key(uint8_t buffer[KEY_MAX_BYTES], const struct origin *origin,
+                             enum outstanding_side side, struct bytes request_id, struct bytes client_id)
+{
+    uint8_t *at = buffer;
+
+    *at++ = (uint8_t)side;
+    at = put(at, hub_id_bytes(&origin->id));
+    at = put_name(at, request_id);
+    at = put_name(at, client_id);
+    return bytes_of(buffer, (size_t)(at - buffer));
+}
+
+static bool read_name(const struct message *message, enum message_key key, struct bytes *out_name)
+{
+    return message_text(message, key, out_name) == 0 && out_name->len > 0 && out_name->len <= NAME_MAX_BYTES;
+}
+
+static struct bytes keep(uint8_t **at, struct bytes bytes)
+{
+    struct bytes kept = bytes_of(*at, bytes.len);
+
+    *at = put(*at, bytes);
+    return kept;
+}
+
+/* An earlier call of the same name was given up by its caller. */
+static void make_room(struct mesh *mesh, struct bytes key)
+{
+    struct map_node *node = map_find(&mesh->outstanding, key);
+
+    if (node)
+        outstanding_free(container_of(node, struct outstanding, node));
+    if (mesh->outstanding.n_nodes >= OUTSTANDING_MAX)
+        outstanding_free(list_first_entry(&mesh->outstanding_by_age, struct outstanding, in_mesh));
+}
+
+void outstanding_add(struct origin *origin, enum outstanding_side side, const struct message *call,
+                     struct bytes way)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct bytes request_id;
+    struct bytes client_id;
+    struct bytes channel;
+    struct bytes event;
+    struct bytes key;
+    struct outstanding *outstanding;
+    uint8_t *at;
+
+    if (!read_name(call, KEY_REQUEST_ID, &request_id) || !read_name(call, KEY_SENDER_ID, &client_id) ||
+        !read_name(call, KEY_CHANNEL, &channel) || !read_name(call, KEY_EVENT, &event))
+        return;
+    key = pack_key(buffer, origin, side, request_id, client_id);
+    make_room(origin->mesh, key);
+    outstanding = malloc(sizeof *outstanding + key.len + channel.len + event.len + way.len);
+    if (!outstanding)
+        return;
+    *outstanding = (struct outstanding){.origin = origin, .side = side};
+    at = outstanding->storage;
+    key = keep(&at, key);
+    outstanding->request_id = bytes_of(key.ptr + 2 + HUB_ID_BYTES, request_id.len);
+    outstanding->client_id = bytes_of(key.ptr + 3 + HUB_ID_BYTES + request_id.len, client_id.len);
+    outstanding->channel = keep(&at, channel);
+    outstanding->event = keep(&at, event);
+    outstanding->way = keep(&at, way);
+    if (map_insert(&origin->mesh->outstanding, &outstanding->node, key) < 0) {
+        free(outstanding);
+        return;
+    }
+    list_append(&origin->outstanding, &outstanding->in_origin);
+    list_append(&origin->mesh->outstanding_by_age, &outstanding->in_mesh);
+}
+
+struct outstanding *outstanding_find(const struct origin *origin, enum outstanding_side side,
+                                     const struct message *response)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct bytes request_id;
+    struct bytes client_id;
+    struct map_node *node;
+
+    if (!read_name(response, KEY_REQUEST_ID, &request_id) || !read_name(response, KEY_TARGET_ID, &client_id))
+        return NULL;
+    node = map_find(&origin->mesh->outstanding, pack_key(buffer, origin, side, request_id, client_id));
+    return node ? container_of(node, struct outstanding, node) : NULL;
+}
+
+void outstanding_free(struct outstanding *outstanding)
+{
+    if (!outstanding)
+        return;
+    map_remove(&outstanding->origin->mesh->outstanding, &outstanding->node);
+    list_unlink(&outstanding->in_origin);
+    list_unlink(&outstanding->in_mesh);
+    free(outstanding);
+}
+
+bool outstanding_is_final(const struct message *response)
+{
+    bool is_stream = false;
+    bool is_last = true;
+    struct bytes error;
+
+    if (message_text(response, KEY_ERROR, &error) != MESSAGE_E_ABSENT)
+        return true;
+    message_bool(response, KEY_IS_STREAM, false, &is_stream);
+    message_bool(response, KEY_IS_FINAL, true, &is_last);
+    return !is_stream || is_last;
+}
+
+void outstanding_forget(struct origin *origin)
+{
+    while (!list_is_empty(&origin->outstanding))
+        outstanding_free(list_first_entry(&origin->outstanding, struct outstanding, in_origin));
+}
