@@ -27,6 +27,7 @@ struct recorder {
     bool ends_in_bytes, pauses_in_bytes, resumes_in_bytes;
     int n_echoes; /* how many offers are still to be answered with the same bytes */
     uint32_t linger_ms;
+    struct recorder *successor; /* takes the stream over in on_bytes() */
 };
 
 static inline void recorder_free_stream(struct recorder *recorder)
@@ -55,6 +56,9 @@ static inline void recorder_send(struct recorder *recorder, const void *ptr, siz
     block_unref(block);
 }
 
+static const struct stream_events recorder_events;
+static const struct stream_marks recorder_marks;
+
 static inline size_t recorder_on_bytes(void *owner, struct bytes in)
 {
     struct recorder *recorder = owner;
@@ -77,6 +81,12 @@ static inline size_t recorder_on_bytes(void *owner, struct bytes in)
         stream_end(recorder->stream, recorder->linger_ms);
     if (recorder->frees_in_bytes)
         recorder_free_stream(recorder);
+    if (recorder->successor) {
+        recorder->successor->stream = recorder->stream;
+        stream_set_owner(recorder->stream, &recorder_events, &recorder_marks, recorder->successor);
+        recorder->stream = NULL;
+        n = recorder->n_at_a_time;
+    }
     /* Behind the calls: the bytes must still be there. */
     assert_int_equal(buffer_append(&recorder->in, in.ptr, n), 0);
     return n;

@@ -229,6 +229,23 @@ static void test_a_stream_reads_one_scratch_full_a_turn(void **state)
     free(bytes);
 }
 
+static void test_what_one_owner_leaves_is_offered_to_the_next(void **state)
+{
+    struct pair *pair = *state;
+    struct recorder next = {0};
+
+    pair->owner.n_at_a_time = 6;
+    pair->owner.successor = &next;
+    peer_writes(pair, "first,second");
+    assert_int_equal(loop_turn(pair->loop, 1000), 0);
+    assert_text(buffer_bytes(&pair->owner.in), "first,");
+    assert_text(buffer_bytes(&next.in), "second");
+    close_peer(pair);
+    turn_until(pair->loop, next.n_end == 1);
+    assert_int_equal(pair->owner.n_end, 0);
+    recorder_clear(&next);
+}
+
 /* ----------------------------------------------------------------------------------------------- pausing */
 
 static void test_a_paused_stream_reads_nothing_until_each_pause_is_taken_back(void **state)
@@ -800,6 +817,7 @@ int main(void)
         ON_TCP(test_a_large_message_is_put_together_from_many_reads),
         ON_UNIX(test_a_large_message_behind_small_ones_survives_the_pauses_between_them),
         ON_UNIX(test_a_stream_reads_one_scratch_full_a_turn),
+        ON_UNIX(test_what_one_owner_leaves_is_offered_to_the_next),
         ON_UNIX(test_a_paused_stream_reads_nothing_until_each_pause_is_taken_back),
         ON_UNIX(test_a_remainder_is_offered_again_after_the_pause_but_not_inside_resume),
         ON_UNIX(test_a_pause_taken_back_inside_the_callback_leaves_nothing_behind),
