@@ -165,12 +165,7 @@ void hub_log(struct hub *hub, enum log_level level, struct bytes text, struct by
     system_channels_log(hub, level, text, client_id);
 }
 
-struct bytes client_id(const struct client *client)
+struct bytes hub_client_id(const struct client *client)
 {
     return client->id;
-}
-
-void *client_owner(const struct client *client)
-{
-    return client->owner;
 }

@@ -90,7 +90,6 @@ int hub_configure_password(struct hub *hub, struct bytes channel, struct bytes p
 void hub_log(struct hub *hub, enum log_level level, struct bytes text, struct bytes client_id,
              struct hub_time time);
 
-struct bytes client_id(const struct client *client);
-void *client_owner(const struct client *client);
+struct bytes hub_client_id(const struct client *client);
 
 #endif

@@ -73,7 +73,7 @@ int server_control_kick(struct server *server, struct bytes id)
     list_for_each (link, &server->sessions) {
         struct session *session = container_of(link, struct session, in_server);
 
-        if (!session->client || !bytes_equal(client_id(session->client), id))
+        if (!session->client || !bytes_equal(hub_client_id(session->client), id))
             continue;
         session_end_with_error(session, END_KICKED,
                                error_text_format(ERROR_KICKED, BYTES_NONE, BYTES_NONE, sentence));
