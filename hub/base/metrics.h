@@ -16,7 +16,7 @@
     X(MESSAGES_IN, "messages_in", "Messages received from clients")                                          \
     X(MESSAGES_OUT, "messages_out", "Messages queued for clients")                                           \
     X(BYTES_IN, "bytes_in", "Bytes received from clients")                                                   \
-    X(BYTES_OUT, "bytes_out", "Bytes written to clients")                                                    \
+    X(BYTES_OUT, "bytes_out", "Bytes queued for clients")                                                    \
     X(CONNECTIONS_ACCEPTED, "connections_accepted", "Connections accepted")                                  \
     X(CONNECTIONS_REFUSED, "connections_refused", "Connections closed before they were identified")          \
     X(CALLS, "calls", "Calls forwarded to a provider")                                                       \

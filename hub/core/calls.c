@@ -57,6 +57,11 @@ struct call *calls_find(const struct hub *hub, const struct client *provider, st
     return node ? container_of(node, struct call, by_key) : NULL;
 }
 
+static uint32_t max_calls(const struct client *caller)
+{
+    return caller->kind == CLIENT_PEER ? PEER_MAX_CALLS : CLIENT_MAX_CALLS;
+}
+
 int calls_add(struct hub *hub, const struct call_parties *parties)
 {
     uint8_t key[KEY_MAX_BYTES];
@@ -64,7 +69,7 @@ int calls_add(struct hub *hub, const struct call_parties *parties)
     struct call *call;
     uint8_t *place;
 
-    if (parties->caller->kind != CLIENT_PEER && parties->caller->n_calls_made >= CLIENT_MAX_CALLS)
+    if (parties->caller->n_calls_made >= max_calls(parties->caller))
         return CALLS_E_TOO_MANY;
     if (map_find(&hub->calls_by_key, bytes_of(key, key_len)))
         return CALLS_E_ID_IN_USE;

@@ -24,6 +24,7 @@ struct peering_observer;
 #define CLIENT_MAX_TOPICS 16384
 #define CLIENT_MAX_SUBSCRIPTIONS 65536
 #define CLIENT_MAX_CALLS 65536
+#define PEER_MAX_CALLS 100000 /* of all clients at one remote hub */
 #define CLIENT_MAX_CHALLENGES 64
 #define CLIENT_MAX_REMOTES 100000
 #define CLIENT_MAX_HELD_BYTES (16U << 20) /* schemas, and requests that wait for a proof */

@@ -52,6 +52,12 @@ void request_report(struct hub *hub, struct client *client, struct bytes text)
     struct bytes shown = public_part(text);
 
     metrics_count(METRICS_PROTOCOL_ERRORS);
+    if (client->kind == CLIENT_PEER) {
+        /* The fault is some client's behind it: the policy is for its own hub to apply. */
+        if (may_record(hub))
+            system_channels_error(hub, text, client->id, false);
+        return;
+    }
     switch (hub->options.error_policy) {
     case ERROR_IGNORE:
         if (may_record(hub))
@@ -73,12 +79,34 @@ void request_report(struct hub *hub, struct client *client, struct bytes text)
     unreachable();
 }
 
+/* To a client at another hub only an answer to its call finds the way back, and only with its name. */
+static void fail_behind_peer(struct hub *hub, struct client *peer, const struct message *message,
+                             struct bytes text)
+{
+    struct call_failure failure = {
+        .raw_request_id = request_id(message),
+        .text = text,
+        .server_id = hub_id_text(hub),
+        .timestamp_s = hub->time.wall_s,
+    };
+
+    if (message->type != MESSAGE_CALL || failure.raw_request_id.len == 0)
+        return;
+    message_text(message, KEY_CHANNEL, &failure.channel);
+    message_text(message, KEY_EVENT, &failure.event);
+    message_text(message, KEY_SENDER_ID, &failure.target_id);
+    metrics_count(METRICS_CALLS_FAILED);
+    clients_send_new(peer, answer_call_failure(&failure), FRAME_CONTROL);
+}
+
 static void fail(struct hub *hub, struct client *client, const struct message *message, struct bytes text,
                  struct bytes channel, struct bytes event)
 {
     struct bytes raw_id = request_id(message);
 
-    if (raw_id.len)
+    if (client->kind == CLIENT_PEER)
+        fail_behind_peer(hub, client, message, text);
+    else if (raw_id.len)
         clients_send_new(client, answer_failure(raw_id, text, channel, event), FRAME_CONTROL);
     else if (hub->options.error_policy != ERROR_BROADCAST) /* which sends the error itself */
         clients_send_new(client, answer_error(text, BYTES_NONE), FRAME_CONTROL);

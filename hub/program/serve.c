@@ -44,6 +44,7 @@ struct house {
     const struct serve_options *options;
     struct address listen[SERVE_MAX_LISTEN];
     size_t n_listen;
+    mode_t unix_mode; /* 0: the listener's default */
     struct buffer connection_secret;
     struct buffer link_secret;
     struct tls_context *tls;
@@ -98,6 +99,23 @@ static int parse_addresses(struct house *house)
         fprintf(stderr, "commhub: --listen %s: %s\n", shown, why);
         return EXIT_USAGE;
     }
+    return 0;
+}
+
+static int parse_unix_mode(struct house *house)
+{
+    const char *text = house->options->unix_mode;
+    char *end;
+    unsigned long mode;
+
+    if (!text)
+        return 0;
+    mode = strtoul(text, &end, 8);
+    if (*end || mode == 0 || mode > 0777) {
+        fputs("commhub: --unix-mode must be octal permissions, such as 0660\n", stderr);
+        return EXIT_USAGE;
+    }
+    house->unix_mode = (mode_t)mode;
     return 0;
 }
 
@@ -187,6 +205,8 @@ static int check_settings(struct house *house)
         return EXIT_USAGE;
     }
     r = choose_data_dir(house);
+    if (r == 0)
+        r = parse_unix_mode(house);
     if (r == 0)
         r = parse_addresses(house);
     if (r == 0)
@@ -323,14 +343,12 @@ static int build_hub(struct house *house)
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,
         .max_connections = raise_descriptor_limit(options),
-        .unix_socket = {.unix_group = options->unix_group},
+        .unix_socket = {.unix_mode = house->unix_mode, .unix_group = options->unix_group},
         .tls = house->tls,
     };
     struct outlet outlet = {.note = note, .context = house};
     char why[SECRET_FILE_WHY_SIZE];
 
-    if (options->unix_mode)
-        server_options.unix_socket.unix_mode = (mode_t)strtoul(options->unix_mode, NULL, 8);
     if (loop_new(&house->loop) < 0 || mailbox_new(&house->mailbox, house->loop) < 0 ||
         hub_new(&house->hub, &hub_options, &outlet) < 0 ||
         server_new(&house->server, house->loop, house->hub, &server_options) < 0)

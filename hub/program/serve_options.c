@@ -12,7 +12,7 @@ enum kind {
     KIND_TEXT,
     KIND_LIST, /* repeatable; comma-separated in the environment */
     KIND_FLAG,
-    KIND_SECONDS, /* into milliseconds */
+    KIND_SECONDS, /* into milliseconds; `least` in milliseconds, `most` in seconds */
     KIND_NUMBER,
     KIND_CHOICE,
 };
@@ -65,9 +65,9 @@ static const struct setting settings[] = {
      "ignore|raise|broadcast", NULL,
      "errors of clients are logged only, end the client, or are posted on __comm_ipc_errors (default: "
      "ignore)"},
-    {"--idle-timeout", "COMMHUB_IDLE_TIMEOUT", KIND_SECONDS, FIELD(idle_timeout_ms), 0, MAX_SECONDS, NULL,
+    {"--idle-timeout", "COMMHUB_IDLE_TIMEOUT", KIND_SECONDS, FIELD(idle_timeout_ms), 1, MAX_SECONDS, NULL,
      "S", "a client that is silent so long is closed (default: 60)"},
-    {"--data-timeout", "COMMHUB_DATA_TIMEOUT", KIND_SECONDS, FIELD(data_timeout_ms), 0, MAX_SECONDS, NULL,
+    {"--data-timeout", "COMMHUB_DATA_TIMEOUT", KIND_SECONDS, FIELD(data_timeout_ms), 1, MAX_SECONDS, NULL,
      "S", "a frame must be complete within this time (default: 60)"},
     {"--call-deadline", "COMMHUB_CALL_DEADLINE", KIND_SECONDS, FIELD(call_deadline_ms), 0, MAX_SECONDS, NULL,
      "S",
@@ -199,9 +199,9 @@ static int read_value(struct serve_options *options, const struct setting *setti
     case KIND_FLAG:
         return read_flag(name, value, place);
     case KIND_SECONDS:
-        if (read_seconds(value, setting->most, place) == 0)
+        if (read_seconds(value, setting->most, place) == 0 && *(uint64_t *)place >= setting->least)
             return 0;
-        return complain(name, value, "is not a number of seconds, such as 60 or 0.5");
+        return complain(name, value, "is not a number of seconds that will do, such as 60 or 0.5");
     case KIND_NUMBER:
         if (text_to_u64(value, setting->least, setting->most, place) == 0)
             return 0;

@@ -223,6 +223,27 @@ static void test_a_peers_call_goes_to_a_local_provider_only_and_keeps_its_sender
     stage_free(stage);
 }
 
+static void test_a_peers_call_that_is_refused_is_answered_to_its_caller(void **state)
+{
+    struct hub_options options = {.error_policy = ERROR_RAISE};
+    struct stage *stage = stage_new(&options);
+
+    (void)state;
+    stage_enter_peer(stage, "far");
+    stage_enter(stage, "owner");
+    stage_say(stage, "owner", "{'type':'set_password','channel':'c','password':'p'}");
+    stage_say(
+        stage, "far",
+        "{'type':'call','channel':'c','event':'e','request_id':'1','sender_id':'alice','path':['far']}");
+    stage_hear(stage, "far",
+               "{'type':'response','request_id':'1','target_id':'alice','channel':'c','event':'e',"
+               "'error':'Channel c is protected: open it with its password first'}");
+    stage_say(stage, "far", "{'type':'send','channel':'c','event':'e','sender_id':'alice'}");
+    stage_hear_nothing(stage, "far");
+    assert_int_equal(stage_end_reason(stage, "far"), -1);
+    stage_free(stage);
+}
+
 static void test_remote_interest_counts_for_first_and_last(void **state)
 {
     struct stage *stage = stage_new(NULL);
@@ -374,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_a_remote_provider_serves_until_there_is_a_local_one),
         cmocka_unit_test(test_callers_hear_when_the_remote_hub_is_lost),
         cmocka_unit_test(test_a_peers_call_goes_to_a_local_provider_only_and_keeps_its_sender),
+        cmocka_unit_test(test_a_peers_call_that_is_refused_is_answered_to_its_caller),
         cmocka_unit_test(test_remote_interest_counts_for_first_and_last),
         cmocka_unit_test(test_a_local_owner_takes_a_topic_over_from_a_remote_one),
         cmocka_unit_test(test_messages_of_the_mesh_reach_members_and_subscribers),
