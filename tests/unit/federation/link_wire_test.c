@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/link_wire.h"
+
+#include "federation/path.h"
+#include "hub/wire/frame.h"
+#include "hub/wire/msgpack_write.h"
+#include "tests/support/unit.h"
+
+static const uint8_t zeros[64];
+static const struct hub_id hub_a = {{0xaa}};
+static const struct hub_id hub_b = {{0xbb}};
+
+/* One message of each type with everything that it may hold. */
+static struct link_message example(enum link_message_type type)
+{
+    struct link_message message = {.type = type};
+    struct link_greeting greeting = {1, hub_a, 7, BYTES_LITERAL("alpha"), bytes_of(zeros, 32)};
+    struct link_one one = {hub_a,
+                           hub_b,
+                           bytes_of(zeros, 32),
+                           bytes_of(zeros, 16),
+                           BYTES_LITERAL("room"),
+                           BYTES_LITERAL("add"),
+                           BYTES_LITERAL("body")};
+    struct link_many many = {hub_a,
+                             7,
+                             9,
+                             bytes_of(zeros, 48),
+                             bytes_of(zeros, 16),
+                             BYTES_LITERAL("room"),
+                             BYTES_LITERAL("temp"),
+                             BYTES_LITERAL("body")};
+
+    switch (type) {
+    case LINK_MESSAGE_GREETING:
+    case LINK_MESSAGE_CHALLENGE:
+        message.greeting = greeting;
+        break;
+    case LINK_MESSAGE_PROOF:
+        message.proven.cost = 10;
+        message.proven.proof = bytes_of(zeros, 32);
+        break;
+    case LINK_MESSAGE_ACCEPT:
+        message.proven.proof = bytes_of(zeros, 32);
+        break;
+    case LINK_MESSAGE_REFUSE:
+        message.refusal = (struct link_refusal){BYTES_LITERAL("why"), BYTES_LITERAL("because")};
+        break;
+    case LINK_MESSAGE_HELLO:
+    case LINK_MESSAGE_ECHO:
+        message.at_us = UINT64_C(1) << 40;
+        break;
+    case LINK_MESSAGE_GONE:
+        message.session = UINT64_MAX;
+        break;
+    case LINK_MESSAGE_ONE:
+        message.one = one;
+        break;
+    case LINK_MESSAGE_MANY:
+        message.many = many;
+        break;
+    case LINK_MESSAGE_ENTRIES:
+    case LINK_MESSAGE_END:
+    case LINK_MESSAGE_TYPE_COUNT:
+        break;
+    }
+    return message;
+}
+
+static void test_every_message_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < LINK_MESSAGE_TYPE_COUNT; type++) {
+        struct link_message written = example((enum link_message_type)type);
+        struct block *frame = link_wire_write(&written, 5);
+        struct block *again;
+        struct link_message read;
+
+        assert_non_null(frame);
+        assert_row(link_wire_type_name(written.type), link_wire_read(frame_body(frame), &read) == 0);
+        assert_int_equal(read.type, type);
+        assert_int_equal(read.number, 5);
+        again = link_wire_write(&read, 5);
+        assert_bytes(block_bytes(again), block_bytes(frame));
+        block_unref(frame);
+        block_unref(again);
+    }
+}
+
+static void test_a_message_to_one_keeps_every_field(void **state)
+{
+    struct link_message written = example(LINK_MESSAGE_ONE);
+    struct block *frame = link_wire_write(&written, 1);
+    struct link_message read;
+
+    (void)state;
+    assert_int_equal(link_wire_read(frame_body(frame), &read), 0);
+    assert_true(hub_id_equal(&read.one.to, &hub_a) && hub_id_equal(&read.one.from, &hub_b));
+    assert_int_equal(hub_id_list_count(read.one.trail), 2);
+    assert_int_equal(hub_id_list_count(read.one.back), 1);
+    assert_text(read.one.channel, "room");
+    assert_text(read.one.event, "add");
+    assert_text(read.one.body, "body");
+    block_unref(frame);
+}
+
+static void test_a_message_cut_anywhere_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < LINK_MESSAGE_TYPE_COUNT; type++) {
+        struct link_message written = example((enum link_message_type)type);
+        struct block *frame = link_wire_write(&written, 5);
+        struct bytes body = frame_body(frame);
+        struct link_message read;
+
+        for (size_t len = 0; len < body.len; len++)
+            assert_int_not_equal(link_wire_read(bytes_of(body.ptr, len), &read), 0);
+        block_unref(frame);
+    }
+}
+
+static void write_pair(struct buffer *out, const char *key, const char *value)
+{
+    msgpack_write_str(out, bytes_of_text(key));
+    msgpack_write_str(out, bytes_of_text(value));
+}
+
+static int read_map(const char *const *texts, uint32_t n_pairs)
+{
+    struct buffer body = {0};
+    struct link_message read;
+    int r;
+
+    msgpack_write_map(&body, n_pairs);
+    for (uint32_t i = 0; i < n_pairs; i++)
+        write_pair(&body, texts[2 * i], texts[2 * i + 1]);
+    r = link_wire_read(buffer_bytes(&body), &read);
+    buffer_clear(&body);
+    return r;
+}
+
+static void test_faults_have_their_outcomes(void **state)
+{
+    (void)state;
+    assert_int_equal(read_map((const char *[]){"type", "end"}, 1), 0);
+    assert_int_equal(read_map((const char *[]){"type", "end", "later", "x"}, 2), 0);
+    assert_int_equal(read_map((const char *[]){"type", "nonsense"}, 1), LINK_WIRE_E_UNKNOWN_TYPE);
+    assert_int_equal(read_map((const char *[]){"later", "x"}, 1), LINK_WIRE_E_BAD_FIELD);
+    assert_int_equal(read_map((const char *[]){"type", "hello"}, 1), LINK_WIRE_E_BAD_FIELD);
+    assert_int_equal(read_map((const char *[]){"type", "hello", "at", "noon"}, 2), LINK_WIRE_E_BAD_FIELD);
+    assert_int_equal(read_map((const char *[]){"type", "end", "n", "one"}, 2), LINK_WIRE_E_BAD_FIELD);
+    assert_int_equal(read_map((const char *[]){"type", "end", "type", "end"}, 2), LINK_WIRE_E_MALFORMED);
+}
+
+static void test_lists_of_hubs_have_whole_ids(void **state)
+{
+    struct link_message message = example(LINK_MESSAGE_MANY);
+    struct link_message read;
+    struct block *frame;
+
+    (void)state;
+    message.many.to.len -= 1;
+    frame = link_wire_write(&message, 1);
+    assert_int_equal(link_wire_read(frame_body(frame), &read), LINK_WIRE_E_BAD_FIELD);
+    block_unref(frame);
+}
+
+static struct link_entry example_entry(void)
+{
+    return (struct link_entry){
+        .kind = 1,
+        .change = LINK_ENTRY_SET,
+        .origin = hub_a,
+        .channel = BYTES_LITERAL("room"),
+        .name = BYTES_LITERAL("add"),
+        .incarnation = 3,
+        .counter = UINT64_MAX,
+        .cost = 40,
+        .path = bytes_of(zeros, 2 * PATH_HOP_BYTES),
+        .raw_attributes = BYTES_LITERAL("\x80"),
+    };
+}
+
+static void test_entries_are_read_one_after_the_other(void **state)
+{
+    struct link_message message = {.type = LINK_MESSAGE_ENTRIES};
+    struct link_message read;
+    struct link_entry entry = example_entry();
+    struct msgpack_reader reader;
+    struct buffer raw = {0};
+    struct block *frame;
+
+    (void)state;
+    link_wire_append_entry(&raw, &entry);
+    entry.change = LINK_ENTRY_DEAD;
+    entry.path = BYTES_NONE;
+    link_wire_append_entry(&raw, &entry);
+    message.entries.n = 2;
+    message.entries.raw = buffer_bytes(&raw);
+    frame = link_wire_write(&message, 1);
+    assert_int_equal(link_wire_read(frame_body(frame), &read), 0);
+    assert_int_equal(read.entries.n, 2);
+    reader = msgpack_reader_of(read.entries.raw);
+    assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
+    assert_text(entry.channel, "room");
+    assert_true(entry.counter == UINT64_MAX);
+    assert_int_equal(path_n_hops(entry.path), 2);
+    assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
+    assert_int_equal(entry.change, LINK_ENTRY_DEAD);
+    assert_int_equal(entry.path.len, 0);
+    assert_true(msgpack_reader_is_at_end(&reader));
+    assert_int_equal(link_wire_next_entry(&reader, &entry), LINK_WIRE_E_BAD_FIELD);
+    block_unref(frame);
+    buffer_clear(&raw);
+}
+
+static void test_an_entry_with_a_broken_path_or_name_is_refused(void **state)
+{
+    struct link_entry entries[] = {example_entry(), example_entry(), example_entry()};
+    struct link_entry read;
+
+    (void)state;
+    entries[0].path.len -= 1;
+    entries[1].name = BYTES_LITERAL("a\nb");
+    entries[2].change = (enum link_entry_change)7;
+    for (size_t i = 0; i < N_ELEMENTS(entries); i++) {
+        struct buffer raw = {0};
+        struct msgpack_reader reader;
+
+        link_wire_append_entry(&raw, &entries[i]);
+        reader = msgpack_reader_of(buffer_bytes(&raw));
+        assert_int_equal(link_wire_next_entry(&reader, &read), LINK_WIRE_E_BAD_FIELD);
+        buffer_clear(&raw);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_message_is_read_as_it_was_written),
+        cmocka_unit_test(test_a_message_to_one_keeps_every_field),
+        cmocka_unit_test(test_a_message_cut_anywhere_is_refused),
+        cmocka_unit_test(test_faults_have_their_outcomes),
+        cmocka_unit_test(test_lists_of_hubs_have_whole_ids),
+        cmocka_unit_test(test_entries_are_read_one_after_the_other),
+        cmocka_unit_test(test_an_entry_with_a_broken_path_or_name_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("link_wire", tests, NULL, NULL);
+}

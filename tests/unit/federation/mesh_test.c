@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * One mesh whose links and core are played by the test: what it takes in, chooses, tells and refuses. Many
+ * meshes together are in tests/sim.
+ */
+#include "federation/mesh.h"
+
+#include "federation/attributes.h"
+#include "federation/path.h"
+#include "federation/route_table.h"
+#include "tests/support/allocation.h"
+#include "tests/support/unit.h"
+
+#define MAX_TOLD 64
+
+struct told {
+    int link;
+    enum link_message_type type;
+    enum link_entry_change change; /* of the first entry */
+    char name[32];
+    size_t n_hops;
+    uint64_t cost;
+    uint64_t session;
+    size_t n_to;
+};
+
+static struct mesh *mesh;
+static struct told told[MAX_TOLD];
+static size_t n_told;
+static int n_peers;
+static int n_offered;
+static int n_delivered;
+static int n_handled;
+static int n_ended;
+static char peers[8];
+
+static const struct hub_id own = {{0x50}};
+
+static void keep_entries(int link, const struct link_message *message)
+{
+    struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
+
+    for (uint32_t i = 0; i < message->entries.n; i++) {
+        struct link_entry entry;
+        struct told *one = &told[n_told++];
+
+        assert_true(n_told < MAX_TOLD);
+        assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
+        *one = (struct told){.link = link, .type = LINK_MESSAGE_ENTRIES, .change = entry.change};
+        one->n_hops = path_n_hops(entry.path);
+        one->cost = entry.cost;
+        snprintf(one->name, sizeof one->name, "%.*s", (int)entry.name.len, (const char *)entry.name.ptr);
+    }
+}
+
+static void outlet_send(void *context, void *link, const struct link_message *message)
+{
+    int index = (int)(intptr_t)link;
+
+    (void)context;
+    if (message->type == LINK_MESSAGE_ENTRIES) {
+        keep_entries(index, message);
+        return;
+    }
+    assert_true(n_told < MAX_TOLD);
+    told[n_told] = (struct told){.link = index, .type = message->type};
+    if (message->type == LINK_MESSAGE_GONE)
+        told[n_told].session = message->session;
+    if (message->type == LINK_MESSAGE_MANY)
+        told[n_told].n_to = hub_id_list_count(message->many.to);
+    n_told++;
+}
+
+static void outlet_end_link(void *context, void *link, const char *reason)
+{
+    (void)context;
+    (void)link;
+    assert_non_null(reason);
+    n_ended++;
+}
+
+static void outlet_on_synced(void *context, void *link)
+{
+    (void)context;
+    (void)link;
+}
+
+static void outlet_wake(void *context)
+{
+    (void)context;
+}
+
+static void outlet_warn(void *context, const char *event, const char *text)
+{
+    (void)context;
+    (void)text;
+    assert_string_equal(event, "duplicate_hub_id");
+    n_ended++;
+}
+
+static int add_peer(void *context, struct origin *origin, struct bytes server_id, void **out_peer)
+{
+    (void)context;
+    (void)origin;
+    assert_true(server_id.len > 0);
+    *out_peer = &peers[n_peers++];
+    return 0;
+}
+
+static void peer_gone(void *context, void *peer, enum end_reason reason)
+{
+    (void)context;
+    (void)peer;
+    (void)reason;
+    n_peers--;
+}
+
+static int offer(void *context, void *peer, const struct mesh_offer *entry)
+{
+    (void)context;
+    assert_non_null(peer);
+    assert_true(entry->channel.len > 0);
+    n_offered++;
+    return 0;
+}
+
+static void retract(void *context, void *peer, const struct mesh_offer *entry)
+{
+    (void)context;
+    (void)peer;
+    (void)entry;
+    n_offered--;
+}
+
+static void handle(void *context, void *peer, const struct message *message)
+{
+    (void)context;
+    (void)peer;
+    (void)message;
+    n_handled++;
+}
+
+static void deliver(void *context, struct bytes channel, struct bytes topic, struct bytes body)
+{
+    (void)context;
+    (void)channel;
+    (void)topic;
+    (void)body;
+    n_delivered++;
+}
+
+static int begin(void)
+{
+    struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
+                                 outlet_wake, outlet_warn,     NULL};
+    struct mesh_core core = {add_peer, peer_gone, offer, retract, handle, deliver, NULL};
+
+    n_told = 0;
+    n_peers = n_offered = n_delivered = n_handled = n_ended = 0;
+    return mesh_new(&mesh, &options, &outlet, &core, (struct hub_time){1000, 1});
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return begin();
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    mesh_free(mesh);
+    return 0;
+}
+
+static struct hub_id hub(uint8_t first)
+{
+    return (struct hub_id){{first}};
+}
+
+static struct hub_time at(uint64_t ms)
+{
+    return (struct hub_time){ms, ms / 1000};
+}
+
+/* A link to hub @peer, named by it, session 100 + peer, cost 10. */
+static struct mesh_link *join(uint8_t peer)
+{
+    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 100U + peer, 10, NULL};
+    struct mesh_link *link;
+
+    assert_int_equal(mesh_link_up(mesh, &options, at(1000), &link), 0);
+    return link;
+}
+
+struct hint {
+    uint8_t hops[PATH_MAX_HOPS + 2]; /* origin first, the link's peer last; 0 ends */
+    uint64_t counter;
+    enum link_entry_change change;
+    enum route_kind kind;
+    uint64_t first_session; /* of all hops but the last; 0: 1 */
+};
+
+static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint)
+{
+    struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = 1};
+    struct link_message message = {.type = LINK_MESSAGE_ENTRIES};
+    struct link_entry entry = {
+        .kind = (uint8_t)hint->kind,
+        .change = hint->change,
+        .origin = hub(hint->hops[0]),
+        .incarnation = 1,
+        .counter = hint->counter,
+    };
+    struct buffer attributes = {0};
+    struct buffer path = {0};
+    struct buffer raw = {0};
+    int r;
+
+    if (hint->kind != ROUTE_HUB) {
+        entry.channel = BYTES_LITERAL("room");
+        entry.name = hint->kind == ROUTE_INTEREST ? BYTES_NONE : BYTES_LITERAL("add");
+    }
+    if (hint->kind == ROUTE_HUB)
+        attributes_write_hub(&attributes, BYTES_LITERAL("hub"));
+    else
+        attributes_write_service(&attributes, &service);
+    for (size_t i = 0; hint->hops[i]; i++) {
+        bool is_last = !hint->hops[i + 1];
+        uint64_t session = is_last ? 100U + peer : hint->first_session ? hint->first_session : 1;
+
+        path_append(&path, &(struct hop){hub(hint->hops[i]), session});
+    }
+    entry.path = buffer_bytes(&path);
+    entry.cost = 10 * (path_n_hops(entry.path) - 1);
+    entry.raw_attributes = buffer_bytes(&attributes);
+    link_wire_append_entry(&raw, &entry);
+    message.entries.n = 1;
+    message.entries.raw = buffer_bytes(&raw);
+    r = mesh_link_receive(link, &message, at(1000));
+    buffer_clear(&attributes);
+    buffer_clear(&path);
+    buffer_clear(&raw);
+    return r;
+}
+
+static void tell(struct mesh_link *link, uint8_t peer, struct hint hint)
+{
+    assert_int_equal(tell_by(link, peer, &hint), 0);
+}
+
+static uint64_t refused(enum mesh_refusal refusal)
+{
+    return mesh_counts(mesh).refused[refusal];
+}
+
+/* How often @link was told of the service as @change since the last look. */
+static size_t count_told(int link, enum link_entry_change change)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_told; i++)
+        n += told[i].link == link && told[i].type == LINK_MESSAGE_ENTRIES && told[i].change == change &&
+             strcmp(told[i].name, "add") == 0;
+    return n;
+}
+
+static void assert_by(const char *first_hops)
+{
+    struct buffer dump = {0};
+    char *text;
+
+    assert_int_equal(mesh_dump(mesh, &dump), 0);
+    text = buffer_take_text(&dump);
+    assert_non_null(text);
+    if (!strstr(text, first_hops))
+        fail_msg("%s not in %s", first_hops, text);
+    free(text);
+}
+
+static void test_a_new_link_is_told_everything_and_an_end_mark(void **state)
+{
+    struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = 1};
+
+    (void)state;
+    mesh_local_service(mesh, BYTES_LITERAL("room"), BYTES_LITERAL("add"), &service);
+    join(0x10);
+    assert_int_equal(n_told, 3);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(told[2].type, LINK_MESSAGE_END);
+    assert_int_equal(told[0].n_hops, 1);
+}
+
+static void test_only_the_best_way_is_told_and_never_back(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    join(0x30);
+    n_told = 0;
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 0);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+    n_told = 0;
+    /* A shorter way by a: b hears of it, a is told that ours is no more, for the best came from it. */
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 0);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_LOST), 1);
+    n_told = 0;
+    /* A longer way changes nothing for anybody. */
+    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x64, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(n_told, 0);
+}
+
+static void test_a_hub_in_the_path_is_not_told(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    join(0x20);
+    n_told = 0;
+    tell(a, 0x10, (struct hint){{0x77, 0x20, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(n_told, 0);
+}
+
+static void test_the_ladder_is_cost_then_length_then_next_hop(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_by("cost 20 ways 1 by 77000000000000000000000000000000 2000");
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_by("cost 20 ways 2 by 77000000000000000000000000000000 1000");
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_by("cost 20 ways 2 by 77000000000000000000000000000000 2000");
+}
+
+static void test_an_alternative_takes_over_when_a_link_goes(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    mesh_link_down(a, at(2000));
+    assert_by("cost 30 ways 1 by 77");
+    mesh_link_down(b, at(2000));
+    assert_int_equal(mesh_counts(mesh).n_candidates, 1); /* our own hub entry */
+}
+
+static void test_loops_long_paths_and_old_entries_are_refused_and_counted(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct hint longest = {{0x77}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x50, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(refused(MESH_REFUSED_LOOP), 1);
+    for (size_t i = 1; i < PATH_MAX_HOPS; i++)
+        longest.hops[i] = (uint8_t)(0x80 + i);
+    longest.hops[PATH_MAX_HOPS] = 0x10;
+    tell(a, 0x10, longest);
+    assert_int_equal(refused(MESH_REFUSED_TOO_LONG), 1);
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 5, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 4, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(refused(MESH_REFUSED_OLD), 1);
+    assert_by("ways 1 by 77000000000000000000000000000000 1000");
+}
+
+static void test_a_tombstone_kills_all_ways_and_an_older_entry_does_not_raise_them(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    n_told = 0;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0});
+    assert_int_equal(count_told(0x30, LINK_ENTRY_DEAD), 1);
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(refused(MESH_REFUSED_OLD), 1);
+    assert_int_equal(mesh_counts(mesh).n_candidates, 1);
+    /* The origin itself may take it back. */
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 3, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(mesh_counts(mesh).n_candidates, 2);
+}
+
+static void test_tombstones_are_forgotten_after_a_minute(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0});
+    mesh_settle(mesh, at(1000 + ROUTE_TABLE_GRAVE_MS - 1));
+    assert_int_equal(mesh_counts(mesh).n_routes, 2);
+    mesh_settle(mesh, at(1000 + ROUTE_TABLE_GRAVE_MS));
+    assert_int_equal(mesh_counts(mesh).n_routes, 1);
+}
+
+static void test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once(void **state)
+{
+    struct link_message gone = {.type = LINK_MESSAGE_GONE, .session = 42};
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42});
+    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 43});
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(a, &gone, at(1000)), 0);
+    assert_by("ways 1 by 77000000000000000000000000000000 6500");
+    assert_int_equal(told[0].type, LINK_MESSAGE_GONE);
+    assert_int_equal(told[0].link, 0x20);
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(b, &gone, at(1000)), 0);
+    assert_int_equal(n_told, 0);
+    /* And what still comes over it is refused. */
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42});
+    assert_int_equal(refused(MESH_REFUSED_DEAD_SESSION), 1);
+}
+
+static void test_a_live_link_that_the_other_side_calls_dead_is_ended(void **state)
+{
+    struct link_message gone = {.type = LINK_MESSAGE_GONE, .session = 0x110};
+    struct mesh_link *b;
+
+    (void)state;
+    join(0x10);
+    b = join(0x20);
+    gone.session = 100U + 0x10;
+    assert_int_equal(mesh_link_receive(b, &gone, at(1000)), 0);
+    assert_int_equal(n_ended, 1);
+}
+
+static void test_a_path_that_does_not_end_with_the_teller_breaks_the_rules(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct hint foreign = {{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+    struct hint none = {{0}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+
+    (void)state;
+    assert_int_equal(tell_by(a, 0x10, &foreign), MESH_E_BAD_MESSAGE);
+    assert_int_equal(tell_by(a, 0x10, &none), MESH_E_BAD_MESSAGE);
+}
+
+static void test_another_hub_with_our_id_is_noticed(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x50, 0x10}, 9999, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x50, 0x10}, 10000, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    assert_int_equal(n_ended, 1);
+}
+
+static void test_the_core_is_shown_a_hub_while_it_can_be_reached(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    assert_int_equal(n_peers, 0);
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    assert_int_equal(n_peers, 1);
+    assert_int_equal(n_offered, 1);
+    mesh_link_down(a, at(1000));
+    assert_int_equal(n_peers, 0);
+}
+
+static struct link_message many(uint64_t seq, struct bytes to, struct bytes trail)
+{
+    struct link_message message = {.type = LINK_MESSAGE_MANY};
+
+    message.many = (struct link_many){
+        hub(0x77), 1, seq, to, trail, BYTES_LITERAL("room"), BYTES_NONE, BYTES_LITERAL("\x80")};
+    return message;
+}
+
+static void test_a_message_for_many_is_delivered_once_whatever_way_it_comes(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct hub_id trail_a[] = {hub(0x77), hub(0x10)};
+    struct hub_id trail_b[] = {hub(0x77), hub(0x20)};
+    struct link_message by_a = many(1, hub_id_bytes(&own), bytes_of(trail_a, sizeof trail_a));
+    struct link_message by_b = many(1, hub_id_bytes(&own), bytes_of(trail_b, sizeof trail_b));
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    assert_int_equal(mesh_link_receive(a, &by_a, at(1000)), 0);
+    assert_int_equal(mesh_link_receive(b, &by_b, at(1000)), 0);
+    assert_int_equal(n_delivered, 1);
+    assert_int_equal(refused(MESH_REFUSED_DUPLICATE), 1);
+    /* Another message with the same content is another message. */
+    by_a.many.seq = 2;
+    assert_int_equal(mesh_link_receive(a, &by_a, at(1000)), 0);
+    assert_int_equal(n_delivered, 2);
+}
+
+static void test_a_message_that_has_been_here_is_dropped(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct hub_id trail[] = {hub(0x77), own, hub(0x10)};
+    struct link_message message = many(1, hub_id_bytes(&own), bytes_of(trail, sizeof trail));
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
+    assert_int_equal(n_delivered, 0);
+    assert_int_equal(refused(MESH_REFUSED_LOOP), 1);
+}
+
+static void test_one_frame_a_link_carries_all_receivers_behind_it(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct block *frame = block_new(5);
+
+    (void)state;
+    assert_non_null(frame);
+    memset(frame->ptr, 0, 5);
+    join(0x20);
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    n_told = 0;
+    mesh_local_multicast(mesh, BYTES_LITERAL("room"), BYTES_NONE, frame);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(told[0].link, 0x10);
+    assert_int_equal(told[0].n_to, 2);
+    block_unref(frame);
+}
+
+static void test_nothing_leaks_or_breaks_where_memory_runs_out(void **state)
+{
+    (void)state;
+    tear_down(NULL);
+    mesh = NULL;
+    for (unsigned n = 1; allocation_fail_at(n); n++) {
+        struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 0x110, 10, NULL};
+        struct hint service = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+        struct hint itself = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0};
+        struct mesh_link *link = NULL;
+
+        options.session = 100U + 0x10;
+        mesh = NULL;
+        if (begin() == 0) {
+            mesh_local_interest(mesh, BYTES_LITERAL("room"), BYTES_NONE, true);
+            if (mesh_link_up(mesh, &options, at(1), &link) == 0) {
+                tell_by(link, 0x10, &itself);
+                tell_by(link, 0x10, &service);
+                mesh_link_down(link, at(2));
+            }
+        }
+        allocation_fail_never();
+        mesh_free(mesh);
+        mesh = NULL;
+    }
+    allocation_fail_never();
+    assert_int_equal(begin(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_a_new_link_is_told_everything_and_an_end_mark),
+        TEST(test_only_the_best_way_is_told_and_never_back),
+        TEST(test_a_hub_in_the_path_is_not_told),
+        TEST(test_the_ladder_is_cost_then_length_then_next_hop),
+        TEST(test_an_alternative_takes_over_when_a_link_goes),
+        TEST(test_loops_long_paths_and_old_entries_are_refused_and_counted),
+        TEST(test_a_tombstone_kills_all_ways_and_an_older_entry_does_not_raise_them),
+        TEST(test_tombstones_are_forgotten_after_a_minute),
+        TEST(test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once),
+        TEST(test_a_live_link_that_the_other_side_calls_dead_is_ended),
+        TEST(test_a_path_that_does_not_end_with_the_teller_breaks_the_rules),
+        TEST(test_another_hub_with_our_id_is_noticed),
+        TEST(test_the_core_is_shown_a_hub_while_it_can_be_reached),
+        TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
+        TEST(test_a_message_that_has_been_here_is_dropped),
+        TEST(test_one_frame_a_link_carries_all_receivers_behind_it),
+        TEST(test_nothing_leaks_or_breaks_where_memory_runs_out),
+#undef TEST
+    };
+
+    return cmocka_run_group_tests_name("mesh", tests, NULL, NULL);
+}
