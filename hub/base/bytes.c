@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/base/bytes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 int bytes_compare(struct bytes a, struct bytes b)
@@ -23,6 +24,29 @@ char *bytes_to_text(struct bytes a)
         memcpy(text, a.ptr, a.len);
     text[a.len] = '\0';
     return text;
+}
+
+int bytes_copy(struct bytes a, struct bytes *out_copy)
+{
+    char *copy = a.len ? bytes_to_text(a) : NULL;
+
+    if (a.len && !copy)
+        return -ENOMEM;
+    *out_copy = bytes_of(copy, a.len);
+    return 0;
+}
+
+void bytes_free(struct bytes *copy)
+{
+    free((void *)(uintptr_t)copy->ptr);
+    *copy = BYTES_NONE;
+}
+
+void bytes_free_secret(struct bytes *copy)
+{
+    if (copy->ptr)
+        explicit_bzero((void *)(uintptr_t)copy->ptr, copy->len);
+    bytes_free(copy);
 }
 
 bool bytes_equal_secret(struct bytes a, struct bytes b)

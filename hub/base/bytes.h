@@ -59,6 +59,18 @@ int bytes_compare(struct bytes a, struct bytes b);
 /* A zero-terminated copy for the caller to free(); NULL when out of memory. */
 char *bytes_to_text(struct bytes a);
 
+/*
+ * A copy on the heap for bytes_free(), closed by a zero that is not counted; an empty view is copied as
+ * BYTES_NONE. 0 or -ENOMEM.
+ */
+int bytes_copy(struct bytes a, struct bytes *out_copy);
+
+/* Releases what bytes_copy() made and empties the view. */
+void bytes_free(struct bytes *copy);
+
+/* The same for a secret: nothing of it stays in memory. */
+void bytes_free_secret(struct bytes *copy);
+
 /* Equal without a running time that tells where they differ; for proofs and tokens. */
 bool bytes_equal_secret(struct bytes a, struct bytes b);
 

@@ -55,27 +55,15 @@ int channels_get(struct hub *hub, struct bytes name, struct channel **out_channe
     return 0;
 }
 
-static void forget_secret(struct bytes *secret)
-{
-    if (secret->ptr) {
-        explicit_bzero((void *)(uintptr_t)secret->ptr, secret->len);
-        free((void *)(uintptr_t)secret->ptr);
-    }
-    *secret = BYTES_NONE;
-}
-
 int channels_set_password(struct channel *channel, struct bytes password, enum password_origin origin)
 {
-    char *copy = NULL;
+    struct bytes copy;
 
-    if (password.len) {
-        copy = bytes_to_text(password);
-        if (!copy)
-            return -ENOMEM;
-    }
-    forget_secret(&channel->password);
-    channel->password = bytes_of(copy, password.len);
-    channel->password_origin = copy ? origin : PASSWORD_NONE;
+    if (bytes_copy(password, &copy) < 0)
+        return -ENOMEM;
+    bytes_free_secret(&channel->password);
+    channel->password = copy;
+    channel->password_origin = copy.ptr ? origin : PASSWORD_NONE;
     return 0;
 }
 
@@ -102,8 +90,8 @@ void channels_release(struct hub *hub, struct channel *channel)
         channel_is_protected(channel) || channel->configured_password.ptr)
         return;
     access_forget_channel(channel);
-    forget_secret(&channel->password);
-    forget_secret(&channel->configured_password);
+    bytes_free_secret(&channel->password);
+    bytes_free_secret(&channel->configured_password);
     explicit_bzero(channel->signing_key, sizeof channel->signing_key);
     map_clear(&channel->events_by_name);
     map_clear(&channel->topics_by_name);

@@ -49,6 +49,10 @@ struct member {
     bool is_authenticated; /* has proven the channel's present password */
 };
 
+/* What the protocol keeps for itself. */
+#define CHANNELS_RESERVED_NAME BYTES_LITERAL("subscription")
+#define CHANNELS_RESERVED_PREFIX BYTES_LITERAL("subscription.") /* of events and topics */
+
 bool channels_is_system_name(struct bytes name);
 
 struct channel *channels_find(const struct hub *hub, struct bytes name);

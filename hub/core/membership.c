@@ -172,8 +172,7 @@ static int announce_all(struct hub *hub, struct client *client, const struct mes
         r = announce_one(hub, client, channel, raw);
     }
     if (r == REMOTES_E_TOO_MANY) {
-        request_fail(hub, client, message, ERROR_TOO_MANY, BYTES_LITERAL("remote clients"),
-                     BYTES_LITERAL("100000"));
+        request_fail_too_many(hub, client, message, "remote clients", CLIENT_MAX_REMOTES);
         return 0;
     }
     return r;

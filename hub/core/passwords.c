@@ -67,7 +67,7 @@ static int set_as_owner(struct hub *hub, struct client *client, const struct mes
     }
     r = channels_join(hub, channel, client, &member, &is_new);
     if (r == CHANNELS_E_TOO_MANY) {
-        request_fail(hub, client, message, ERROR_TOO_MANY, BYTES_LITERAL("channels"), BYTES_LITERAL("16384"));
+        request_fail_too_many(hub, client, message, "channels", CLIENT_MAX_MEMBERSHIPS);
         return 0;
     }
     if (r < 0)
@@ -104,23 +104,6 @@ int passwords_set(struct hub *hub, struct client *client, const struct message *
     return r;
 }
 
-static int copy_secret(struct bytes secret, struct bytes *out_copy)
-{
-    char *copy = secret.len ? bytes_to_text(secret) : NULL;
-
-    if (secret.len && !copy)
-        return -ENOMEM;
-    *out_copy = bytes_of(copy, secret.len);
-    return 0;
-}
-
-static void free_secret(struct bytes secret)
-{
-    if (secret.ptr)
-        explicit_bzero((void *)(uintptr_t)secret.ptr, secret.len);
-    free((void *)(uintptr_t)secret.ptr);
-}
-
 int passwords_configure(struct hub *hub, struct bytes name, struct bytes password,
                         enum password_origin origin, const uint8_t signing_key[SIGNATURE_KEY_BYTES])
 {
@@ -130,14 +113,14 @@ int passwords_configure(struct hub *hub, struct bytes name, struct bytes passwor
 
     if (r < 0)
         return r;
-    r = copy_secret(password, &copy);
+    r = bytes_copy(password, &copy);
     if (r == 0 && !bytes_equal(channel->password, password)) {
         r = change(hub, channel, NULL, password, origin);
         if (r < 0)
-            free_secret(copy);
+            bytes_free_secret(&copy);
     }
     if (r == 0) {
-        free_secret(channel->configured_password);
+        bytes_free_secret(&channel->configured_password);
         channel->configured_password = copy;
         channel->configured_origin = password.len ? origin : PASSWORD_NONE;
         channel->password_origin = channel->configured_origin;

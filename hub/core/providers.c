@@ -51,24 +51,8 @@ static void forget_schemas(struct event *event)
     if (event->schema_payer)
         clients_discharge(event->schema_payer, schema_bytes(event));
     event->schema_payer = NULL;
-    free((void *)(uintptr_t)event->raw_param_schema.ptr);
-    free((void *)(uintptr_t)event->raw_return_schema.ptr);
-    event->raw_param_schema = BYTES_NONE;
-    event->raw_return_schema = BYTES_NONE;
-}
-
-static int copy_raw(struct bytes raw, struct bytes *out_copy)
-{
-    void *copy = NULL;
-
-    if (raw.len) {
-        copy = malloc(raw.len);
-        if (!copy)
-            return -ENOMEM;
-        memcpy(copy, raw.ptr, raw.len);
-    }
-    *out_copy = bytes_of(copy, raw.len);
-    return 0;
+    bytes_free(&event->raw_param_schema);
+    bytes_free(&event->raw_return_schema);
 }
 
 /* The latest registration's traits stand for the event; @payer's budget is charged for the schemas. */
@@ -78,13 +62,14 @@ static int take_traits(struct event *event, const struct event_traits *traits, s
     struct bytes result = BYTES_NONE;
     size_t total = traits->raw_param_schema.len + traits->raw_return_schema.len;
 
-    if (copy_raw(traits->raw_param_schema, &param) < 0 || copy_raw(traits->raw_return_schema, &result) < 0) {
-        free((void *)(uintptr_t)param.ptr);
+    if (bytes_copy(traits->raw_param_schema, &param) < 0 ||
+        bytes_copy(traits->raw_return_schema, &result) < 0) {
+        bytes_free(&param);
         return -ENOMEM;
     }
     if (payer->kind != CLIENT_PEER && !clients_charge(payer, total)) {
-        free((void *)(uintptr_t)param.ptr);
-        free((void *)(uintptr_t)result.ptr);
+        bytes_free(&param);
+        bytes_free(&result);
         return PROVIDERS_E_TOO_MUCH;
     }
     forget_schemas(event);

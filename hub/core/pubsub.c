@@ -12,9 +12,6 @@
 #include "hub/core/topics.h"
 #include "hub/wire/answer.h"
 
-#define RESERVED_CHANNEL BYTES_LITERAL("subscription")
-#define RESERVED_PREFIX BYTES_LITERAL("subscription.")
-
 struct target {
     struct bytes channel_name;
     struct bytes name;
@@ -40,15 +37,6 @@ static bool read_target(struct hub *hub, struct client *client, const struct mes
         return true;
     request_fail(hub, client, message, ERROR_NOT_A_MEMBER, out->channel_name, BYTES_NONE);
     return false;
-}
-
-static void refuse_too_many(struct hub *hub, struct client *client, const struct message *message,
-                            const char *what, unsigned limit)
-{
-    char number[16];
-
-    snprintf(number, sizeof number, "%u", limit);
-    request_fail(hub, client, message, ERROR_TOO_MANY, bytes_of_text(what), bytes_of_text(number));
 }
 
 void pubsub_tell_topic(struct topic *topic, const struct client *except)
@@ -80,10 +68,10 @@ static int declare(struct hub *hub, struct client *client, const struct message 
         request_fail(hub, client, message, ERROR_SUBSCRIPTION_OWNED, target->name, BYTES_NONE);
         return 0;
     case TOPICS_E_TOO_MANY:
-        refuse_too_many(hub, client, message, "topics", CLIENT_MAX_TOPICS);
+        request_fail_too_many(hub, client, message, "topics", CLIENT_MAX_TOPICS);
         return 0;
     case TOPICS_E_TOO_MUCH:
-        refuse_too_many(hub, client, message, "bytes of schemas", CLIENT_MAX_HELD_BYTES);
+        request_fail_too_many(hub, client, message, "bytes of schemas", CLIENT_MAX_HELD_BYTES);
         return 0;
     case 0:
         break;
@@ -108,11 +96,11 @@ int pubsub_declare(struct hub *hub, struct client *client, const struct message 
 
     if (!read_target(hub, client, message, &target))
         return 0;
-    if (bytes_equal(target.channel_name, RESERVED_CHANNEL)) {
+    if (bytes_equal(target.channel_name, CHANNELS_RESERVED_NAME)) {
         request_fail(hub, client, message, ERROR_CHANNEL_RESERVED, target.channel_name, BYTES_NONE);
         return 0;
     }
-    if (bytes_start_with(target.name, RESERVED_PREFIX)) {
+    if (bytes_start_with(target.name, CHANNELS_RESERVED_PREFIX)) {
         request_fail(hub, client, message, ERROR_SUBSCRIPTION_RESERVED, target.name, BYTES_NONE);
         return 0;
     }
@@ -159,7 +147,7 @@ int pubsub_subscribe(struct hub *hub, struct client *client, const struct messag
     r = topics_subscribe(hub, channel, client, target.name);
     channels_release(hub, channel);
     if (r == TOPICS_E_TOO_MANY) {
-        refuse_too_many(hub, client, message, "subscriptions", CLIENT_MAX_SUBSCRIPTIONS);
+        request_fail_too_many(hub, client, message, "subscriptions", CLIENT_MAX_SUBSCRIPTIONS);
         return 0;
     }
     if (r == 0)

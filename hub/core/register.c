@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/core/register.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "hub/base/check.h"
 #include "hub/core/access.h"
 #include "hub/core/channel_sync.h"
@@ -11,9 +8,6 @@
 #include "hub/core/request.h"
 #include "hub/core/system_channels.h"
 #include "hub/wire/answer.h"
-
-#define RESERVED_CHANNEL BYTES_LITERAL("subscription")
-#define RESERVED_PREFIX BYTES_LITERAL("subscription.")
 
 /* One registration, read and checked. */
 struct wish {
@@ -26,15 +20,6 @@ struct wish {
     bool is_authenticated;
     struct event_traits traits;
 };
-
-static void refuse_too_many(struct wish *wish, const char *what, unsigned limit)
-{
-    char number[16];
-
-    snprintf(number, sizeof number, "%u", limit);
-    request_fail(wish->hub, wish->client, wish->message, ERROR_TOO_MANY, bytes_of_text(what),
-                 bytes_of_text(number));
-}
 
 static bool read_provider_fields(struct wish *wish)
 {
@@ -49,7 +34,7 @@ static bool read_provider_fields(struct wish *wish)
         !request_flag(wish->hub, wish->client, wish->message, KEY_IS_GROUP, &wish->traits.is_group) ||
         !request_flag(wish->hub, wish->client, wish->message, KEY_IS_STREAM, &wish->traits.is_stream))
         return false;
-    if (bytes_start_with(wish->event, RESERVED_PREFIX)) {
+    if (bytes_start_with(wish->event, CHANNELS_RESERVED_PREFIX)) {
         request_fail(wish->hub, wish->client, wish->message, ERROR_EVENT_RESERVED, wish->event, BYTES_NONE);
         return false;
     }
@@ -67,7 +52,7 @@ static bool read_wish(struct wish *wish)
 {
     if (!request_name(wish->hub, wish->client, wish->message, KEY_CHANNEL, &wish->channel_name))
         return false;
-    if (bytes_equal(wish->channel_name, RESERVED_CHANNEL)) {
+    if (bytes_equal(wish->channel_name, CHANNELS_RESERVED_NAME)) {
         request_fail(wish->hub, wish->client, wish->message, ERROR_CHANNEL_RESERVED, wish->channel_name,
                      BYTES_NONE);
         return false;
@@ -113,10 +98,11 @@ static int provide(struct wish *wish, struct channel *channel)
                                   channel->name, wish->event);
         return r;
     case PROVIDERS_E_TOO_MANY:
-        refuse_too_many(wish, "providers", CLIENT_MAX_PROVIDERS);
+        request_fail_too_many(wish->hub, wish->client, wish->message, "providers", CLIENT_MAX_PROVIDERS);
         return r;
     case PROVIDERS_E_TOO_MUCH:
-        refuse_too_many(wish, "bytes of schemas", CLIENT_MAX_HELD_BYTES);
+        request_fail_too_many(wish->hub, wish->client, wish->message, "bytes of schemas",
+                              CLIENT_MAX_HELD_BYTES);
         return r;
     default:
         return r;
@@ -156,7 +142,7 @@ static int join(struct wish *wish, struct channel *channel)
     }
     r = channels_join(wish->hub, channel, wish->client, &member, &is_new);
     if (r == CHANNELS_E_TOO_MANY) {
-        refuse_too_many(wish, "channels", CLIENT_MAX_MEMBERSHIPS);
+        request_fail_too_many(wish->hub, wish->client, wish->message, "channels", CLIENT_MAX_MEMBERSHIPS);
         return 0;
     }
     if (r < 0)
@@ -193,7 +179,8 @@ static int challenge(struct wish *wish, struct channel *channel)
     int r = access_challenge(wish->hub, wish->client, channel, wish->message);
 
     if (r == ACCESS_E_TOO_MUCH) {
-        refuse_too_many(wish, "bytes of requests", CLIENT_MAX_HELD_BYTES);
+        request_fail_too_many(wish->hub, wish->client, wish->message, "bytes of requests",
+                              CLIENT_MAX_HELD_BYTES);
         return 0;
     }
     return r;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/core/request.h"
 
+#include <stdio.h>
+
 #include "hub/base/check.h"
 #include "hub/base/metrics.h"
 #include "hub/base/name.h"
@@ -119,6 +121,15 @@ void request_fail(struct hub *hub, struct client *client, const struct message *
     char sentence[ERROR_TEXT_SIZE];
 
     fail(hub, client, message, error_text_format(text, first, second, sentence), BYTES_NONE, BYTES_NONE);
+}
+
+void request_fail_too_many(struct hub *hub, struct client *client, const struct message *message,
+                           const char *what, unsigned limit)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", limit);
+    request_fail(hub, client, message, ERROR_TOO_MANY, bytes_of_text(what), bytes_of_text(number));
 }
 
 void request_fail_registration(struct hub *hub, struct client *client, const struct message *message,

@@ -19,6 +19,10 @@ void request_succeed(struct client *client, const struct message *message);
 void request_fail(struct hub *hub, struct client *client, const struct message *message, enum error_text text,
                   struct bytes first, struct bytes second);
 
+/* ERROR_TOO_MANY: a cap on what one client may hold. */
+void request_fail_too_many(struct hub *hub, struct client *client, const struct message *message,
+                           const char *what, unsigned limit);
+
 /* The same with the fields channel and event in the answer, which programs expect of a refused registration.
  */
 void request_fail_registration(struct hub *hub, struct client *client, const struct message *message,

@@ -105,20 +105,8 @@ static void forget_owner(struct topic *topic)
     topic->owner->n_topics--;
     topic->owner = NULL;
     list_unlink(&topic->in_owner);
-    free((void *)(uintptr_t)topic->raw_schema.ptr);
-    free((void *)(uintptr_t)topic->owner_name.ptr);
-    topic->raw_schema = BYTES_NONE;
-    topic->owner_name = BYTES_NONE;
-}
-
-static int copy_bytes(struct bytes bytes, struct bytes *out_copy)
-{
-    char *copy = bytes.len ? bytes_to_text(bytes) : NULL;
-
-    if (bytes.len && !copy)
-        return -ENOMEM;
-    *out_copy = bytes_of(copy, bytes.len);
-    return 0;
+    bytes_free(&topic->raw_schema);
+    bytes_free(&topic->owner_name);
 }
 
 static int take_owner(struct topic *topic, struct client *client, struct bytes raw_schema,
@@ -128,13 +116,13 @@ static int take_owner(struct topic *topic, struct client *client, struct bytes r
     struct bytes schema = BYTES_NONE;
     struct bytes name = BYTES_NONE;
 
-    if (copy_bytes(raw_schema, &schema) < 0 || copy_bytes(owner_name, &name) < 0) {
-        free((void *)(uintptr_t)schema.ptr);
+    if (bytes_copy(raw_schema, &schema) < 0 || bytes_copy(owner_name, &name) < 0) {
+        bytes_free(&schema);
         return -ENOMEM;
     }
     if (!clients_charge(client, charge)) {
-        free((void *)(uintptr_t)schema.ptr);
-        free((void *)(uintptr_t)name.ptr);
+        bytes_free(&schema);
+        bytes_free(&name);
         return TOPICS_E_TOO_MUCH;
     }
     forget_owner(topic);

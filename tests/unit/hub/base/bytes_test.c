@@ -81,9 +81,27 @@ static void test_a_copy_ends_with_a_zero(void **state)
     allocation_fail_never();
 }
 
+static void test_a_copy_stands_on_its_own_until_it_is_freed(void **state)
+{
+    char text[] = "secret";
+    struct bytes copy;
+
+    (void)state;
+    assert_int_equal(bytes_copy(bytes_of_text(text), &copy), 0);
+    text[0] = 'S';
+    assert_text(copy, "secret");
+    assert_int_equal(copy.ptr[copy.len], 0);
+    bytes_free_secret(&copy);
+    assert_null(copy.ptr);
+    assert_int_equal(bytes_copy(BYTES_NONE, &copy), 0);
+    assert_null(copy.ptr);
+    bytes_free(&copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_copy_stands_on_its_own_until_it_is_freed),
         cmocka_unit_test(test_order_is_bytewise_and_the_shorter_first),
         cmocka_unit_test(test_a_secret_differs_in_any_single_bit),
         cmocka_unit_test(test_prefixes_and_rests),
