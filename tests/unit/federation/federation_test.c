@@ -146,7 +146,7 @@ static void stop(unsigned i)
 
 static int bridge_to_path(unsigned from, const char *path, const char *secret, char why[WHY_SIZE])
 {
-    char address[128];
+    char address[300];
     struct bridge_spec spec = {.name = "b", .address = address, .secret = secret, .cost = 10};
 
     snprintf(address, sizeof address, "unix:%s", path);
