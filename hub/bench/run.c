@@ -377,7 +377,7 @@ static void join_all(struct run *run)
         while (!run->tally->has_failed && may_open(run))
             open_next(run);
         flush_now(run);
-        if (run->tally->has_failed)
+        if (run->tally->has_failed || run->n_joined == run->n_conduits)
             return;
         wait_events(run, limit_ns);
         if (run->n_joined > n_joined) {
