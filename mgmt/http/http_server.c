@@ -47,6 +47,8 @@ struct exchange {
     struct request request;
     struct buffer body;
     size_t discarded_bytes;
+    bool has_reply; /* settled by the head, to be given at the end of the request */
+    struct reply reply;
 };
 
 static void exchange_free(struct exchange *exchange)
@@ -54,6 +56,7 @@ static void exchange_free(struct exchange *exchange)
     if (!exchange)
         return;
     request_clear(&exchange->request);
+    reply_clear(&exchange->reply);
     buffer_clear(&exchange->body);
     free(exchange->target);
     free(exchange);
@@ -185,9 +188,21 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
 
 /* ---- the course of a request ---- */
 
+static bool has_body(const struct request *request)
+{
+    const char *length = request_header(request, "Content-Length");
+
+    return request_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
+}
+
+/*
+ * An answer given now costs the connection, even where no body is to come: then it is kept for the end of the
+ * request, which is the next call.
+ */
 static enum MHD_Result on_first_call(struct http_server *server, struct MHD_Connection *connection,
                                      struct exchange *exchange, const char *method)
 {
+    struct request *request = &exchange->request;
     struct reply reply = {0};
 
     begin(exchange, connection, method);
@@ -195,10 +210,14 @@ static enum MHD_Result on_first_call(struct http_server *server, struct MHD_Conn
     if (exchange->has_too_many_headers) {
         reply_set_static(&reply, 431, "text/plain; charset=utf-8", BYTES_LITERAL("Too many headers.\n"));
         reply.closes_connection = true;
-        return answer(server, connection, &exchange->request, &reply);
+        return answer(server, connection, request, &reply);
     }
-    if (server->options.on_head(server->options.context, &exchange->request, &reply))
-        return answer(server, connection, &exchange->request, &reply);
+    if (!server->options.on_head(server->options.context, request, &reply))
+        return MHD_YES;
+    if (reply.upgrade_head || reply.closes_connection || has_body(request))
+        return answer(server, connection, request, &reply);
+    exchange->reply = reply;
+    exchange->has_reply = true;
     return MHD_YES;
 }
 
@@ -234,6 +253,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
         return on_first_call(server, connection, exchange, method);
     if (*upload_len > 0)
         return on_body(exchange, upload, upload_len);
+    if (exchange->has_reply)
+        return answer(server, connection, &exchange->request, &exchange->reply);
     exchange->request.body = buffer_bytes(&exchange->body);
     if (exchange->discarded_bytes)
         server->options.on_too_long(server->options.context, &exchange->request, &reply);

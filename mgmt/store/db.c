@@ -31,7 +31,8 @@ struct db_statement {
 
 static int errno_of(struct db *db, int code)
 {
-    int system = sqlite3_system_errno(db->handle);
+    /* It keeps the errno of opening, but not of writing: that still stands where the write has left it. */
+    int system = sqlite3_system_errno(db->handle) ? sqlite3_system_errno(db->handle) : errno;
 
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -91,6 +92,7 @@ void db_why(struct db *db, char out_why[DB_WHY_SIZE])
 
 int db_run(struct db *db, const char *sql)
 {
+    errno = 0;
     return remember(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
@@ -156,6 +158,7 @@ int db_step(struct db_statement *statement)
 {
     if (statement->fault != SQLITE_OK)
         return remember(statement->db, statement->fault);
+    errno = 0;
     return remember(statement->db, sqlite3_step(statement->handle));
 }
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "tests/unit/mgmt/fake_controls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/check.h"
+#include "hub/base/list.h"
+
+struct fake_controls fake_controls;
+
+/* A view is the list of its allocations. */
+struct view {
+    size_t n;
+    void *parts[4096];
+};
+
+void fake_controls_reset(void)
+{
+    fake_controls = (struct fake_controls){.is_accepting = true, .n_clients = 3};
+}
+
+struct fake_bridge *fake_controls_bridge(const char *name)
+{
+    for (size_t i = 0; i < fake_controls.n_bridges; i++) {
+        if (strcmp(fake_controls.bridges[i].name, name) == 0)
+            return &fake_controls.bridges[i];
+    }
+    return NULL;
+}
+
+struct fake_password *fake_controls_password(const char *channel)
+{
+    for (size_t i = 0; i < fake_controls.n_passwords; i++) {
+        if (strcmp(fake_controls.passwords[i].channel, channel) == 0)
+            return &fake_controls.passwords[i];
+    }
+    return NULL;
+}
+
+static void enter(void)
+{
+    check(pthread_equal(pthread_self(), fake_controls.loop_thread));
+    fake_controls.n_calls++;
+}
+
+static void *part(struct view *view, size_t size)
+{
+    void *made = calloc(1, size);
+
+    check(made && view->n < sizeof view->parts / sizeof *view->parts);
+    view->parts[view->n++] = made;
+    return made;
+}
+
+static struct view *new_view(void)
+{
+    struct view *view = calloc(1, sizeof *view);
+
+    check(view);
+    return view;
+}
+
+void hub_view_free(struct view *view)
+{
+    if (!view)
+        return;
+    for (size_t i = 0; i < view->n; i++)
+        free(view->parts[i]);
+    free(view);
+}
+
+int server_control_clients(struct server *server, uint64_t after, size_t limit,
+                           struct view_clients *out_clients)
+{
+    (void)server;
+    enter();
+    *out_clients = (struct view_clients){.view = new_view()};
+    out_clients->clients = part(out_clients->view, (limit + 1) * sizeof *out_clients->clients);
+    for (size_t serial = after + 1; serial <= fake_controls.n_clients; serial++) {
+        struct view_client *client = &out_clients->clients[out_clients->n_clients];
+        char *id;
+
+        if (out_clients->n_clients == limit) {
+            out_clients->has_more = true;
+            break;
+        }
+        out_clients->n_clients++;
+        id = part(out_clients->view, 32);
+        snprintf(id, 32, "client-%zu", serial);
+        *client = (struct view_client){.serial = serial,
+                                       .id = id,
+                                       .mode = "client",
+                                       .since_s = 1700000000,
+                                       .address = "tcp://192.0.2.1:4711",
+                                       .queued_bytes = 7,
+                                       .messages_in = 11,
+                                       .messages_out = 13};
+        client->channels = part(out_clients->view, sizeof(char *));
+        client->channels[0] = "jobs";
+        client->n_channels = 1;
+    }
+    return 0;
+}
+
+static void fill_channel(struct view *view, struct view_channel *channel, uint64_t serial, const char *name)
+{
+    /* {"type": "object"} */
+    static const uint8_t schema[] = "\x81\xa4type\xa6object";
+    static const char *path[] = {"hub-b", "hub-c"};
+    static const char *providers[] = {"alice"};
+
+    *channel = (struct view_channel){.serial = serial, .name = name, .owner = "alice"};
+    channel->password_origin = fake_controls.pinned_channel && strcmp(fake_controls.pinned_channel, name) == 0
+                                   ? PASSWORD_BY_CONFIGURATION
+                                   : PASSWORD_NONE;
+    channel->n_members = 2;
+    channel->members = part(view, 2 * sizeof *channel->members);
+    channel->members[0] = (struct view_member){.id = "alice", .mode = "client", .is_local = true};
+    channel->members[1] = (struct view_member){.id = "\xff"
+                                                     "bob",
+                                               .mode = "client",
+                                               .n_path = 2,
+                                               .path = path};
+    channel->n_events = 1;
+    channel->events = part(view, sizeof *channel->events);
+    channel->events[0] = (struct view_event){.name = "add",
+                                             .is_group = true,
+                                             .n_providers = 1,
+                                             .providers = providers,
+                                             .raw_param_schema = bytes_of(schema, sizeof schema - 1)};
+    channel->n_topics = 1;
+    channel->topics = part(view, sizeof *channel->topics);
+    channel->topics[0] = (struct view_topic){.name = "news", .n_subscribers = 5};
+}
+
+int server_control_channels(struct server *server, uint64_t after, size_t limit,
+                            struct view_channels *out_channels)
+{
+    static const char *const names[] = {"jobs", "__comm_ipc_logs", "a/b c"};
+
+    (void)server;
+    enter();
+    *out_channels = (struct view_channels){.view = new_view()};
+    out_channels->channels = part(out_channels->view, (limit + 1) * sizeof *out_channels->channels);
+    for (uint64_t serial = after + 1; serial <= 3; serial++) {
+        if (out_channels->n_channels == limit) {
+            out_channels->has_more = true;
+            break;
+        }
+        fill_channel(out_channels->view, &out_channels->channels[out_channels->n_channels++], serial,
+                     names[serial - 1]);
+    }
+    return 0;
+}
+
+int server_control_channel(struct server *server, struct bytes name, struct view_channels *out_channels)
+{
+    struct view_channels all;
+    int r = server_control_channels(server, 0, 10, &all);
+
+    for (size_t i = 0; r == 0 && i < all.n_channels; i++) {
+        if (bytes_equal_text(name, all.channels[i].name)) {
+            all.channels[0] = all.channels[i];
+            all.n_channels = 1;
+            *out_channels = all;
+            return 0;
+        }
+    }
+    all.n_channels = 0;
+    *out_channels = all;
+    return r;
+}
+
+int server_control_status(struct server *server, struct server_status *out_status)
+{
+    (void)server;
+    enter();
+    *out_status = (struct server_status){.counts = {.n_clients = fake_controls.n_clients, .n_channels = 3},
+                                         .n_connections = 4,
+                                         .is_accepting = fake_controls.is_accepting,
+                                         .n_listeners = 1,
+                                         .listeners = calloc(1, 300)};
+    check(out_status->listeners);
+    snprintf(out_status->listeners[0], 300, "tcp://127.0.0.1:7070");
+    return 0;
+}
+
+int server_control_set_password(struct server *server, struct bytes channel, struct bytes password,
+                                const uint8_t *signing_key)
+{
+    struct fake_password *kept;
+    char name[256];
+
+    (void)server;
+    enter();
+    if (fake_controls.refuses_passwords)
+        return -ENOMEM;
+    snprintf(name, sizeof name, "%.*s", (int)channel.len, (const char *)channel.ptr);
+    kept = fake_controls_password(name);
+    if (!kept)
+        kept = &fake_controls.passwords[fake_controls.n_passwords++];
+    *kept = (struct fake_password){.has_key = signing_key != NULL};
+    memcpy(kept->channel, name, sizeof name);
+    snprintf(kept->password, sizeof kept->password, "%.*s", (int)password.len, (const char *)password.ptr);
+    if (signing_key)
+        memcpy(kept->key, signing_key, sizeof kept->key);
+    return 0;
+}
+
+const char *link_state_name(enum link_state state)
+{
+    static const char *const names[] = {"paused", "dialing",  "handshake", "syncing",
+                                        "up",     "degraded", "backoff",   "refused"};
+
+    return names[state];
+}
+
+int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
+{
+    if (strcmp(spec->name, "invalid") != 0)
+        return 0;
+    snprintf(out_why, FEDERATION_WHY_SIZE, "no bridge may be called so");
+    return FEDERATION_E_INVALID;
+}
+
+int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  char out_why[FEDERATION_WHY_SIZE])
+{
+    struct fake_bridge *bridge = fake_controls_bridge(spec->name);
+
+    (void)federation;
+    enter();
+    if (fake_controls.refuses_bridges) {
+        snprintf(out_why, FEDERATION_WHY_SIZE, "not today");
+        return FEDERATION_E_INVALID;
+    }
+    if (!bridge)
+        bridge = &fake_controls.bridges[fake_controls.n_bridges++];
+    *bridge = (struct fake_bridge){.n_allow = spec->n_allow, .is_paused = spec->is_paused};
+    snprintf(bridge->name, sizeof bridge->name, "%s", spec->name);
+    snprintf(bridge->address, sizeof bridge->address, "%s", spec->address);
+    snprintf(bridge->secret, sizeof bridge->secret, "%s", spec->secret ? spec->secret : "");
+    return 0;
+}
+
+int federation_control_remove_bridge(struct federation *federation, const char *name)
+{
+    struct fake_bridge *bridge = fake_controls_bridge(name);
+
+    (void)federation;
+    enter();
+    if (!bridge)
+        return FEDERATION_E_UNKNOWN;
+    *bridge = fake_controls.bridges[--fake_controls.n_bridges];
+    return 0;
+}
+
+/* Each bridge has a link that is up, and there is one from another hub. */
+int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n)
+{
+    struct link_status *links = calloc(fake_controls.n_bridges + 1, sizeof *links);
+
+    (void)federation;
+    enter();
+    check(links);
+    for (size_t i = 0; i <= fake_controls.n_bridges; i++) {
+        struct link_status *link = &links[i];
+
+        link->is_outgoing = i < fake_controls.n_bridges;
+        link->state = LINK_UP;
+        link->since_ms = 1700000000000;
+        link->rtt_us = i ? 1500 : -1;
+        snprintf(link->hub_id, sizeof link->hub_id, "0123456789abcdef0123456789abcdef");
+        snprintf(link->server_id, sizeof link->server_id, "west");
+        snprintf(link->reason, sizeof link->reason, "connected");
+        snprintf(link->address, sizeof link->address, "tcp://192.0.2.9:7070");
+        if (link->is_outgoing)
+            memcpy(link->bridge, fake_controls.bridges[i].name, sizeof link->bridge);
+    }
+    *out_links = links;
+    *out_n = fake_controls.n_bridges + 1;
+    return 0;
+}
+
+struct federation_identity federation_control_identity(const struct federation *federation)
+{
+    (void)federation;
+    enter();
+    return (struct federation_identity){.hub_id = "00112233445566778899aabbccddeeff", .incarnation = 5};
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/http/request.h"
+#include "tests/support/unit.h"
+
+static void test_targets_are_split_then_decoded(void **state)
+{
+    struct request request = {.target = "/a%2Fb/%c3%a4+c//?x=1+2&y&=&z=%26"};
+
+    (void)state;
+    assert_int_equal(request_parse(&request), 0);
+    assert_int_equal(request.n_segments, 4);
+    assert_string_equal(request.segments[0], "a/b");
+    assert_string_equal(request.segments[1], "\xc3\xa4+c");
+    assert_string_equal(request.segments[2], "");
+    assert_string_equal(request_argument(&request, "x"), "1 2");
+    assert_string_equal(request_argument(&request, "y"), "");
+    assert_string_equal(request_argument(&request, "z"), "&");
+    assert_null(request_argument(&request, "none"));
+    request_clear(&request);
+}
+
+static void test_targets_that_cannot_be_read_are_refused(void **state)
+{
+    static const struct {
+        const char *target;
+        int outcome;
+    } rows[] = {
+        {"", REQUEST_E_MALFORMED},
+        {"x", REQUEST_E_MALFORMED},
+        {"*", REQUEST_E_MALFORMED},
+        {"http://x/", REQUEST_E_MALFORMED},
+        {"/%", REQUEST_E_MALFORMED},
+        {"/%4", REQUEST_E_MALFORMED},
+        {"/%4g", REQUEST_E_MALFORMED},
+        {"/%00", REQUEST_E_MALFORMED},
+        {"/%ff", REQUEST_E_MALFORMED},
+        {"/?a=%ed%a0%80", REQUEST_E_MALFORMED},
+        {"/1/2/3/4/5/6/7/8/9", REQUEST_E_TOO_LONG},
+        {"/?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17", REQUEST_E_TOO_LONG},
+        {"/", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct request request = {.target = rows[i].target};
+
+        assert_row(rows[i].target, request_parse(&request) == rows[i].outcome);
+        request_clear(&request);
+    }
+}
+
+static void test_heads_that_can_be_read_two_ways_are_refused(void **state)
+{
+    static const struct {
+        const char *what;
+        struct request_pair headers[3];
+        size_t n;
+        unsigned status; /* 0: well */
+    } rows[] = {
+        {"plain", {{"Host", "a"}, {"Content-Length", "5"}}, 2, 0},
+        {"chunked", {{"Host", "a"}, {"Transfer-Encoding", "Chunked"}}, 2, 0},
+        {"two hosts", {{"Host", "a"}, {"host", "a"}}, 2, 400},
+        {"two lengths", {{"Content-Length", "5"}, {"content-length", "5"}}, 2, 400},
+        {"two encodings", {{"Transfer-Encoding", "chunked"}, {"Transfer-Encoding", "chunked"}}, 2, 400},
+        {"length and encoding", {{"Content-Length", "5"}, {"Transfer-Encoding", "chunked"}}, 2, 400},
+        {"signed length", {{"Content-Length", "+5"}}, 1, 400},
+        {"list of lengths", {{"Content-Length", "5, 5"}}, 1, 400},
+        {"empty length", {{"Content-Length", ""}}, 1, 400},
+        {"other encoding", {{"Transfer-Encoding", "gzip, chunked"}}, 1, 501},
+        {"space in the name", {{"Transfer-Encoding ", "chunked"}}, 1, 400},
+        {"no name", {{"", "x"}}, 1, 400},
+        {"control character", {{"X", "a\x01"}}, 1, 400},
+        {"two tokens", {{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}, 2, 400},
+        {"two cookies", {{"Cookie", "a"}, {"Cookie", "b"}}, 2, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct request request = {.n_headers = rows[i].n};
+        unsigned status = 0;
+        const char *why;
+
+        for (size_t j = 0; j < rows[i].n; j++)
+            request.headers[j] = rows[i].headers[j];
+        why = request_check_head(&request, &status);
+        assert_row(rows[i].what, (why != NULL) == (rows[i].status != 0));
+        if (why)
+            assert_row(rows[i].what, status == rows[i].status);
+    }
+}
+
+static void test_tokens_are_found_in_lists(void **state)
+{
+    struct request request = {.n_headers = 2,
+                              .headers = {{"Connection", "keep-alive, Upgrade"}, {"connection", "x;q=1"}}};
+
+    (void)state;
+    assert_true(request_has_token(&request, "Connection", "upgrade"));
+    assert_true(request_has_token(&request, "Connection", "x"));
+    assert_true(request_has_token(&request, "Connection", "keep-alive"));
+    assert_false(request_has_token(&request, "Connection", "keep"));
+    assert_false(request_has_token(&request, "Connection", "alive"));
+    assert_false(request_has_token(&request, "Upgrade", "upgrade"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_targets_are_split_then_decoded),
+        cmocka_unit_test(test_targets_that_cannot_be_read_are_refused),
+        cmocka_unit_test(test_heads_that_can_be_read_two_ways_are_refused),
+        cmocka_unit_test(test_tokens_are_found_in_lists),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
