@@ -45,8 +45,9 @@
 #define EVENTS_A_BATCH 64
 #define ROUNDS_A_TURN 8 /* then others have their turn */
 #define TICK_MS 250
-#define LINGER_MS 2000 /* for the client to read the answer and close */
-#define STALL_MS 30000 /* without progress once the server's side has ended */
+#define LINGER_MS 2000                   /* for the client to read the answer and close */
+#define UPGRADED_SEND_BYTES (128 * 1024) /* the kernel would hold 4 MiB for a browser that does not read */
+#define STALL_MS 30000                   /* without progress once the server's side has ended */
 
 /* Values of head_due_ms that are no time. */
 #define HEAD_WHOLE UINT64_MAX
@@ -360,10 +361,12 @@ static void begin_serving(struct pump *pump, struct connection *connection)
 /* What the client sent along with its request has gone to the first library; it had no right to. */
 static void upgrade(struct pump *pump, struct connection *connection, const char *head)
 {
+    int send_bytes = UPGRADED_SEND_BYTES;
     size_t len = strlen(head);
     uint8_t *place;
     int fd;
 
+    setsockopt(connection->client.fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     close_side(pump, &connection->server);
     flow_drop(&connection->up);
     connection->up.is_shut = false;
