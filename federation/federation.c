@@ -176,7 +176,7 @@ void federation_drain(struct federation *federation)
     }
 }
 
-int federation_accept_link(struct federation *federation, struct stream *stream, struct bytes first_body,
+int federation_accept_link(void *federation, struct stream *stream, struct bytes first_body,
                            const char *peer_address)
 {
     return link_accept(federation, stream, first_body, peer_address);

@@ -32,11 +32,11 @@ void federation_free(struct federation *federation);
 void federation_drain(struct federation *federation);
 
 /*
- * A connection whose first frame is a link_hello (fits server_set_link_acceptor()). 0: the stream has a new
- * owner, also where the link is refused, which its far side is told; or -ENOMEM, and the stream is the
- * caller's still.
+ * A connection whose first frame is a link_hello; fits server_set_link_acceptor() with @federation as
+ * context. 0: the stream has a new owner, also where the link is refused, which its far side is told; or
+ * -ENOMEM, and the stream is the caller's still.
  */
-int federation_accept_link(struct federation *federation, struct stream *stream, struct bytes first_body,
+int federation_accept_link(void *federation, struct stream *stream, struct bytes first_body,
                            const char *peer_address);
 
 #endif

@@ -8,6 +8,8 @@
 #include "federation/attributes.h"
 #include "federation/path.h"
 #include "federation/route_table.h"
+#include "hub/wire/frame.h"
+#include "hub/wire/msgpack_write.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
@@ -33,6 +35,7 @@ static int n_delivered;
 static int n_handled;
 static int n_ended;
 static char peers[8];
+static struct origin *last_origin;
 
 static const struct hub_id own = {{0x50}};
 
@@ -101,7 +104,7 @@ static void outlet_warn(void *context, const char *event, const char *text)
 static int add_peer(void *context, struct origin *origin, struct bytes server_id, void **out_peer)
 {
     (void)context;
-    (void)origin;
+    last_origin = origin;
     assert_true(server_id.len > 0);
     *out_peer = &peers[n_peers++];
     return 0;
@@ -540,6 +543,72 @@ static void test_one_frame_a_link_carries_all_receivers_behind_it(void **state)
     block_unref(frame);
 }
 
+static void test_what_came_from_a_hub_takes_another_way_than_back_to_it(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct hub_id trail[] = {hub(0x77), hub(0x10)};
+    struct hub_id to = hub(0x78);
+    struct link_message message = many(1, hub_id_bytes(&to), bytes_of(trail, sizeof trail));
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    tell(b, 0x20, (struct hint){{0x78, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(told[0].link, 0x20);
+}
+
+/* A `call` or `response` with its names in @caller_key. */
+static void write_one(struct buffer *out, const char *type, const char *caller_key)
+{
+    const char *texts[] = {"type", type,         "channel", "room",     "event",
+                           "add",  "request_id", "r1",      caller_key, "c"};
+
+    msgpack_write_map(out, N_ELEMENTS(texts) / 2);
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        msgpack_write_str(out, bytes_of_text(texts[i]));
+}
+
+static void test_an_answer_goes_back_by_the_way_the_call_came(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct hub_id trail[] = {hub(0x77), hub(0x20)};
+    struct link_message message = {.type = LINK_MESSAGE_ONE};
+    struct buffer call = {0};
+    struct buffer answer = {0};
+    struct block *frame;
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    write_one(&call, "call", "sender_id");
+    message.one = (struct link_one){own,
+                                    hub(0x77),
+                                    bytes_of(trail, sizeof trail),
+                                    BYTES_NONE,
+                                    BYTES_LITERAL("room"),
+                                    BYTES_LITERAL("add"),
+                                    buffer_bytes(&call)};
+    assert_int_equal(mesh_link_receive(b, &message, at(1000)), 0);
+    assert_int_equal(n_handled, 1);
+    frame_begin(&answer);
+    write_one(&answer, "response", "target_id");
+    frame = frame_finish(&answer);
+    assert_non_null(frame);
+    n_told = 0;
+    mesh_peer_send(last_origin, frame);
+    mesh_peer_send(last_origin, frame);
+    assert_int_equal(n_told, 2);
+    assert_int_equal(told[0].link, 0x20);
+    /* That was the last word of the call; what follows knows only the routes. */
+    assert_int_equal(told[1].link, 0x10);
+    block_unref(frame);
+    buffer_clear(&call);
+}
+
 static void test_nothing_leaks_or_breaks_where_memory_runs_out(void **state)
 {
     (void)state;
@@ -589,6 +658,8 @@ int main(void)
         TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
         TEST(test_a_message_that_has_been_here_is_dropped),
         TEST(test_one_frame_a_link_carries_all_receivers_behind_it),
+        TEST(test_what_came_from_a_hub_takes_another_way_than_back_to_it),
+        TEST(test_an_answer_goes_back_by_the_way_the_call_came),
         TEST(test_nothing_leaks_or_breaks_where_memory_runs_out),
 #undef TEST
     };
