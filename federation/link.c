@@ -603,7 +603,10 @@ static void hear_refusal(struct link *link, const struct link_refusal *refusal)
     snprintf(reason, sizeof reason, "%.*s", (int)refusal->reason.len, (const char *)refusal->reason.ptr);
     snprintf(text, sizeof text, "the other hub says: %.*s", (int)refusal->text.len,
              (const char *)refusal->text.ptr);
-    link->was_refused = link->handshake != PROVEN;
+    /* A hub that shuts down comes back by itself; whatever else it says before the proof, somebody must mend.
+     */
+    link->was_refused =
+        link->handshake != PROVEN && !bytes_equal_text(refusal->reason, refusals[LINK_REFUSAL_SHUTDOWN].name);
     set_error(link, text);
     end_stream(link, reason, 0);
 }
