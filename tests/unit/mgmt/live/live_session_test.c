@@ -91,7 +91,8 @@ static void test_records_follow_since_and_only_of_the_streams(void **state)
     record(place, LOG_SYSTEM, "three");
     record(place, LOG_LOGS, "four");
     say(place, "{\"type\": \"subscribe\", \"streams\": [\"logs\", \"links\"], \"since\": 1}");
-    expect(place, "{\"id\": 2, \"stream\": \"links\", \"type\": \"server_log\", \"data\": {\"message\": \"two\"}}");
+    expect(place,
+           "{\"id\": 2, \"stream\": \"links\", \"type\": \"server_log\", \"data\": {\"message\": \"two\"}}");
     expect(place, "{\"id\": 4, \"data\": {\"message\": \"four\", \"level\": \"warning\"}}");
     expect(place, "");
     record(place, LOG_LOGS, "five");

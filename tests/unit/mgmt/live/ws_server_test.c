@@ -287,7 +287,8 @@ static void test_a_slow_browser_gets_a_counted_gap(void **state)
             message = next(fd);
             if (strcmp(text(message, "type"), "gap") == 0) {
                 assert_int_equal(number(message, "from"), last + 1);
-                assert_int_equal(number(message, "count"), number(message, "to") - number(message, "from") + 1);
+                assert_int_equal(number(message, "count"),
+                                 number(message, "to") - number(message, "from") + 1);
                 last = number(message, "to");
                 had_gap = true;
             } else {
