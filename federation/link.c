@@ -443,14 +443,26 @@ void link_retry_now(struct link *link)
 
 /* --- handshake ------------------------------------------------------------------------------------------ */
 
+/* A copy of our data may run at our own start count; but only a link of ours greets with a nonce of ours. */
+static bool is_own_nonce(const struct federation *federation, struct bytes nonce)
+{
+    list_for_each (at, &federation->links) {
+        const struct link *link = container_of(at, struct link, in_federation);
+
+        if (bytes_equal(bytes_of(link->own_nonce, sizeof link->own_nonce), nonce))
+            return true;
+    }
+    return false;
+}
+
 enum link_refusal_reason link_judge_peer(const struct federation *federation,
                                          const struct link_greeting *greeting)
 {
     if (greeting->version != LINK_WIRE_VERSION)
         return LINK_REFUSAL_VERSION;
     if (hub_id_equal(&greeting->hub_id, &federation->hub_id))
-        return greeting->incarnation == federation->incarnation ? LINK_REFUSAL_ITSELF
-                                                                : LINK_REFUSAL_DUPLICATE_HUB_ID;
+        return is_own_nonce(federation, greeting->nonce) ? LINK_REFUSAL_ITSELF
+                                                         : LINK_REFUSAL_DUPLICATE_HUB_ID;
     if (bytes_equal_text(greeting->server_id, federation->server_id))
         return LINK_REFUSAL_DUPLICATE_SERVER_ID;
     return LINK_REFUSAL_COUNT;
