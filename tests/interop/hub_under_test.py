@@ -9,9 +9,11 @@ transports.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -76,6 +78,8 @@ class HubOptions:
     idle_timeout_s: float | None = None
     data_timeout_s: float | None = None
     max_frame_bytes: int | None = None
+    mgmt: bool = False
+    link_secret: str | None = None
     arguments: tuple[str, ...] = ()
 
 
@@ -91,10 +95,13 @@ def _die_with_parent() -> None:
 
 
 def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the system gives to outgoing connections: one of these could take it while a
+    hub is down, or even connect to itself."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class HubUnderTest:
@@ -108,10 +115,15 @@ class HubUnderTest:
         self.socket_path = str(self.folder / "hub.sock")
         self.tcp_port = free_tcp_port() if "tcp" in options.transports else 0
         self.tls_port = free_tcp_port() if "tls" in options.transports else 0
+        self.mgmt_port = free_tcp_port() if options.mgmt else 0
         self.log_lines: list[str] = []
         self.ready_line = ""
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
+
+    @property
+    def data_folder(self) -> Path:
+        return self.folder / "data"
 
     @property
     def pid(self) -> int:
@@ -200,7 +212,7 @@ class HubUnderTest:
             str(binary),
             "serve",
             "--data-dir",
-            str(self.folder / "data"),
+            str(self.data_folder),
             "--server-id",
             self.server_id,
         ]
@@ -236,7 +248,13 @@ class HubUnderTest:
         for flag, value in flags.items():
             if value is not None:
                 command += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
-        return [*command, "--mgmt", "off", *options.arguments]
+        if options.link_secret is not None:
+            link_secret = self.folder / "link-secret"
+            link_secret.write_text(options.link_secret)
+            link_secret.chmod(0o600)
+            command += ["--link-secret-file", str(link_secret)]
+        mgmt = f"127.0.0.1:{self.mgmt_port}" if options.mgmt else "off"
+        return [*command, "--mgmt", mgmt, *options.arguments]
 
     def _reference_command(self) -> list[str]:
         wanted = asdict(self.options) | {
