@@ -87,51 +87,55 @@ def run_load(
     return result
 
 
-def best_run(
-    system: System, work: Work, core: int, pid: int, address: str, options: argparse.Namespace
-) -> Result:
-    """The run that cost the server least: whatever else the machine does can only add to it."""
-    runs = [
-        run_load(system, work, core, pid, address, options.seconds, options.seconds / 4)
-        for _ in range(options.repeat)
-    ]
-    return min(runs, key=lambda run: float(run["hub"]["cpu_us_per_operation"]))
-
-
-def measure(system: System, options: argparse.Namespace, cores: tuple[int, int]) -> dict[str, Result]:
-    """What is measured for one server, by the name of the work; a fresh server for each group of works."""
+def measure_once(system: System, options: argparse.Namespace, cores: tuple[int, int]) -> dict[str, Result]:
+    """One run of each work on one fresh server, by the name of the work."""
     results: dict[str, Result] = {}
     with system.running(cores[0]) as (pid, address):
         for work in WORKS:
             if work.mode in system.lacks or (work.only_commipc and "broadcast" in system.lacks):
                 continue
-            results[work.name] = best_run(system, work, cores[1], pid, address, options)
-            cost = results[work.name]["hub"]["cpu_us_per_operation"]
-            rate = results[work.name]["operations_per_second"]
-            print(f"  {work.name:36} {cost:9.3f} us {rate:12.0f} /s", flush=True)
-        if "rpc" not in system.lacks:
-            results[SINGLE_CALL.name] = single_call(system, cores[0], pid, address, options)
-            latency = results[SINGLE_CALL.name]["latency_us"]
-            print(
-                f"  {SINGLE_CALL.name:36} p50 {latency['p50']:.1f} us, p99 {latency['p99']:.1f} us",
-                flush=True,
+            results[work.name] = run_load(
+                system, work, cores[1], pid, address, options.seconds, options.seconds / 4
             )
-    if "idle" not in system.lacks:
-        with system.running(cores[0]) as (pid, address):
-            count = IDLE_CONNECTIONS_SLOW if system.is_slow else IDLE_CONNECTIONS
-            work = Work(IDLE.name, IDLE.mode, ("--clients", str(count)))
-            results[IDLE.name] = run_load(system, work, cores[1], pid, address, 1.0, 0.0)
-            hub = results[IDLE.name]["hub"]
-            print(f"  {IDLE.name:36} {hub['resident_bytes_per_connection']:.0f} bytes ({count})", flush=True)
+        if "rpc" not in system.lacks:
+            # Server and load on one core, so that no wake-up of another core is measured.
+            results[SINGLE_CALL.name] = run_load(
+                system, SINGLE_CALL, cores[0], pid, address, options.seconds, options.seconds / 4
+            )
     return results
 
 
-def single_call(system: System, core: int, pid: int, address: str, options: argparse.Namespace) -> Result:
-    """Server and load on one core, so that no wake-up of another core is measured."""
-    runs = [
-        run_load(system, SINGLE_CALL, core, pid, address, options.seconds, 0.5) for _ in range(options.repeat)
-    ]
-    return min(runs, key=lambda run: float(run["latency_us"]["p50"]))
+def measure_idle(system: System, cores: tuple[int, int]) -> Result:
+    with system.running(cores[0]) as (pid, address):
+        count = IDLE_CONNECTIONS_SLOW if system.is_slow else IDLE_CONNECTIONS
+        work = Work(IDLE.name, IDLE.mode, ("--clients", str(count)))
+        return run_load(system, work, cores[1], pid, address, 1.0, 0.0)
+
+
+def better(work: str, one: Result | None, other: Result) -> Result:
+    """The run that cost the server less, or was quicker, and the higher rate of both: what else the machine does
+    can only make it worse."""
+
+    def cost(run: Result) -> float:
+        return float(
+            run["latency_us"]["p50"] if work == SINGLE_CALL.name else run["hub"]["cpu_us_per_operation"]
+        )
+
+    if one is None:
+        return other
+    rate = max(run["operations_per_second"] for run in (one, other))
+    return (other if cost(other) < cost(one) else one) | {"operations_per_second": rate}
+
+
+def show(results: dict[str, Result]) -> None:
+    for name, run in results.items():
+        if run["mode"] == "idle":
+            print(f"  {name:36} {run['hub']['resident_bytes_per_connection']:9.0f} bytes", flush=True)
+            continue
+        cost, rate = run["hub"]["cpu_us_per_operation"], run["operations_per_second"]
+        print(
+            f"  {name:36} {cost:9.3f} us {rate:12.0f} /s  p50 {run['latency_us']['p50']:.1f} us", flush=True
+        )
 
 
 # --- the document ---
@@ -226,7 +230,7 @@ def machine() -> str:
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     kernel = ".".join(platform.release().split(".")[:2])
     virtual = subprocess.run(
-        ["systemd-detect-virt"], capture_output=True, text=True, check=False
+        ["systemd-detect-virt", "--vm"], capture_output=True, text=True, check=False
     ).stdout.strip()
     kind = f", virtual machine ({virtual})" if virtual and virtual != "none" else ""
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB{kind}; {system}, Linux {kernel}"
@@ -258,7 +262,7 @@ def section(results: dict[str, dict[str, Result]], options: argparse.Namespace) 
         "",
         f"Compared: {versions()}.",
         "",
-        f"Each number is the best of {options.repeat} runs of {options.seconds:g} s. The load generator used "
+        f"Each figure is the best of {options.repeat} runs of {options.seconds:g} s. The load generator used "
         f"{generator_share(results)} of the processor time that CommHub used (median of the lines).",
         "",
         *cost_table(results),
@@ -344,14 +348,27 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, Result]]:
     hub = (options.hub or options.build / "commhub").resolve()
     tools = (options.tools or options.build / "tests/bench").resolve()
     usable = sorted(os.sched_getaffinity(0))
-    results: dict[str, dict[str, Result]] = {}
-    for system in all_systems(hub, tools, reference_python()):
-        if options.only and not any(system.name.startswith(name) for name in options.only):
-            continue
+    cores = (usable[0], usable[-1])
+    systems = [
+        system
+        for system in all_systems(hub, tools, reference_python())
+        if not options.only or any(system.name.startswith(name) for name in options.only)
+    ]
+    for system in systems:
         if not system.is_installed():
             raise SystemExit(f"{system.name} is not installed: run deploy/packages.sh build bench")
-        print(system.name, flush=True)
-        results[system.name] = measure(system, options, (usable[0], usable[-1]))
+    results: dict[str, dict[str, Result]] = {system.name: {} for system in systems}
+    # Round by round, not system by system: a busy minute of the machine then spoils one run of each.
+    for round_number in range(1, options.repeat + 1):
+        for system in systems:
+            print(f"round {round_number}: {system.name}", flush=True)
+            found = results[system.name]
+            for name, run in measure_once(system, options, cores).items():
+                found[name] = better(name, found.get(name), run)
+            if round_number == 1 and "idle" not in system.lacks:
+                found[IDLE.name] = measure_idle(system, cores)
+            if round_number == options.repeat:
+                show(found)
     return results
 
 
