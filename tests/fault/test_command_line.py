@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Wrong command lines and settings: a clear sentence, exit 2, nothing touched."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from running_hub import run_to_end
+
+# One wrong value at least for each flag that `commhub serve --help` lists, and a word of the complaint.
+WRONG: dict[str, list[tuple[str, str]]] = {
+    "--data-dir": [("", "empty")],
+    "--server-id": [
+        ("", "empty"),
+        ("x" * 256, "255 bytes"),
+        ("a\nb", "control characters"),
+        ("\udcff", "UTF-8"),
+    ],
+    "--listen": [
+        ("", "unix:"),
+        ("/tmp/x", "unix:"),
+        ("udp://127.0.0.1:1", "unix:"),
+        ("tcp://127.0.0.1", "--listen"),
+        ("tcp://127.0.0.1:70000", "--listen"),
+        ("tcp://127.0.0.1:-1", "--listen"),
+        ("tcp://:7411", "--listen"),
+        ("unix:", "--listen"),
+        ("unix:" + "/x" * 100, "--listen"),
+    ],
+    "--unix-mode": [
+        ("rw", "--unix-mode"),
+        ("0999", "--unix-mode"),
+        ("", "empty"),
+        ("07777777", "--unix-mode"),
+    ],
+    "--unix-group": [("", "empty")],
+    "--tls-cert": [("", "empty"), ("/nonexistent", "--tls-key")],
+    "--tls-key": [("", "empty"), ("/nonexistent", "--tls-cert")],
+    "--tls-ca": [("", "empty")],
+    "--connection-secret-file": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/zero", "64 KiB")],
+    "--link-secret-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
+    "--system-passwords-file": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/null", "not JSON")],
+    "--channel-policy": [
+        ("keep", "terminate|promote"),
+        ("", "terminate|promote"),
+        ("terminate|promote", "not one"),
+    ],
+    "--lb-policy": [("random", "least-active|round-robin")],
+    "--error-policy": [("panic", "ignore|raise|broadcast")],
+    "--idle-timeout": [
+        ("soon", "seconds"),
+        ("-1", "seconds"),
+        ("1e3", "seconds"),
+        ("", "seconds"),
+        ("1.2345", "seconds"),
+    ],
+    "--data-timeout": [("60s", "seconds"), ("99999999999", "seconds")],
+    "--call-deadline": [("never", "seconds"), (".", "seconds")],
+    "--max-frame": [("16M", "whole number"), ("0", "1024"), ("1023", "1024"), ("1073741825", "1073741824")],
+    "--max-connections": [
+        ("0", "whole number"),
+        ("-5", "whole number"),
+        ("99999999999999999999", "whole number"),
+    ],
+    "--mgmt": [
+        ("", "empty"),
+        ("127.0.0.1:99999", "--mgmt"),
+        ("nonsense", "--mgmt"),
+        ("127.0.0.1:", "--mgmt"),
+    ],
+    "--admin-token-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
+    "--log-format": [("xml", "text|json")],
+    "--verbose": [("maybe", "true")],
+    "--check-config": [("maybe", "true")],
+}
+ROWS = [(flag, value, word) for flag, rows in WRONG.items() for value, word in rows]
+
+
+def untouched(tmp_path: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
+    """Runs in a home of its own, which must stay empty."""
+    own = {"HOME": str(tmp_path), "XDG_DATA_HOME": f"{tmp_path}/data", "XDG_RUNTIME_DIR": str(tmp_path)}
+    got = run_to_end(*arguments, settings=own | settings, cwd=tmp_path)
+    assert list(tmp_path.rglob("*")) == [], f"left behind: {list(tmp_path.rglob('*'))}"
+    return got
+
+
+def assert_wrong(got: tuple[int, str, str], word: str) -> None:
+    status, output, errors = got
+    assert (status, output) == (2, ""), got
+    assert errors.startswith("commhub: ") and errors.count("\n") == 1, errors
+    assert word in errors, f"{word!r} is not in: {errors}"
+
+
+@pytest.mark.parametrize(("flag", "value", "word"), ROWS)
+def test_a_wrong_value_is_told(tmp_path: Path, flag: str, value: str, word: str) -> None:
+    got = untouched(tmp_path, f"{flag}={value}")
+    assert_wrong(got, word)
+    assert flag in got[2] or value and value in got[2], f"it does not say which setting is wrong: {got[2]}"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "word"), [row for row in ROWS if row[1] and row[0] != "--check-config"]
+)
+def test_a_wrong_value_in_the_environment_is_told(tmp_path: Path, flag: str, value: str, word: str) -> None:
+    name = "COMMHUB_" + flag[2:].upper().replace("-", "_")
+    assert_wrong(untouched(tmp_path, **{name: value}), word)
+
+
+def test_every_flag_has_a_wrong_value_here() -> None:
+    status, output, errors = run_to_end("--help")
+    assert (status, errors) == (0, "")
+    listed = set(re.findall(r"^  (--[a-z-]+)", output, re.MULTILINE)) - {"--help", "--version"}
+    assert listed == set(WRONG), f"only in the help: {listed - set(WRONG)}; only here: {set(WRONG) - listed}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("--lsten", "--listen"),
+        ("--data_dir", "--data-dir"),
+        ("--server", "--server-id"),
+        ("--max-frames", "--max-frame"),
+        ("--tls-certificate", "--tls-cert"),
+        ("--verbos", "--verbose"),
+        ("-verbose", "--verbose"),
+    ],
+)
+def test_an_unknown_flag_is_answered_with_the_one_that_was_meant(
+    tmp_path: Path, wrong: str, meant: str
+) -> None:
+    got = untouched(tmp_path, wrong, "x")
+    assert_wrong(got, f"did you mean {meant}?")
+    assert wrong in got[2]
+
+
+@pytest.mark.parametrize("wrong", ["xyz", "--", "-x", "--zzzzzz", "\x1b[31m", ""])
+def test_what_is_like_no_flag_is_answered_with_the_help(tmp_path: Path, wrong: str) -> None:
+    got = untouched(tmp_path, wrong)
+    assert_wrong(got, "see commhub serve --help")
+    assert "\x1b" not in got[2]
+
+
+@pytest.mark.parametrize("flag", [flag for flag in WRONG if flag not in ("--verbose", "--check-config")])
+def test_a_flag_without_its_value_is_told(tmp_path: Path, flag: str) -> None:
+    assert_wrong(untouched(tmp_path, flag), f"{flag} needs a value")
+
+
+def test_more_addresses_than_there_is_room_for_are_told(tmp_path: Path) -> None:
+    many = [word for number in range(33) for word in ("--listen", f"unix:{tmp_path}/{number}")]
+    assert_wrong(untouched(tmp_path, *many), "at most 32")
+
+
+def test_check_config_touches_nothing(tmp_path: Path) -> None:
+    """Not even where a hub runs already: its port is taken, its socket is there."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = f"127.0.0.1:{holder.getsockname()[1]}"
+        got = untouched(
+            tmp_path,
+            *("--check-config", "--listen", f"tcp://{taken}", "--listen", f"unix:{tmp_path}/hub.sock"),
+            *("--data-dir", f"{tmp_path}/data", "--mgmt", taken),
+        )
+    assert got == (0, "configuration is valid\n", ""), got
+    assert untouched(tmp_path, "--check-config") == (0, "configuration is valid\n", "")
+
+
+def test_check_config_finds_what_a_start_would(tmp_path: Path) -> None:
+    assert_wrong(
+        untouched(tmp_path, "--check-config", "--connection-secret-file", "/nonexistent"), "/nonexistent"
+    )
+    assert_wrong(untouched(tmp_path, "--check-config", "--listen", "tls://127.0.0.1:1"), "--tls-cert")
+
+
+@pytest.mark.parametrize("command", ["serve", "server", "bench", ""])
+def test_help_is_there_and_touches_nothing(tmp_path: Path, command: str) -> None:
+    status, output, errors = run_to_end(
+        "--help", command=command, cwd=tmp_path, settings={"HOME": str(tmp_path)}
+    )
+    assert status == 0 and errors == "" and "sage: commhub" in output, (status, output, errors)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    said = [run_to_end("--version", command=""), run_to_end("version", command=""), run_to_end("--version")]
+    assert said[0][0] == 0 and re.fullmatch(r"commhub \d+\.\d+\.\d+\n", said[0][1]) and said[0][2] == ""
+    assert said[1:] == [said[0]] * 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["sevre"], ["serv\x1be"], ["-v"]])
+def test_a_wrong_command_is_told(arguments: list[str]) -> None:
+    status, output, errors = run_to_end(*arguments, command="")
+    assert (status, output) == (2, "") and "commhub" in errors and "\x1b" not in errors, (
+        status,
+        output,
+        errors,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "7411"],
+        ["--host", "127.0.0.1", "--port", "x"],
+        ["--host", "127.0.0.1", "--port", "65536"],
+        ["--socket-path"],
+        ["--socket-path", "/x" * 100],
+        ["--unknown"],
+    ],
+)
+def test_a_wrong_command_line_of_the_originals_kind_is_told(tmp_path: Path, arguments: list[str]) -> None:
+    got = run_to_end(*arguments, command="server", cwd=tmp_path)
+    assert_wrong(got, "commhub: ")
