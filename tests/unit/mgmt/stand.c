@@ -136,7 +136,7 @@ int stand_connect(struct stand *stand)
     return fd;
 }
 
-void stand_send(int fd, const char *text)
+bool stand_send(int fd, const char *text)
 {
     size_t len = strlen(text);
 
@@ -144,10 +144,11 @@ void stand_send(int fd, const char *text)
         ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
 
         if (n < 0)
-            return; /* the other side has seen enough; its answer tells */
+            return false;
         text += n;
         len -= (size_t)n;
     }
+    return true;
 }
 
 void stand_read_all(int fd, struct buffer *out, int quiet_ms)

@@ -41,7 +41,9 @@ void stand_log(struct stand *stand, const char *message);
 
 /* A blocking connection that gives up after 10 s; fails the test where there is none. */
 int stand_connect(struct stand *stand);
-void stand_send(int fd, const char *text);
+
+/* False if the other side closed before it had read all. */
+bool stand_send(int fd, const char *text);
 
 /* Reads until the end of file (or until nothing comes for @quiet_ms, if not 0). */
 void stand_read_all(int fd, struct buffer *out, int quiet_ms);
