@@ -113,8 +113,10 @@ def measure_idle(system: System, cores: tuple[int, int]) -> Result:
 
 
 def better(work: str, one: Result | None, other: Result) -> Result:
-    """The run that cost the server less, or was quicker, and the higher rate of both: what else the machine does
-    can only make it worse."""
+    """The run that cost the server less, or was quicker, with the higher rate of both.
+
+    What else the machine does can only make a run worse.
+    """
 
     def cost(run: Result) -> float:
         return float(
