@@ -153,8 +153,7 @@ static void tell_record(const struct link *link, enum log_level level)
     if (link->has_peer)
         hub_id_text(&link->peer, hub_id);
     fields[0] = log_text("bridge", bridge_name(link));
-    fields[1] =
-        log_text("direction", bytes_of_text(link->role == LINK_ROLE_DIALER ? "outgoing" : "incoming"));
+    fields[1] = log_text("direction", bytes_of_text(link->role == LINK_ROLE_DIALER ? "out" : "in"));
     fields[2] = log_text("hub_id", bytes_of_text(hub_id));
     fields[3] = log_text("server_id", bytes_of_text(link->peer_server_id));
     fields[4] = log_text("state", bytes_of_text(link_state_name(link->state)));
