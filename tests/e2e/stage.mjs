@@ -46,6 +46,7 @@ class Hub {
     hub.socket = join(hub.folder, "hub.sock");
     hub.port = await freePort();
     writeFileSync(join(hub.folder, "token"), `${TOKEN}\n`, { mode: 0o600 });
+    writeFileSync(join(hub.folder, "link-secret"), "the hubs know this\n", { mode: 0o600 });
     await hub.run();
     return hub;
   }
@@ -54,7 +55,7 @@ class Hub {
     accessSync(BIN, constants.X_OK);
     const child = spawn(
       BIN,
-      ["serve", "--data-dir", join(this.folder, "data"), "--server-id", "e2e-hub", "--listen", `unix:${this.socket}`, "--mgmt", `127.0.0.1:${this.port}`],
+      ["serve", "--data-dir", join(this.folder, "data"), "--server-id", "e2e-hub", "--listen", `unix:${this.socket}`, "--mgmt", `127.0.0.1:${this.port}`, "--link-secret-file", join(this.folder, "link-secret")],
       { env: { ...process.env, COMMHUB_ADMIN_TOKEN_FILE: join(this.folder, "token") }, stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#process = child;
