@@ -7,6 +7,7 @@
 #include "hub/base/check.h"
 #include "hub/core/access.h"
 #include "hub/core/peering_notes.h"
+#include "hub/core/topics.h"
 #include "hub/wire/answer.h"
 
 #define SYSTEM_PREFIX BYTES_LITERAL("__comm_ipc_")
@@ -47,6 +48,7 @@ int channels_get(struct hub *hub, struct bytes name, struct channel **out_channe
     list_init(&channel->events);
     map_init(&channel->topics_by_name);
     list_init(&channel->topics);
+    map_init(&channel->remotes_by_id);
     list_init(&channel->remotes);
     list_init(&channel->challenges);
     list_append(&hub->channels, &channel->all);
@@ -67,27 +69,36 @@ int channels_set_password(struct channel *channel, struct bytes password, enum p
     return 0;
 }
 
-/* A password that a client set ends when the last member has left; the configured one, if any, stands again.
- */
-static void end_client_password(struct channel *channel)
+/* What clients did to the password ends with the last member; the configured one, if any, stands again. */
+static void restore_password(struct hub *hub, struct channel *channel)
 {
-    if (channel->password_origin != PASSWORD_BY_CLIENT)
+    bool was_protected = channel_is_protected(channel);
+
+    if (channel->password_origin == channel->configured_origin)
         return;
+    if (!was_protected)
+        peering_hide_channel(hub, channel);
     if (channels_set_password(channel, channel->configured_password, channel->configured_origin) < 0)
         return; /* no memory for the configured one: better the client's than none */
     access_forget_channel(channel);
+    if (channel_is_protected(channel))
+        topics_remove_others(hub, channel, NULL, NULL);
+    else
+        peering_show_channel(hub, channel);
+}
+
+static bool is_used(const struct channel *channel)
+{
+    return !list_is_empty(&channel->members) || !list_is_empty(&channel->events) ||
+           !list_is_empty(&channel->topics) || !list_is_empty(&channel->remotes) ||
+           channel_is_protected(channel) || channel->configured_password.ptr;
 }
 
 void channels_release(struct hub *hub, struct channel *channel)
 {
-    if (list_is_empty(&channel->members) && channel->password_origin == PASSWORD_BY_CLIENT) {
-        end_client_password(channel);
-        if (!channel_is_protected(channel))
-            peering_show_channel(hub, channel);
-    }
-    if (!list_is_empty(&channel->members) || !list_is_empty(&channel->events) ||
-        !list_is_empty(&channel->topics) || !list_is_empty(&channel->remotes) ||
-        channel_is_protected(channel) || channel->configured_password.ptr)
+    if (list_is_empty(&channel->members))
+        restore_password(hub, channel);
+    if (is_used(channel))
         return;
     access_forget_channel(channel);
     bytes_free_secret(&channel->password);
@@ -95,6 +106,7 @@ void channels_release(struct hub *hub, struct channel *channel)
     explicit_bzero(channel->signing_key, sizeof channel->signing_key);
     map_clear(&channel->events_by_name);
     map_clear(&channel->topics_by_name);
+    map_clear(&channel->remotes_by_id);
     map_remove(&hub->channels_by_name, &channel->by_name);
     list_unlink(&channel->all);
     hub->n_channels--;
@@ -150,12 +162,18 @@ void channels_open(struct hub *hub, struct member *member)
         peering_note_interest(hub, member->channel, NULL, true);
 }
 
+void channels_close(struct hub *hub, struct member *member)
+{
+    if (member->has_opened && --member->channel->n_openers == 0)
+        peering_note_interest(hub, member->channel, NULL, false);
+    member->has_opened = false;
+}
+
 void channels_leave(struct hub *hub, struct member *member)
 {
     struct channel *channel = member->channel;
 
-    if (member->has_opened && --channel->n_openers == 0)
-        peering_note_interest(hub, channel, NULL, false);
+    channels_close(hub, member);
     channel->n_members--;
     member->client->n_memberships--;
     list_unlink(&member->in_channel);

@@ -31,6 +31,7 @@ struct channel {
     struct list events;
     struct map topics_by_name;
     struct list topics;
+    struct map remotes_by_id; /* several bridges may know the same id */
     struct list remotes;
     struct list challenges;
 
@@ -82,6 +83,9 @@ int channels_join(struct hub *hub, struct channel *channel, struct client *clien
 
 /* From now on the member receives broadcasts. */
 void channels_open(struct hub *hub, struct member *member);
+
+/* The member receives no broadcasts any more. */
+void channels_close(struct hub *hub, struct member *member);
 
 /* Takes the membership away, silently. The channel stays until channels_release(). */
 void channels_leave(struct hub *hub, struct member *member);

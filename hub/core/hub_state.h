@@ -56,7 +56,7 @@ struct hub {
     const struct peering_observer *observer;
     void *observer_context;
 
-    uint64_t reports_second; /* rate limit of error records, see reports.c */
+    uint64_t reports_second; /* rate limit of error records, see request.c */
     uint32_t n_reports;
 };
 

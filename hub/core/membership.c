@@ -96,18 +96,18 @@ int membership_list(struct hub *hub, struct client *client, const struct message
     return 0;
 }
 
-/* Whether the path is an array of strs, how long it is, and whether this hub is in it. */
+/* Whether the path is an array of names, how long it is, and whether this hub is in it. */
 static bool read_path(const struct hub *hub, struct bytes raw, uint32_t *out_n_hops, bool *out_has_us)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
     struct msgpack_value value;
 
     *out_has_us = false;
-    if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_ARRAY || value.n_items > MESSAGE_MAX_PATH)
+    if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_ARRAY || value.n_items > REMOTES_MAX_HOPS)
         return false;
     *out_n_hops = value.n_items;
     for (uint32_t i = 0; i < *out_n_hops; i++) {
-        if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_STR)
+        if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_STR || !name_is_valid(value.raw))
             return false;
         *out_has_us = *out_has_us || bytes_equal(value.raw, hub_id_text(hub));
     }
@@ -175,6 +175,10 @@ static int announce_all(struct hub *hub, struct client *client, const struct mes
         request_fail_too_many(hub, client, message, "remote clients", CLIENT_MAX_REMOTES);
         return 0;
     }
+    if (r == REMOTES_E_TOO_MUCH) {
+        request_fail_too_many(hub, client, message, "bytes of remote clients", CLIENT_MAX_HELD_BYTES);
+        return 0;
+    }
     return r;
 }
 
@@ -228,33 +232,70 @@ int membership_forget(struct hub *hub, struct client *client, const struct messa
     return 0;
 }
 
-static void expel_one(struct hub *hub, struct member *member, struct bytes sentence, bool takes_topics)
+static void expel_one(struct hub *hub, struct member *member, struct block *notice)
 {
     struct channel *channel = member->channel;
     struct client *client = member->client;
 
-    clients_send_new(client, answer_error(sentence, BYTES_NONE), FRAME_CONTROL);
+    if (notice)
+        clients_send(client, notice, FRAME_CONTROL);
+    else
+        clients_end(client, END_OUT_OF_MEMORY); /* rather than leave it in the belief that it is a member */
     channels_leave(hub, member);
     channels_tell_membership(hub, channel, client, false);
     providers_remove_client(hub, client, channel);
     calls_fail_taken(hub, client, channel->name, BYTES_NONE);
-    remotes_remove_client(hub, client, channel);
-    if (takes_topics)
-        topics_remove_client(hub, client, channel);
 }
 
-void membership_expel(struct hub *hub, struct channel *channel, const struct client *except,
-                      enum error_text text, bool takes_topics)
+static struct block *notice_for(const struct channel *channel, enum error_text text)
 {
     char buffer[ERROR_TEXT_SIZE];
-    struct bytes sentence = error_text_format(text, channel->name, BYTES_NONE, buffer);
 
+    return answer_error(error_text_format(text, channel->name, BYTES_NONE, buffer), BYTES_NONE);
+}
+
+static void expel(struct hub *hub, struct channel *channel, const struct client *except, struct block *notice)
+{
+    /* First nobody of them listens any more: each would be told of every other's leaving. */
     list_for_each (link, &channel->members) {
         struct member *member = container_of(link, struct member, in_channel);
 
         if (member->client != except)
-            expel_one(hub, member, sentence, takes_topics);
+            channels_close(hub, member);
     }
+    list_for_each (link, &channel->members) {
+        struct member *member = container_of(link, struct member, in_channel);
+
+        if (member->client != except)
+            expel_one(hub, member, notice);
+    }
+}
+
+void membership_expel(struct hub *hub, struct channel *channel, const struct client *except,
+                      enum error_text text)
+{
+    cleanup_(block_unrefp) struct block *notice = notice_for(channel, text);
+
+    expel(hub, channel, except, notice);
+}
+
+void membership_expel_all(struct hub *hub, struct channel *channel, const struct client *except,
+                          enum error_text text)
+{
+    cleanup_(block_unrefp) struct block *notice = notice_for(channel, text);
+
+    topics_remove_others(hub, channel, except, notice);
+    remotes_remove_others(channel, except);
+    expel(hub, channel, except, notice);
+}
+
+/* The password goes with the members: what was said under it must not be heard without it. */
+static void terminate(struct hub *hub, struct channel *channel, const struct client *owner)
+{
+    if (channel_is_protected(channel))
+        membership_expel_all(hub, channel, owner, ERROR_OWNER_DISCONNECTED);
+    else
+        membership_expel(hub, channel, owner, ERROR_OWNER_DISCONNECTED);
 }
 
 static void end_membership(struct hub *hub, struct member *member)
@@ -267,7 +308,7 @@ static void end_membership(struct hub *hub, struct member *member)
     channels_tell_membership(hub, channel, client, false);
     /* With promote nothing is to be done: the owner is whoever joined earliest of those who are left. */
     if (was_owner && hub->options.channel_policy == CHANNEL_TERMINATE)
-        membership_expel(hub, channel, client, ERROR_OWNER_DISCONNECTED, false);
+        terminate(hub, channel, client);
     channels_release(hub, channel);
 }
 

@@ -28,7 +28,7 @@ static int change(struct hub *hub, struct channel *channel, const struct client 
         return r;
     }
     access_forget_channel(channel);
-    membership_expel(hub, channel, setter, ERROR_PASSWORD_CHANGED, true);
+    membership_expel_all(hub, channel, setter, ERROR_PASSWORD_CHANGED);
     if (was_protected && !password.len)
         peering_show_channel(hub, channel);
     return 0;

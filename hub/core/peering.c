@@ -15,6 +15,7 @@
 #include "hub/wire/answer.h"
 #include "hub/wire/envelope.h"
 #include "hub/wire/frame.h"
+#include "hub/wire/msgpack_read.h"
 
 static bool is_shared(const struct channel *channel)
 {
@@ -253,6 +254,7 @@ int peering_provide(struct hub *hub, struct client *peer, struct bytes channel_n
         .is_stream = service->is_stream,
         .raw_param_schema = service->raw_param_schema,
         .raw_return_schema = service->raw_return_schema,
+        .owner_name = service->owner,
     };
     struct channel *channel;
     struct event *event;
@@ -351,6 +353,18 @@ void peering_unwant(struct hub *hub, struct client *peer, struct bytes channel_n
     channels_release(hub, channel);
 }
 
+/* False: not an array. */
+static bool count_hops(struct bytes raw_path, uint32_t *out_n_hops)
+{
+    struct msgpack_reader reader = msgpack_reader_of(raw_path);
+    struct msgpack_value path;
+
+    if (msgpack_read(&reader, &path) != 0 || path.type != MSGPACK_ARRAY)
+        return false;
+    *out_n_hops = path.n_items;
+    return true;
+}
+
 int peering_join(struct hub *hub, struct client *peer, struct bytes channel_name, struct bytes id,
                  struct bytes mode, struct bytes raw_path, struct hub_time time)
 {
@@ -359,7 +373,7 @@ int peering_join(struct hub *hub, struct client *peer, struct bytes channel_name
     int r;
 
     hub->time = time;
-    if (!name_is_valid(id) || !name_is_valid(mode))
+    if (!name_is_valid(id) || !name_is_valid(mode) || !count_hops(raw_path, &traits.n_hops))
         return PEERING_E_BAD_NAME;
     r = shared_channel(hub, channel_name, &channel);
     if (r != 0)

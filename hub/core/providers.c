@@ -115,6 +115,17 @@ static void drop_event_if_unprovided(struct hub *hub, struct event *event)
     free(event);
 }
 
+static int take_owner_name(struct provider *provider, struct bytes name)
+{
+    struct bytes copy;
+
+    if (bytes_copy(name, &copy) < 0)
+        return -ENOMEM;
+    bytes_free(&provider->owner_name);
+    provider->owner_name = copy;
+    return 0;
+}
+
 static void attach(struct provider *provider, struct event *event, struct client *client)
 {
     provider->event = event;
@@ -149,10 +160,14 @@ int providers_add(struct hub *hub, struct channel *channel, struct client *clien
         provider = fresh = calloc(1, sizeof *provider);
         r = fresh ? 0 : -ENOMEM;
     }
+    if (r == 0)
+        r = take_owner_name(provider, traits->owner_name);
     /* What a peer says of an event counts only as long as nobody here provides it. */
     if (r == 0 && (!is_peer || event->n_local == 0))
         r = take_traits(event, traits, client);
     if (r != 0) {
+        if (fresh)
+            bytes_free(&fresh->owner_name);
         free(fresh);
         drop_event_if_unprovided(hub, event);
         return r;
@@ -166,6 +181,31 @@ int providers_add(struct hub *hub, struct channel *channel, struct client *clien
     return 0;
 }
 
+static struct provider *first_local(const struct event *event)
+{
+    list_for_each (link, &event->providers) {
+        struct provider *provider = container_of(link, struct provider, in_event);
+
+        if (provider->client->kind != CLIENT_PEER)
+            return provider;
+    }
+    return NULL;
+}
+
+/* Whoever brought the schemas has gone: the next provider answers for them, or they go too, so that none are
+ * kept for nothing. */
+static void pass_schemas_on(struct event *event)
+{
+    struct provider *next = first_local(event);
+
+    if (!next || !clients_charge(next->client, schema_bytes(event))) {
+        forget_schemas(event);
+        return;
+    }
+    clients_discharge(event->schema_payer, schema_bytes(event));
+    event->schema_payer = next->client;
+}
+
 void providers_remove(struct hub *hub, struct provider *provider)
 {
     struct event *event = provider->event;
@@ -176,15 +216,12 @@ void providers_remove(struct hub *hub, struct provider *provider)
 
         event->next_turn = next == &event->providers ? NULL : container_of(next, struct provider, in_event);
     }
-    if (event->schema_payer == provider->client) {
-        /* The schemas outlive their bringer as long as others provide the event; they are small and counted
-         * no more. */
-        clients_discharge(event->schema_payer, schema_bytes(event));
-        event->schema_payer = NULL;
-    }
     list_unlink(&provider->in_event);
     list_unlink(&provider->in_client);
     provider->client->n_providers--;
+    if (event->schema_payer == provider->client)
+        pass_schemas_on(event);
+    bytes_free(&provider->owner_name);
     free(provider);
     if (is_peer) {
         event->n_peers--;
@@ -275,5 +312,9 @@ struct client *providers_pick(struct hub *hub, struct event *event, const struct
 
 struct bytes providers_owner(const struct event *event)
 {
-    return container_of(event->providers.next, struct provider, in_event)->client->id;
+    const struct provider *first = first_local(event);
+
+    if (!first)
+        first = container_of(event->providers.next, struct provider, in_event);
+    return first->owner_name.len ? first->owner_name : first->client->id;
 }

@@ -32,7 +32,8 @@ struct provider {
     struct list in_client;
     struct event *event;
     struct client *client;
-    uint32_t weight; /* of a peer: how many providers its hub has */
+    uint32_t weight;         /* of a peer: how many providers its hub has */
+    struct bytes owner_name; /* of a peer: its hub's first provider (owned); else empty */
 };
 
 /* What a registration says of the event. */
@@ -41,6 +42,7 @@ struct event_traits {
     bool is_stream;
     struct bytes raw_param_schema;
     struct bytes raw_return_schema;
+    struct bytes owner_name; /* of a peer: its hub's first provider */
 };
 
 struct event *providers_find_event(const struct channel *channel, struct bytes name);
@@ -80,7 +82,7 @@ struct provider *providers_find(const struct event *event, const struct client *
  */
 struct client *providers_pick(struct hub *hub, struct event *event, const struct client *asker);
 
-/* The id of the first provider, for channel_sync. */
+/* The id of the first provider, a local one where there is one; for channel_sync. */
 struct bytes providers_owner(const struct event *event);
 
 #endif

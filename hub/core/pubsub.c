@@ -59,7 +59,8 @@ void pubsub_tell_topic(struct topic *topic, const struct client *except)
 static int declare(struct hub *hub, struct client *client, const struct message *message,
                    const struct target *target, struct channel *channel)
 {
-    struct topic *topic;
+    struct topic *topic = topics_find(channel, target->name);
+    bool was_owner = topic && topic->owner == client;
     int r = topics_declare(hub, channel, client, target->name, message_raw(message, KEY_RETURN_SCHEMA),
                            BYTES_NONE, &topic);
 
@@ -84,7 +85,8 @@ static int declare(struct hub *hub, struct client *client, const struct message 
                                (const char *)topic->name.ptr, (int)channel->name.len,
                                (const char *)channel->name.ptr);
     request_succeed(client, message);
-    topics_tell_waiting(hub, topic);
+    if (!was_owner)
+        topics_tell_waiting(hub, topic);
     return 0;
 }
 

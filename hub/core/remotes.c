@@ -6,15 +6,39 @@
 
 #include "hub/wire/answer.h"
 
-static struct remote *find(struct channel *channel, const struct client *via, struct bytes id)
+static struct remote *first_with(const struct channel *channel, struct bytes id)
 {
-    list_for_each (link, &channel->remotes) {
-        struct remote *remote = container_of(link, struct remote, in_channel);
+    struct map_node *node = map_find(&channel->remotes_by_id, id);
 
-        if ((!via || remote->via == via) && bytes_equal(remote->id, id))
-            return remote;
-    }
-    return NULL;
+    return node ? container_of(node, struct remote, by_id) : NULL;
+}
+
+static struct remote *next_with_same_id(const struct remote *remote)
+{
+    struct map_node *node = map_next_equal(&remote->by_id);
+
+    return node ? container_of(node, struct remote, by_id) : NULL;
+}
+
+static struct remote *find(const struct channel *channel, const struct client *via, struct bytes id)
+{
+    struct remote *remote = first_with(channel, id);
+
+    while (remote && remote->via != via)
+        remote = next_with_same_id(remote);
+    return remote;
+}
+
+/* The one that is shown: the shortest path, of those the first. */
+static struct remote *best(const struct channel *channel, struct bytes id)
+{
+    struct remote *chosen = first_with(channel, id);
+
+    for (struct remote *remote = chosen; remote; remote = next_with_same_id(remote))
+        if (remote->n_hops < chosen->n_hops ||
+            (remote->n_hops == chosen->n_hops && remote->serial < chosen->serial))
+            chosen = remote;
+    return chosen;
 }
 
 static void tell(struct channel *channel, const struct remote *remote, bool has_joined)
@@ -35,11 +59,18 @@ static void tell(struct channel *channel, const struct remote *remote, bool has_
         channels_send(channel, remote->via, frame, FRAME_CONTROL);
 }
 
-static void unlink_and_free(struct remote *remote)
+static void detach(struct remote *remote)
 {
+    map_remove(&remote->channel->remotes_by_id, &remote->by_id);
     list_unlink(&remote->in_channel);
     list_unlink(&remote->in_via);
     remote->via->n_remotes--;
+    clients_discharge(remote->via, remote->charged_bytes);
+}
+
+static void forget(struct remote *remote)
+{
+    detach(remote);
     free(remote);
 }
 
@@ -70,59 +101,76 @@ static struct remote *make(struct channel *channel, struct client *via, const st
     return remote;
 }
 
-/* Behind all with a path as short: the first to tell of a path keeps it. */
-static void insert_by_path(struct channel *channel, struct remote *remote)
+static int insert(struct hub *hub, struct channel *channel, struct client *via,
+                  const struct remote_traits *traits)
 {
-    struct list *place = &channel->remotes;
+    size_t charge = via->kind == CLIENT_PEER
+                        ? 0
+                        : sizeof(struct remote) + traits->id.len + traits->mode.len + traits->raw_path.len;
+    struct remote *remote;
 
-    list_for_each (link, &channel->remotes) {
-        if (container_of(link, struct remote, in_channel)->n_hops > remote->n_hops) {
-            place = link;
-            break;
-        }
+    if (via->n_remotes == CLIENT_MAX_REMOTES)
+        return REMOTES_E_TOO_MANY;
+    if (!clients_charge(via, charge))
+        return REMOTES_E_TOO_MUCH;
+    remote = make(channel, via, traits);
+    if (!remote || map_insert(&channel->remotes_by_id, &remote->by_id, remote->id) < 0) {
+        clients_discharge(via, charge);
+        free(remote);
+        return -ENOMEM;
     }
-    list_insert_before(place, &remote->in_channel);
+    remote->serial = hub_next_serial(hub);
+    remote->charged_bytes = charge;
+    list_append(&channel->remotes, &remote->in_channel);
+    list_append(&via->remotes, &remote->in_via);
+    via->n_remotes++;
+    return 0;
+}
+
+/* Whether what @via tells now replaces what it told before. */
+static bool is_change(const struct remote *standing, const struct remote_traits *traits)
+{
+    if (standing->via->kind == CLIENT_PEER)
+        return !bytes_equal(standing->raw_path, traits->raw_path) ||
+               !bytes_equal(standing->mode, traits->mode);
+    return traits->n_hops < standing->n_hops;
 }
 
 int remotes_add(struct hub *hub, struct channel *channel, struct client *via,
                 const struct remote_traits *traits)
 {
     struct remote *standing = find(channel, via, traits->id);
-    struct remote *best = find(channel, NULL, traits->id);
-    bool is_news = !best || traits->n_hops < best->n_hops;
-    struct remote *remote;
+    struct remote *shown = best(channel, traits->id);
+    struct remote *shown_now;
+    int r;
 
-    (void)hub;
-    if (standing && standing->n_hops <= traits->n_hops)
+    if (standing && !is_change(standing, traits))
         return 0;
-    if (!standing && via->n_remotes == CLIENT_MAX_REMOTES)
-        return REMOTES_E_TOO_MANY;
-    remote = make(channel, via, traits);
-    if (!remote)
-        return -ENOMEM;
-    if (standing)
-        unlink_and_free(standing);
-    insert_by_path(channel, remote);
-    list_append(&via->remotes, &remote->in_via);
-    via->n_remotes++;
-    if (is_news)
-        tell(channel, remote, true);
+    if (standing) {
+        shown = shown == standing ? NULL : shown;
+        forget(standing);
+    }
+    r = insert(hub, channel, via, traits);
+    if (r != 0)
+        return r;
+    shown_now = best(channel, traits->id);
+    if (shown_now != shown)
+        tell(channel, shown_now, true);
     return 0;
 }
 
 static void take_back(struct remote *remote)
 {
-    struct channel *channel = remote->channel;
-    bool was_shadowed = remotes_is_shadowed(remote);
+    bool was_shown = !remotes_is_shadowed(remote);
     struct remote *next;
 
-    list_unlink(&remote->in_channel);
-    next = find(channel, NULL, remote->id);
+    detach(remote);
+    next = best(remote->channel, remote->id);
     if (!next)
-        tell(channel, remote, false);
-    else if (!was_shadowed)
-        tell(channel, next, true);
-    unlink_and_free(remote);
+        tell(remote->channel, remote, false);
+    else if (was_shown)
+        tell(remote->channel, next, true);
+    free(remote);
 }
 
 void remotes_remove(struct hub *hub, struct channel *channel, const struct client *via, struct bytes id)
@@ -149,7 +197,17 @@ void remotes_remove_client(struct hub *hub, struct client *via, const struct cha
     }
 }
 
+void remotes_remove_others(struct channel *channel, const struct client *except)
+{
+    list_for_each (link, &channel->remotes) {
+        struct remote *remote = container_of(link, struct remote, in_channel);
+
+        if (remote->via != except)
+            forget(remote);
+    }
+}
+
 bool remotes_is_shadowed(const struct remote *remote)
 {
-    return find(remote->channel, NULL, remote->id) != remote;
+    return best(remote->channel, remote->id) != remote;
 }

@@ -11,8 +11,11 @@
 
 #include "hub/core/channels.h"
 
+#define REMOTES_MAX_HOPS 32 /* as for messages: a longer way is a fault of the mesh */
+
 struct remote {
-    struct list in_channel; /* shorter paths first */
+    struct map_node by_id;
+    struct list in_channel; /* in order of arrival */
     struct list in_via;
     struct channel *channel;
     struct client *via; /* the bridge or peer */
@@ -20,6 +23,8 @@ struct remote {
     struct bytes mode;
     struct bytes raw_path; /* MessagePack array of str */
     uint32_t n_hops;
+    uint64_t serial; /* of paths as short as others, the first stands */
+    size_t charged_bytes;
     uint8_t storage[];
 };
 
@@ -30,8 +35,14 @@ struct remote_traits {
     uint32_t n_hops;
 };
 
-/* 0, REMOTES_E_TOO_MANY or -ENOMEM. Members are told when the id is new or its path has become shorter. */
-enum { REMOTES_E_TOO_MANY = 1 };
+/*
+ * A bridge's longer path than it told before is ignored; a peer's new path replaces the old one. Members are
+ * told when the id is new or what is shown of it has changed. 0, REMOTES_E_* or -ENOMEM.
+ */
+enum {
+    REMOTES_E_TOO_MANY = 1,
+    REMOTES_E_TOO_MUCH, /* the bridge holds too many bytes */
+};
 int remotes_add(struct hub *hub, struct channel *channel, struct client *via,
                 const struct remote_traits *traits);
 
@@ -41,7 +52,10 @@ void remotes_remove(struct hub *hub, struct channel *channel, const struct clien
 /* All that @via said of @channel (which the caller releases) or, with NULL, of all channels. */
 void remotes_remove_client(struct hub *hub, struct client *via, const struct channel *channel);
 
-/* Whether a better one with the same id stands before it in the channel's list: then it is not shown. */
+/* What anybody but @except announced in the channel; members are not told, for they are about to go. */
+void remotes_remove_others(struct channel *channel, const struct client *except);
+
+/* Whether a better one with the same id is known: then it is not shown. */
 bool remotes_is_shadowed(const struct remote *remote);
 
 #endif

@@ -49,7 +49,7 @@ static int get_topic(struct hub *hub, struct channel *channel, struct bytes name
 
 static void drop_topic_if_unused(struct hub *hub, struct topic *topic)
 {
-    if (topic->owner || !list_is_empty(&topic->subscriptions))
+    if (topic->owner || !list_is_empty(&topic->subscriptions) || topic->is_pinned)
         return;
     map_remove(&topic->channel->topics_by_name, &topic->by_name);
     list_unlink(&topic->in_channel);
@@ -163,19 +163,29 @@ int topics_declare(struct hub *hub, struct channel *channel, struct client *clie
     return 0;
 }
 
+/* What peers subscribe stays: it is their hubs' to take back. */
+static void end_local_subscriptions(struct hub *hub, struct topic *topic, const struct client *except)
+{
+    topic->is_pinned = true;
+    list_for_each (link, &topic->subscriptions) {
+        struct subscription *subscription = container_of(link, struct subscription, in_topic);
+
+        if (subscription->client->kind != CLIENT_PEER && subscription->client != except)
+            topics_unsubscribe(hub, subscription);
+    }
+    topic->is_pinned = false;
+}
+
 void topics_undeclare(struct hub *hub, struct topic *topic, bool keeps_subscriptions)
 {
     bool was_peer = topic->owner && topic->owner->kind == CLIENT_PEER;
-    uint32_t n_ending = keeps_subscriptions ? 0 : topic->n_subscriptions;
 
     forget_owner(topic);
     if (!was_peer)
         peering_note_topic(hub, topic);
-    if (n_ending == 0)
-        drop_topic_if_unused(hub, topic);
-    /* Counted, for the last of them takes the topic along. */
-    for (; n_ending > 0; n_ending--)
-        topics_unsubscribe(hub, container_of(topic->subscriptions.next, struct subscription, in_topic));
+    if (!keeps_subscriptions)
+        end_local_subscriptions(hub, topic, NULL);
+    drop_topic_if_unused(hub, topic);
 }
 
 struct subscription *topics_subscription(const struct hub *hub, const struct client *client,
@@ -265,6 +275,39 @@ void topics_remove_client(struct hub *hub, struct client *client, struct channel
         if (!channel)
             channels_release(hub, its_channel);
     }
+}
+
+static void send_to_non_member(const struct hub *hub, const struct channel *channel, struct client *client,
+                               struct block *notice)
+{
+    if (notice && client->kind != CLIENT_PEER && !channels_member(hub, client, channel))
+        clients_send(client, notice, FRAME_CONTROL);
+}
+
+static void take_from_others(struct hub *hub, struct topic *topic, const struct client *except,
+                             struct block *notice)
+{
+    struct client *owner = topic->owner;
+
+    list_for_each (link, &topic->subscriptions) {
+        struct client *client = container_of(link, struct subscription, in_topic)->client;
+
+        if (client != except && client != owner)
+            send_to_non_member(hub, topic->channel, client, notice);
+    }
+    if (owner && owner != except) {
+        send_to_non_member(hub, topic->channel, owner, notice);
+        forget_owner(topic);
+    }
+    end_local_subscriptions(hub, topic, except);
+    drop_topic_if_unused(hub, topic);
+}
+
+void topics_remove_others(struct hub *hub, struct channel *channel, const struct client *except,
+                          struct block *notice)
+{
+    list_for_each (link, &channel->topics)
+        take_from_others(hub, container_of(link, struct topic, in_channel), except, notice);
 }
 
 size_t topics_send(struct topic *topic, struct block *frame)

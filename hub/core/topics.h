@@ -23,6 +23,7 @@ struct topic {
     struct list subscriptions; /* in order of subscribing */
     uint32_t n_subscriptions;
     uint32_t n_local; /* without peers */
+    bool is_pinned;   /* stays although unused: its list is being walked */
     struct bytes name;
     uint8_t name_bytes[];
 };
@@ -52,7 +53,7 @@ enum {
 int topics_declare(struct hub *hub, struct channel *channel, struct client *client, struct bytes name,
                    struct bytes raw_schema, struct bytes owner_name, struct topic **out_topic);
 
-/* The topic has no owner any more; its subscriptions end with it, as the protocol has it, unless
+/* The topic has no owner any more; its local subscriptions end with it, as the protocol has it, unless
  * @keeps_subscriptions. */
 void topics_undeclare(struct hub *hub, struct topic *topic, bool keeps_subscriptions);
 
@@ -68,6 +69,13 @@ void topics_unsubscribe(struct hub *hub, struct subscription *subscription);
 /* Takes away what @client owns and subscribes on @channel (which the caller releases) or, with NULL, on all
  * channels. */
 void topics_remove_client(struct hub *hub, struct client *client, struct channel *channel);
+
+/*
+ * The channel gets a password: whoever but @except owns or subscribes a topic there loses it. Those who are
+ * not members, and so are not told otherwise, are sent @notice (borrowed).
+ */
+void topics_remove_others(struct hub *hub, struct channel *channel, const struct client *except,
+                          struct block *notice);
 
 /* Sends a borrowed frame to the local subscribers. Answers how many there were. */
 size_t topics_send(struct topic *topic, struct block *frame);

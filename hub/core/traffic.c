@@ -140,7 +140,13 @@ int traffic_call(struct hub *hub, struct client *client, const struct message *m
             return r < 0 ? r : 0;
     }
     metrics_count(METRICS_CALLS);
-    return forward_to(hub, client, message, parties.provider);
+    r = forward_to(hub, client, message, parties.provider);
+    if (r < 0 && parties.request_id.len) {
+        calls_fail(hub, calls_find(hub, parties.provider, parties.request_id, parties.caller_name),
+                   ERROR_OUT_OF_MEMORY);
+        return 0;
+    }
+    return r;
 }
 
 /* The last word of a call: an error, or anything but a chunk that says there is more. */
@@ -176,8 +182,10 @@ int traffic_response(struct hub *hub, struct client *client, const struct messag
         metrics_count(METRICS_RESPONSES_DROPPED);
         return 0;
     }
-    if (!may_pass(hub, client, message))
+    if (!may_pass(hub, client, message)) {
+        calls_fail(hub, call, ERROR_BAD_ANSWER);
         return 0;
+    }
     r = forward_to(hub, client, message, call->caller);
     if (r < 0)
         return r;

@@ -3,12 +3,14 @@
 
 #include "hub/base/metrics.h"
 
-/* As long as a reference client may be busy without reading; then it would be cut by its own timeouts as
- * well. */
+/*
+ * A full outbox that loses less than this in each period is as good as not read: 64 KiB/s, a bad mobile link.
+ * Its producers would be held to that pace with it.
+ */
 #define STALL_MS 10000
+#define STALL_BYTES (640U << 10)
 
-/* Progress is at least so much in one sample: 256 KiB/s. Slower, and it would throttle everybody to its own
- * pace. */
+/* For messages to many progress is at least so much in one sample: 256 KiB/s. */
 #define SAMPLE_MS 250
 #define SAMPLE_BYTES 65536
 
@@ -19,8 +21,8 @@ static void become_full(struct session *consumer)
     uint64_t now_ms = loop_now_ms(server->loop);
     bool is_first = list_is_empty(&server->full_sessions);
 
-    consumer->moved_ms = consumer->sampled_ms = now_ms;
-    consumer->moved_bytes = consumer->sampled_bytes = stream_written_bytes(consumer->stream);
+    consumer->stall_ms = consumer->sampled_ms = now_ms;
+    consumer->stall_bytes = consumer->sampled_bytes = stream_written_bytes(consumer->stream);
     consumer->makes_progress = true;
     list_append(&server->full_sessions, &consumer->is_full);
     if (is_first && loop_timer_arm(server->loop, &server->full_timer, now_ms + SAMPLE_MS) < 0)
@@ -46,14 +48,10 @@ void backpressure_met_full(struct session *consumer, enum frame_class frame_clas
     if (!producer || producer->state != SESSION_READY || consumer->state != SESSION_READY)
         return;
     switch (frame_class) {
-    case FRAME_CONTROL:
-        /* Answers to itself; notices to others must not stop those whom they are about. */
-        if (producer == consumer)
-            wait_for(producer, consumer, false);
-        return;
     case FRAME_TO_ONE:
         wait_for(producer, consumer, false);
         return;
+    case FRAME_CONTROL:
     case FRAME_TO_MANY:
         if (consumer->makes_progress || producer == consumer)
             wait_for(producer, consumer, producer != consumer);
@@ -103,9 +101,13 @@ static void inspect_one(struct session *consumer, uint64_t now_ms)
 {
     uint64_t written = stream_written_bytes(consumer->stream);
 
-    if (written != consumer->moved_bytes) {
-        consumer->moved_bytes = written;
-        consumer->moved_ms = now_ms;
+    if (now_ms - consumer->stall_ms >= STALL_MS) {
+        if (written - consumer->stall_bytes < STALL_BYTES) {
+            session_end(consumer, END_SLOW_CONSUMER);
+            return;
+        }
+        consumer->stall_ms = now_ms;
+        consumer->stall_bytes = written;
     }
     /* Whoever became full since the last look has not had its sample yet. */
     if (now_ms - consumer->sampled_ms >= SAMPLE_MS) {
@@ -115,8 +117,6 @@ static void inspect_one(struct session *consumer, uint64_t now_ms)
     }
     if (!consumer->makes_progress)
         release_waiters_for_many(consumer);
-    if (now_ms - consumer->moved_ms >= STALL_MS)
-        session_end(consumer, END_SLOW_CONSUMER);
 }
 
 void backpressure_inspect(struct loop_timer *timer)

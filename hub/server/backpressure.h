@@ -3,9 +3,9 @@
  * What happens when a consumer does not keep up
  *
  * A producer whose message meets a full outbox is not read any further until that outbox has drained: the
- * kernel's buffers then push back on it. For messages to many that holds only as long as the consumer makes
- * progress; one that does not is left to its bound, so that it costs the others nothing. A consumer whose
- * full outbox has not moved at all for STALL_MS, or whose outbox has reached its bound, is ended.
+ * kernel's buffers then push back on it. For messages to many, and for notices, that holds only as long as
+ * the consumer makes progress; one that does not is left to its bound, so that it costs the others nothing. A
+ * consumer whose full outbox hardly moves (STALL_BYTES in STALL_MS), or has reached its bound, is ended.
  */
 #ifndef COMMHUB_SERVER_BACKPRESSURE_H
 #define COMMHUB_SERVER_BACKPRESSURE_H

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "hub/core/hub_view.h"
 #include "hub/server/backpressure.h"
 #include "hub/server/session.h"
+#include "hub/wire/answer.h"
 #include "hub/wire/error_text.h"
 
 /*
@@ -43,13 +45,22 @@ static void on_tick(struct loop_timer *timer)
                    loop_now_ms(server->loop) + TICK_MS); /* keeps its place: cannot fail */
 }
 
-static void refuse_connection(struct server *server, int fd, const char *peer, const char *why)
+/* Plain clients are told why, if the socket takes it at once; a TLS client would not understand. */
+static void refuse_full(struct server *server, int fd, bool is_tls, const char *peer)
 {
+    char sentence[ERROR_TEXT_SIZE];
+    struct bytes why = error_text_format(ERROR_HUB_FULL, BYTES_NONE, BYTES_NONE, sentence);
+    struct block *frame = is_tls ? NULL : answer_error(why, BYTES_NONE);
     char text[256];
 
+    if (frame) {
+        ssize_t sent = send(fd, frame->ptr, frame->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)sent;
+    }
+    block_unref(frame);
     close(fd);
     metrics_count(METRICS_CONNECTIONS_REFUSED);
-    snprintf(text, sizeof text, "Connection from %s refused: %s", peer, why);
+    snprintf(text, sizeof text, "Connection from %s refused: %s", peer, end_reason_text(END_HUB_FULL));
     hub_log(server->hub, LOG_WARN, bytes_of_text(text), BYTES_NONE, server_time(server));
 }
 
@@ -59,7 +70,7 @@ static void on_connection(void *owner, struct listener *listener, int fd, const 
     bool is_tls = listener_address(listener)->kind == ADDRESS_TLS;
 
     if (server->n_sessions >= server->options.max_connections) {
-        refuse_connection(server, fd, peer, end_reason_text(END_HUB_FULL));
+        refuse_full(server, fd, is_tls, peer);
         return;
     }
     metrics_count(METRICS_CONNECTIONS_ACCEPTED);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "hub/base/check.h"
 #include "hub/base/metrics.h"
@@ -387,10 +388,10 @@ static size_t on_bytes(void *owner, struct bytes in)
     if (takes_frames(session) && consumed < in.len && !session->is_in_frame) {
         session->is_in_frame = true;
         session->heard_ms = now_ms;
-        /* The timer may stand at the idle timeout, which can be the longer one. */
-        if (session->state == SESSION_READY)
-            arm(session, now_ms + patience_ms(session));
     }
+    /* The timer stands at the patience of before, which may have been the longer one. */
+    if (session->state == SESSION_READY && session->timer.due_ms > session->heard_ms + patience_ms(session))
+        arm(session, session->heard_ms + patience_ms(session));
     return consumed;
 }
 
@@ -467,8 +468,10 @@ int session_new(struct server *server, int fd, struct tls_context *tls, const ch
     struct session *session = calloc(1, sizeof *session + peer_len);
     int r;
 
-    if (!session)
+    if (!session) {
+        close(fd);
         return -ENOMEM;
+    }
     memcpy(session->peer, peer, peer_len);
     session->server = server;
     session->state = tls ? SESSION_AWAIT_TLS : SESSION_AWAIT_IDENTIFY;
@@ -478,6 +481,7 @@ int session_new(struct server *server, int fd, struct tls_context *tls, const ch
     loop_timer_init(&session->timer, on_due);
     r = loop_timer_arm(server->loop, &session->timer, loop_now_ms(server->loop) + IDENTIFY_WITHIN_MS);
     if (r < 0) {
+        close(fd);
         free(session);
         return r;
     }

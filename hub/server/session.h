@@ -33,16 +33,16 @@ struct session {
     struct list waiting; /* on the consumer's list of waiters */
     struct list waiters; /* sessions that are not read until this one has drained */
     struct list is_full; /* on the server's list of full sessions */
-    uint64_t moved_ms;   /* when the full outbox last moved */
-    uint64_t sampled_ms; /* progress is judged from sample to sample */
-    uint64_t moved_bytes;
+    uint64_t stall_ms;   /* the full outbox is judged from period to period, */
+    uint64_t sampled_ms; /* its progress from sample to sample */
+    uint64_t stall_bytes;
     uint64_t sampled_bytes;
     bool makes_progress;
 
     char peer[];
 };
 
-/* Takes over @fd. 0 or a negative errno. */
+/* Takes over @fd, which is closed on failure too. 0 or a negative errno. */
 int session_new(struct server *server, int fd, struct tls_context *tls, const char *peer);
 
 /* Ends the connection: what is queued is written for a second at most. The first reason stands. */

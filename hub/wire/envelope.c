@@ -64,7 +64,7 @@ static struct bytes old_hops(const struct message *message, uint32_t *out_n_hops
 static void write_path(struct buffer *out, const struct message *message, const struct envelope *envelope)
 {
     uint32_t n_hops = 0;
-    struct bytes hops = envelope->drops_path ? BYTES_NONE : old_hops(message, &n_hops);
+    struct bytes hops = old_hops(message, &n_hops);
 
     msgpack_write_raw(out, BYTES_LITERAL("\xa4path"));
     msgpack_write_array(out, n_hops + 1);

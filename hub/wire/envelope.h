@@ -16,7 +16,6 @@ struct envelope {
     struct bytes sender_id; /* replaces `sender_id`; BYTES_NONE keeps what stands there */
     struct bytes target_id; /* replaces `target_id`; BYTES_NONE keeps what stands there */
     uint64_t timestamp_s;   /* Unix seconds, where `timestamp` is absent */
-    bool drops_path;        /* the path that came in is not believed: it begins with this hub */
 };
 
 /* The message as one frame to pass on; NULL: out of memory. message_path_has() must have found `path` sound.

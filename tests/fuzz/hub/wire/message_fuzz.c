@@ -60,8 +60,7 @@ static void check_path(const struct message *before, const struct message *after
     struct msgpack_value hop = {.type = MSGPACK_NIL};
     uint32_t n_hops = 0;
 
-    if (!envelope->drops_path)
-        check(message_path_has(before, BYTES_LITERAL("?"), &n_hops) != MESSAGE_E_WRONG_TYPE);
+    check(message_path_has(before, BYTES_LITERAL("?"), &n_hops) != MESSAGE_E_WRONG_TYPE);
     check(msgpack_read(&reader, &path) == 0 && path.type == MSGPACK_ARRAY && path.n_items == n_hops + 1);
     for (uint32_t i = 0; i < path.n_items; i++)
         check(msgpack_read(&reader, &hop) == 0);
@@ -125,14 +124,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         envelope.sender_id = BYTES_LITERAL("a sender whose id is longer than thirty-one bytes");
     if (data[0] & 2)
         envelope.target_id = BYTES_LITERAL("target");
-    envelope.drops_path = data[0] & 4;
     fault = message_parse(bytes_of(data + 1, size - 1), &message);
     if (fault) {
         check(message_fault_text(fault));
         return 0;
     }
     check_fields(&message);
-    if (envelope.drops_path || message_path_has(&message, envelope.server_id, NULL) == 0)
+    if (message_path_has(&message, envelope.server_id, NULL) == 0)
         check_forwarded(&message, &envelope);
     return 0;
 }

@@ -198,6 +198,82 @@ static void test_a_password_change_throws_the_others_out_entirely(void **state)
     stage_free(stage);
 }
 
+static void test_whoever_is_no_member_loses_topics_and_subscriptions_too(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+
+    (void)state;
+    stage_enter(stage, "owner");
+    stage_enter(stage, "eve");
+    stage_enter_bridge(stage, "bridge");
+    stage_say(stage, "owner", "{'type':'register','channel':'room'}");
+    stage_say(stage, "owner", "{'type':'add_subscription','channel':'room','sub_name':'mine'}");
+    stage_say(stage, "eve", "{'type':'subscribe','channel':'room','sub_name':'mine'}");
+    stage_say(stage, "eve", "{'type':'add_subscription','channel':'room','sub_name':'hers'}");
+    stage_say(stage, "bridge", "{'type':'announce_remote','channel':'room','clients':['faraway']}");
+    stage_say(stage, "owner", "{'type':'set_password','channel':'room','password':'p','request_id':'1'}");
+    stage_hear(stage, "eve", "{'type':'error','message':'Channel password changed, please reconnect'}");
+    stage_forget(stage, "eve");
+    stage_forget(stage, "owner");
+    stage_say(stage, "owner", "{'type':'publish','channel':'room','sub_name':'mine','data':1}");
+    stage_hear_nothing(stage, "eve");
+    stage_say(stage, "owner",
+              "{'type':'add_subscription','channel':'room','sub_name':'hers','request_id':'2'}");
+    stage_hear(stage, "owner", "{'request_id':'2','data':{'success':true}}");
+    stage_say(stage, "owner", "{'type':'list_members','channel':'room','request_id':'3'}");
+    stage_hear(stage, "owner",
+               "{'data':{'members':[{'id':'owner','mode':'client','is_local':true,'path':[]}]}}");
+    stage_free(stage);
+}
+
+static void test_what_was_said_under_a_password_is_not_heard_after_it(void **state)
+{
+    struct stage *stage = protected_room();
+
+    (void)state;
+    stage_say(stage, "owner", "{'type':'register','channel':'room'}");
+    ask(stage, "1");
+    prove(stage, "open sesame", "1");
+    stage_say(stage, "guest", "{'type':'add_subscription','channel':'room','sub_name':'t'}");
+    stage_leave(stage, "owner");
+    stage_enter(stage, "eve");
+    stage_say(stage, "eve", "{'type':'subscribe','channel':'room','sub_name':'t'}");
+    stage_forget(stage, "eve");
+    stage_say(stage, "guest", "{'type':'publish','channel':'room','sub_name':'t','data':1}");
+    stage_hear_nothing(stage, "eve");
+    stage_free(stage);
+}
+
+static void test_a_configured_password_comes_back_whatever_members_did_to_it(void **state)
+{
+    static const char *const deeds[] = {
+        "{'type':'set_password','channel':'room','password':null,'request_id':'1'}",
+        "{'type':'set_password','channel':'room','password':'mine','request_id':'1'}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(deeds); i++) {
+        struct stage *stage = stage_new(NULL);
+
+        stage_enter(stage, "guest");
+        assert_int_equal(hub_configure_password(stage_hub(stage), BYTES_LITERAL("room"),
+                                                BYTES_LITERAL("operators"), PASSWORD_BY_CONFIGURATION, NULL,
+                                                stage_time(stage)),
+                         0);
+        ask(stage, "0");
+        prove(stage, "operators", "0");
+        stage_forget(stage, "guest");
+        stage_say(stage, "guest", deeds[i]);
+        stage_hear(stage, "guest", "{'request_id':'1','data':{'success':true}}");
+        stage_leave(stage, "guest");
+        stage_enter(stage, "guest");
+        ask(stage, "2");
+        prove(stage, "operators", "2");
+        stage_hear(stage, "guest", "{'type':'channel_sync'}");
+        stage_free(stage);
+    }
+}
+
 static void test_the_same_password_again_changes_nothing(void **state)
 {
     struct stage *stage = protected_room();
@@ -250,6 +326,9 @@ int main(void)
         cmocka_unit_test(test_another_clients_challenge_is_worth_nothing),
         cmocka_unit_test(test_only_authenticated_members_may_act_on_a_protected_channel),
         cmocka_unit_test(test_a_password_change_throws_the_others_out_entirely),
+        cmocka_unit_test(test_whoever_is_no_member_loses_topics_and_subscriptions_too),
+        cmocka_unit_test(test_what_was_said_under_a_password_is_not_heard_after_it),
+        cmocka_unit_test(test_a_configured_password_comes_back_whatever_members_did_to_it),
         cmocka_unit_test(test_the_same_password_again_changes_nothing),
         cmocka_unit_test(test_a_clients_password_ends_with_the_channel_and_a_configured_one_stands),
     };

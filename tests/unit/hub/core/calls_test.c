@@ -175,6 +175,19 @@ static void test_a_stream_counts_as_active_until_its_last_chunk(void **state)
     stage_free(stage);
 }
 
+static void test_an_answer_that_cannot_be_passed_on_ends_the_call(void **state)
+{
+    struct stage *stage = provider_and_caller();
+
+    (void)state;
+    stage_say(stage, "caller", CALL_ADD("1"));
+    stage_say(stage, "provider",
+              "{'type':'response','request_id':'1','target_id':'caller','data':1,'path':'x'}");
+    stage_hear(stage, "caller",
+               "{'request_id':'1','error':'Provider of math:add answered with a malformed message'}");
+    stage_free(stage);
+}
+
 static void test_one_request_id_cannot_be_outstanding_twice_at_one_provider(void **state)
 {
     struct stage *stage = provider_and_caller();
@@ -273,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_a_call_ends_with_an_error_at_its_deadline_and_not_before),
         cmocka_unit_test(test_a_chunk_begins_the_deadline_anew),
         cmocka_unit_test(test_a_stream_counts_as_active_until_its_last_chunk),
+        cmocka_unit_test(test_an_answer_that_cannot_be_passed_on_ends_the_call),
         cmocka_unit_test(test_one_request_id_cannot_be_outstanding_twice_at_one_provider),
         cmocka_unit_test(test_a_call_without_request_id_is_passed_on_and_not_remembered),
         cmocka_unit_test(test_a_client_that_calls_itself_may_go),

@@ -181,6 +181,54 @@ static void test_a_remote_provider_serves_until_there_is_a_local_one(void **stat
     stage_free(stage);
 }
 
+static void test_channel_sync_names_the_remote_provider_until_there_is_a_local_one(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+
+    (void)state;
+    stage_enter_peer(stage, "far");
+    stage_enter(stage, "reader");
+    stage_enter(stage, "local");
+    peering_provide(stage_hub(stage), stage_client(stage, "far"), BYTES_LITERAL("c"), BYTES_LITERAL("e"),
+                    &plain, stage_time(stage));
+    stage_say(stage, "reader", "{'type':'register','channel':'c'}");
+    stage_hear(stage, "reader",
+               "{'events':{'e':{'owner':'faraway','is_stream':false,'is_group':false,'param_schema':null,"
+               "'return_schema':null,'stype':'event'}}}");
+    stage_forget(stage, "reader");
+    stage_say(stage, "local", "{'type':'register','channel':'c','event':'e','is_provider':true}");
+    stage_forget(stage, "reader");
+    stage_say(stage, "reader", "{'type':'register','channel':'c'}");
+    stage_hear(stage, "reader",
+               "{'events':{'e':{'owner':'local','is_stream':false,'is_group':false,'param_schema':null,"
+               "'return_schema':null,'stype':'event'}}}");
+    stage_free(stage);
+}
+
+static void test_a_peer_shows_a_members_new_path(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+    struct hub *hub = stage_hub(stage);
+
+    (void)state;
+    stage_enter_peer(stage, "far");
+    stage_enter(stage, "local");
+    stage_say(stage, "local", "{'type':'register','channel':'c'}");
+    peering_join(hub, stage_client(stage, "far"), BYTES_LITERAL("c"), BYTES_LITERAL("alice"),
+                 BYTES_LITERAL("client"),
+                 BYTES_LITERAL("\x91\xa3"
+                               "far"),
+                 stage_time(stage));
+    stage_forget(stage, "local");
+    peering_join(hub, stage_client(stage, "far"), BYTES_LITERAL("c"), BYTES_LITERAL("alice"),
+                 BYTES_LITERAL("client"),
+                 BYTES_LITERAL("\x92\xa3"
+                               "far\xa3mid"),
+                 stage_time(stage));
+    stage_hear(stage, "local", "{'action':'join','owner':'alice','path':['far','mid']}");
+    stage_free(stage);
+}
+
 static void test_callers_hear_when_the_remote_hub_is_lost(void **state)
 {
     struct stage *stage = stage_new(NULL);
@@ -393,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_a_new_observer_is_told_what_is_there),
         cmocka_unit_test(test_a_password_hides_the_channel_from_the_mesh),
         cmocka_unit_test(test_a_remote_provider_serves_until_there_is_a_local_one),
+        cmocka_unit_test(test_channel_sync_names_the_remote_provider_until_there_is_a_local_one),
+        cmocka_unit_test(test_a_peer_shows_a_members_new_path),
         cmocka_unit_test(test_callers_hear_when_the_remote_hub_is_lost),
         cmocka_unit_test(test_a_peers_call_goes_to_a_local_provider_only_and_keeps_its_sender),
         cmocka_unit_test(test_a_peers_call_that_is_refused_is_answered_to_its_caller),

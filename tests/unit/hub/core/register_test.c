@@ -192,6 +192,51 @@ static void test_with_terminate_the_owners_end_empties_the_channel(void **state)
     stage_free(stage);
 }
 
+static void test_those_who_are_thrown_out_are_not_told_of_each_other(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+    static const char *const names[] = {"one", "two", "three"};
+
+    (void)state;
+    stage_enter(stage, "owner");
+    stage_say(stage, "owner", "{'type':'register','channel':'c'}");
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        stage_enter(stage, names[i]);
+        stage_say(stage, names[i], "{'type':'register','channel':'c'}");
+    }
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        stage_forget(stage, names[i]);
+    stage_leave(stage, "owner");
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        stage_hear(stage, names[i], "{'type':'metadata_update','action':'leave','name':'owner'}");
+        stage_hear(stage, names[i], "{'type':'error'}");
+        stage_hear_nothing(stage, names[i]);
+    }
+    stage_free(stage);
+}
+
+static void test_schemas_go_with_the_last_who_answers_for_them(void **state)
+{
+    struct hub_options options = {.channel_policy = CHANNEL_PROMOTE};
+    struct stage *stage = stage_new(&options);
+
+    (void)state;
+    stage_enter(stage, "one");
+    stage_enter(stage, "two");
+    stage_enter(stage, "reader");
+    stage_say(stage, "one",
+              "{'type':'register','channel':'c','event':'e','is_provider':true,'is_group':true}");
+    stage_say(stage, "two",
+              "{'type':'register','channel':'c','event':'e','is_provider':true,'is_group':true,"
+              "'param_schema':{'x':1}}");
+    stage_leave(stage, "two");
+    stage_say(stage, "reader", "{'type':'register','channel':'c'}");
+    stage_hear(stage, "reader",
+               "{'type':'channel_sync','events':{'e':{'owner':'one','is_stream':false,'is_group':true,"
+               "'param_schema':{'x':1},'return_schema':null,'stype':'event'}}}");
+    stage_free(stage); /* which checks that nobody is charged for anything any more */
+}
+
 static void test_with_promote_the_earliest_member_becomes_the_owner(void **state)
 {
     struct hub_options options = {.channel_policy = CHANNEL_PROMOTE};
@@ -253,6 +298,8 @@ int main(void)
         cmocka_unit_test(test_reserved_names_are_refused),
         cmocka_unit_test(test_the_registration_is_posted_on_the_system_channel),
         cmocka_unit_test(test_with_terminate_the_owners_end_empties_the_channel),
+        cmocka_unit_test(test_those_who_are_thrown_out_are_not_told_of_each_other),
+        cmocka_unit_test(test_schemas_go_with_the_last_who_answers_for_them),
         cmocka_unit_test(test_with_promote_the_earliest_member_becomes_the_owner),
         cmocka_unit_test(test_round_robin_begins_with_the_first_and_skips_who_has_gone),
     };

@@ -90,6 +90,19 @@ static void test_a_subscription_takes_effect_when_the_topic_is_declared(void **s
     stage_free(stage);
 }
 
+static void test_declaring_again_is_no_news_to_the_owner(void **state)
+{
+    struct stage *stage = publisher_and_listener();
+
+    (void)state;
+    stage_say(stage, "listener", SUBSCRIBE);
+    stage_forget(stage, "publisher");
+    stage_say(stage, "publisher", DECLARE);
+    stage_hear(stage, "publisher", SUCCESS);
+    stage_hear_nothing(stage, "publisher");
+    stage_free(stage);
+}
+
 static void test_listeners_outlast_a_publisher_that_comes_back(void **state)
 {
     struct stage *stage = publisher_and_listener();
@@ -189,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_each_subscriber_gets_what_the_owner_publishes),
         cmocka_unit_test(test_publishing_what_one_does_not_own_is_an_error),
         cmocka_unit_test(test_a_subscription_takes_effect_when_the_topic_is_declared),
+        cmocka_unit_test(test_declaring_again_is_no_news_to_the_owner),
         cmocka_unit_test(test_listeners_outlast_a_publisher_that_comes_back),
         cmocka_unit_test(test_a_topic_has_one_owner_until_that_goes),
         cmocka_unit_test(test_only_the_owner_removes_a_topic_and_its_subscriptions_go_with_it),

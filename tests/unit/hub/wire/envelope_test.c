@@ -91,26 +91,6 @@ static void test_a_target_is_replaced_and_a_sender_kept_where_asked(void **state
                       "\"target_id\":null,\"timestamp\":1700000000,\"type\":\"response\"}");
 }
 
-static void test_a_path_that_is_not_believed_begins_anew(void **state)
-{
-    static const struct bytes bodies[] = {
-        TEXT("\x82\xa4type\xa4"
-             "call\xa4path\x92\xa1x\xa1y"),
-        TEXT("\x82\xa4type\xa4"
-             "call\xa4path\xa7unsound"),
-        TEXT("\x82\xa4type\xa4"
-             "call\xa4path\x91\x01"),
-    };
-    struct envelope envelope = from_client;
-
-    (void)state;
-    envelope.drops_path = true;
-    for (size_t i = 0; i < N_ELEMENTS(bodies); i++)
-        assert_frame_json(forward(bodies[i], &envelope),
-                          "{\"origin_server_id\":\"hub\",\"path\":[\"hub\"],\"sender_id\":\"alice\","
-                          "\"timestamp\":1700000000,\"type\":\"call\"}");
-}
-
 /* Pairs in all orders around three unknown ones, which must come out byte for byte. */
 static void test_everything_else_goes_through_byte_for_byte(void **state)
 {
@@ -261,7 +241,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_the_hub_answers_for_is_written_anew),
         cmocka_unit_test(test_a_target_is_replaced_and_a_sender_kept_where_asked),
-        cmocka_unit_test(test_a_path_that_is_not_believed_begins_anew),
         cmocka_unit_test(test_everything_else_goes_through_byte_for_byte),
         cmocka_unit_test(test_heads_grow_with_what_is_added),
         cmocka_unit_test(test_a_full_path_grows_by_one),
