@@ -19,6 +19,8 @@
  * sending side down still gets its answer.
  * - An answer may be out before all of the request was read (413). Then the rest is read and thrown away for
  * a while, because closing with unread bytes would reset the connection and take the answer along.
+ * - Heads are looked at as they pass (head_scan.h) for what the library would take and a proxy before us read
+ *   otherwise. A head that comes together with the end of the one before is not: proxies do not do that.
  * - Connections are freed only after the batch of events in which they died.
  *
  * All bytes of the client pass client_receive() and client_send(): TLS is to be put there.
@@ -40,6 +42,7 @@
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
+#include "mgmt/http/head_scan.h"
 
 #define FLOW_BYTES ((size_t)32 * 1024)
 #define EVENTS_A_BATCH 64
@@ -80,7 +83,8 @@ struct connection {
     uint64_t linger_due_ms;
     uint64_t progress_ms;
     _Atomic uint64_t head_due_ms;
-    char *upgrade_head; /* under the pump's mutex */
+    struct head_scan scan; /* of the head that is awaited */
+    char *upgrade_head;    /* under the pump's mutex */
     struct sockaddr_storage peer;
     socklen_t peer_len;
 };
@@ -193,8 +197,33 @@ static void start_head_clock(struct pump *pump, struct connection *connection)
 {
     uint64_t idle = HEAD_IDLE;
 
-    atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
-                                   clock_monotonic_ms() + pump->options.head_ms);
+    if (atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
+                                       clock_monotonic_ms() + pump->options.head_ms))
+        connection->scan = (struct head_scan){0};
+}
+
+static char *leave_served(struct pump *pump, struct connection *connection);
+
+/* Answers instead of the library, which never sees the bytes; then the connection ends as after any answer.
+ */
+static void refuse_head(struct pump *pump, struct connection *connection)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    uint8_t *place;
+
+    free(leave_served(pump, connection));
+    close_side(pump, &connection->server);
+    flow_drop(&connection->up);
+    flow_drop(&connection->down);
+    if (!flow_room(&connection->down, &place)) {
+        connection->is_dead = true;
+        return;
+    }
+    memcpy(place, answer, sizeof answer - 1);
+    connection->down.end += sizeof answer - 1;
+    connection->server.has_ended = true;
+    connection->server_is_deaf = true;
+    connection->progress_ms = clock_monotonic_ms();
 }
 
 static bool read_client(struct pump *pump, struct connection *connection)
@@ -221,9 +250,11 @@ static bool read_client(struct pump *pump, struct connection *connection)
         return true;
     }
     flow->end += (size_t)n;
+    start_head_clock(pump, connection);
     if (connection->server_is_deaf)
         flow_drop(flow);
-    start_head_clock(pump, connection);
+    else if (!connection->is_upgraded && !head_scan_feed(&connection->scan, bytes_of(place, (size_t)n)))
+        refuse_head(pump, connection);
     return true;
 }
 
@@ -406,11 +437,12 @@ static void pass_ends_on(struct pump *pump, struct connection *connection)
 {
     if (connection->server.fd < 0 && flow_used(&connection->up))
         begin_serving(pump, connection);
-    else if (connection->server.fd < 0 && connection->client.has_ended)
+    else if (connection->server.fd < 0 && connection->client.has_ended && !connection->server.has_ended)
         connection->is_dead = true;
     if (connection->is_dead)
         return;
-    if (connection->client.has_ended && !flow_used(&connection->up) && !connection->up.is_shut) {
+    if (connection->client.has_ended && connection->server.fd >= 0 && !flow_used(&connection->up) &&
+        !connection->up.is_shut) {
         shutdown(connection->server.fd, SHUT_WR);
         connection->up.is_shut = true;
     }

@@ -75,6 +75,10 @@ static void test_smuggled_requests_are_refused_and_the_line_is_cut(void **state)
         {"two hosts", "Host: b\r\n", ""},
         {"list of lengths", "Content-Length: 0, 44\r\n", ""},
         {"signed length", "Content-Length: +0\r\n", ""},
+        {"folded length", "Content-Length: 0\r\n 44\r\n", ""},
+        {"length on the next line", "Content-Length:\r\n 44\r\n", ""},
+        {"folded encoding", "Transfer-Encoding:\r\n\tchunked\r\n", "0\r\n\r\n"},
+        {"length after a bare carriage return", "X: y\rContent-Length: 44\r\n", ""},
         {"hexadecimal length", "Content-Length: 0x2c\r\n", ""},
     };
 
