@@ -5,3 +5,4 @@ set -euo pipefail
 source "$(dirname "$0")/step.bash"
 
 run_counting tests/lint/lint.py
+run_counting schema/wire/check.py
