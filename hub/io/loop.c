@@ -375,9 +375,24 @@ int loop_run(struct loop *loop)
 {
     int r = 0;
 
-    while (r == 0 && !atomic_exchange(&loop->is_stopping, false))
+    while (r == 0 && !loop_take_stop(loop))
         r = loop_turn(loop, -1);
     return r;
+}
+
+bool loop_take_stop(struct loop *loop)
+{
+    return atomic_exchange(&loop->is_stopping, false);
+}
+
+int loop_fd(const struct loop *loop)
+{
+    return loop->epoll_fd;
+}
+
+int loop_wait_ms(const struct loop *loop)
+{
+    return wait_time(loop, -1);
 }
 
 void loop_stop(struct loop *loop)

@@ -57,6 +57,14 @@ int loop_turn(struct loop *loop, int wait_ms);
 
 void loop_stop(struct loop *loop);
 
+/* Whether loop_stop() was called since it was last asked; for those who run turns themselves. */
+bool loop_take_stop(struct loop *loop);
+
+/* For another loop around this one: a descriptor that is readable when a turn has work to do, and how long a
+ * turn may wait at most (-1: without end). */
+int loop_fd(const struct loop *loop);
+int loop_wait_ms(const struct loop *loop);
+
 /* Monotonic milliseconds, read once a turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 
