@@ -15,6 +15,8 @@
 
 #define PROTOCOL "commhub.live.v1"
 #define TOKEN_PREFIX "bearer."
+#define HEX_TOKEN_PREFIX "bearer-hex." /* for tokens with letters that a protocol's name may not have */
+#define MAX_TOKEN_BYTES 1024
 
 /* 16 bytes in base64. */
 static bool is_key(const char *key)
@@ -23,8 +25,33 @@ static bool is_key(const char *key)
            strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 22;
 }
 
-/* Browsers cannot set Authorization here: they name the token as a protocol. */
-static struct bytes token_of(const struct request *request)
+static int hex_digit(uint8_t letter)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = letter ? strchr(digits, letter) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Decodes into @out; BYTES_NONE where it is not hex or too long. */
+static struct bytes decode_hex(struct bytes hex, uint8_t out[MAX_TOKEN_BYTES])
+{
+    if (hex.len % 2 != 0 || hex.len / 2 > MAX_TOKEN_BYTES)
+        return BYTES_NONE;
+    for (size_t i = 0; i < hex.len / 2; i++) {
+        int high = hex_digit(hex.ptr[2 * i]);
+        int low = hex_digit(hex.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return BYTES_NONE;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return bytes_of(out, hex.len / 2);
+}
+
+/* Browsers cannot set Authorization here: they name the token as a protocol, as it is or in hex (decoded into
+ * @room). */
+static struct bytes token_of(const struct request *request, uint8_t room[MAX_TOKEN_BYTES])
 {
     for (size_t i = 0; i < request->n_headers; i++) {
         const char *at = request->headers[i].value;
@@ -32,13 +59,15 @@ static struct bytes token_of(const struct request *request)
         if (strcasecmp(request->headers[i].name, "Sec-WebSocket-Protocol") != 0)
             continue;
         while (*at) {
-            size_t len;
+            struct bytes word;
 
             at += strspn(at, " \t,");
-            len = strcspn(at, " \t,");
-            if (bytes_start_with(bytes_of(at, len), BYTES_LITERAL(TOKEN_PREFIX)))
-                return bytes_from(bytes_of(at, len), strlen(TOKEN_PREFIX));
-            at += len;
+            word = bytes_of(at, strcspn(at, " \t,"));
+            if (bytes_start_with(word, BYTES_LITERAL(TOKEN_PREFIX)))
+                return bytes_from(word, strlen(TOKEN_PREFIX));
+            if (bytes_start_with(word, BYTES_LITERAL(HEX_TOKEN_PREFIX)))
+                return decode_hex(bytes_from(word, strlen(HEX_TOKEN_PREFIX)), room);
+            at += word.len;
         }
     }
     return access_bearer(request);
@@ -62,6 +91,7 @@ static bool has_body(const struct request *request)
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     const char *key = request_header(request, "Sec-WebSocket-Key");
+    uint8_t room[MAX_TOKEN_BYTES];
 
     if (!is_upgrade(request)) {
         problem_reply(reply, request, 426, "This is a WebSocket (version 13).");
@@ -71,7 +101,7 @@ void rest_live_get(struct rest *rest, const struct request *request, struct repl
         problem_reply(reply, request, 400, "The WebSocket handshake is malformed.");
     } else if (!access_is_same_origin(request)) {
         problem_reply(reply, request, 403, "Pages of other origins may not open the live socket.");
-    } else if (!access_check_token(rest, token_of(request), request, reply)) {
+    } else if (!access_check_token(rest, token_of(request, room), request, reply)) {
         return;
     } else if (!request_has_token(request, "Sec-WebSocket-Protocol", PROTOCOL)) {
         problem_reply(reply, request, 400, "The WebSocket protocol " PROTOCOL " must be offered.");

@@ -256,7 +256,7 @@ function wsFrame(opcode, payload) {
 
 function upgrade(request, socket) {
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
-  if (!offered.includes(`bearer.${token}`)) return socket.end("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+  if (!offered.includes(`bearer-hex.${Buffer.from(token).toString("hex")}`)) return socket.end("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
   const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: commhub.live.v1\r\n\r\n`,

@@ -152,6 +152,11 @@ async function askWhetherRefused(): Promise<void> {
   }
 }
 
+/** A token may have letters that the name of a protocol may not. */
+function hex(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function connect(): void {
   window.clearTimeout(retryTimer);
   if (token === undefined || socket !== undefined) return;
@@ -159,7 +164,7 @@ function connect(): void {
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   let fresh: WebSocket;
   try {
-    fresh = new WebSocket(address, ["commhub.live.v1", `bearer.${token}`]);
+    fresh = new WebSocket(address, ["commhub.live.v1", `bearer-hex.${hex(token)}`]);
   } catch {
     connection.value = { state: "waiting", retryAt: Number.NaN, why: "This token has characters a live connection cannot carry." };
     return;

@@ -159,6 +159,9 @@ static void test_the_handshake_is_judged_before_the_upgrade(void **state)
     } rows[] = {
         {"no token", "commhub.live.v1", "", 401},
         {"wrong token", "commhub.live.v1, bearer.wrong-token-wrong", "", 401},
+        {"token in hex", "commhub.live.v1, bearer-hex.636f72726563742d686f7273652d62617474657279", "", 101},
+        {"wrong token in hex", "commhub.live.v1, bearer-hex.77726f6e67", "", 401},
+        {"token in what is no hex", "commhub.live.v1, bearer-hex.7x", "", 401},
         {"no protocol of ours", "bearer." STAND_TOKEN, "", 400},
         {"another origin", PROTOCOLS, "Origin: http://evil.example\r\n", 403},
         {"origin null", PROTOCOLS, "Origin: null\r\n", 403},
