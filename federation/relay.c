@@ -16,6 +16,7 @@
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/route_choice.h"
+#include "federation/trail.h"
 #include "hub/base/metrics.h"
 #include "hub/wire/answer.h"
 #include "hub/wire/error_text.h"
@@ -260,6 +261,7 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
 {
     struct origin *from = origins_find(mesh, &one->from);
     struct message message;
+    struct block *shown;
 
     /* Without a way back an answer could not leave; the caller's hub sees this hub gone as well. */
     if (!from || !from->peer) {
@@ -274,7 +276,9 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
     else if (message.type == MESSAGE_RESPONSE && outstanding_is_final(&message))
         outstanding_free(outstanding_find(from, OUTSTANDING_OUT, &message));
+    shown = trail_show(mesh, one->trail, &message);
     mesh->core.handle(mesh->core.context, from->peer, &message);
+    block_unref(shown);
 }
 
 int relay_one(struct mesh_link *link, const struct link_one *one)
@@ -439,6 +443,22 @@ static bool split(struct mesh *mesh, const struct link_many *many)
     return is_ours;
 }
 
+/* What a topic's subscribers receive has no path to show the trail in. */
+static void arrive_many(struct mesh *mesh, const struct link_many *many)
+{
+    struct bytes body = many->body;
+    struct block *shown = NULL;
+    struct message message;
+
+    mesh->counts.delivered++;
+    if (many->topic.len == 0 && hub_id_list_count(many->trail) > 1 && message_parse(body, &message) == 0)
+        shown = trail_show(mesh, many->trail, &message);
+    if (shown)
+        body = frame_body(shown);
+    mesh->core.deliver(mesh->core.context, many->channel, many->topic, body);
+    block_unref(shown);
+}
+
 int relay_many(struct mesh_link *link, const struct link_many *many)
 {
     struct mesh *mesh = link->mesh;
@@ -461,9 +481,7 @@ int relay_many(struct mesh_link *link, const struct link_many *many)
         mesh->counts.relayed += send_addressed(mesh, &onward);
     else
         mesh_refuse(mesh, MESH_REFUSED_TOO_LONG);
-    if (is_ours && take_first(mesh, many)) {
-        mesh->counts.delivered++;
-        mesh->core.deliver(mesh->core.context, many->channel, many->topic, many->body);
-    }
+    if (is_ours && take_first(mesh, many))
+        arrive_many(mesh, many);
     return 0;
 }

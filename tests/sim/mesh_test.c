@@ -219,6 +219,64 @@ static void test_a_stream_crosses_hubs_in_order(void **state)
     sim_free(sim);
 }
 
+static const struct sim_received *last_of_type(const struct sim_client *client, enum message_type type)
+{
+    for (size_t i = client->n_received; i > 0; i--) {
+        if (client->received[i - 1].type == type)
+            return &client->received[i - 1];
+    }
+    fail_msg("%s has got none of type %d", client->id, (int)type);
+    return NULL;
+}
+
+static void test_the_path_of_a_message_shows_every_hub_that_it_passed(void **state)
+{
+    struct sim *sim = sim_new(4, 1);
+    struct sim_client *clients[4];
+
+    (void)state;
+    sim_join_chain(sim, 4);
+    connect_all(sim, 4, clients);
+    clients[3]->answers = 1;
+    sim_provide(clients[3], "room", "add", false, false);
+    sim_provide(clients[3], "room", "tell", false, false);
+    sim_run(sim, SETTLED_MS);
+    sim_broadcast(clients[0], "room", 1);
+    sim_call(clients[0], "room", "add", "far", 1);
+    sim_send(clients[0], "room", "tell", 1);
+    sim_run(sim, SETTLED_MS);
+    assert_string_equal(last_of_type(clients[0], MESSAGE_RESPONSE)->path, "hub-3 hub-2 hub-1 hub-0");
+    assert_string_equal(last_of_type(clients[1], MESSAGE_BROADCAST)->path, "hub-0 hub-1");
+    assert_string_equal(last_of_type(clients[2], MESSAGE_BROADCAST)->path, "hub-0 hub-1 hub-2");
+    assert_string_equal(last_of_type(clients[3], MESSAGE_BROADCAST)->path, "hub-0 hub-1 hub-2 hub-3");
+    assert_string_equal(last_of_type(clients[3], MESSAGE_CALL)->path, "hub-0 hub-1 hub-2 hub-3");
+    assert_string_equal(last_of_type(clients[3], MESSAGE_SEND)->path, "hub-0 hub-1 hub-2 hub-3");
+    sim_call(clients[2], "room", "add", "near", 1);
+    sim_run(sim, SETTLED_MS);
+    assert_string_equal(last_of_type(clients[3], MESSAGE_CALL)->path, "hub-2 hub-3");
+    assert_string_equal(last_of_type(clients[2], MESSAGE_RESPONSE)->path, "hub-3 hub-2");
+    sim_free(sim);
+}
+
+static void test_a_call_over_the_longest_way_is_still_answered(void **state)
+{
+    struct sim *sim = sim_new(SIM_MAX_HUBS, 1);
+    struct sim_client *provider = sim_connect(sim, 0, "provider");
+    struct sim_client *caller = sim_connect(sim, SIM_MAX_HUBS - 1, "caller");
+
+    (void)state;
+    sim_join_chain(sim, SIM_MAX_HUBS);
+    provider->answers = 1;
+    sim_provide(provider, "room", "add", false, false);
+    sim_run(sim, 2 * SETTLED_MS);
+    sim_call(caller, "room", "add", "r", 7);
+    sim_run(sim, SETTLED_MS);
+    assert_non_null(sim_answer(caller, "r"));
+    assert_int_equal(sim_answer(caller, "r")->data, 8);
+    assert_string_equal(sim_answer(caller, "r")->error, "");
+    sim_free(sim);
+}
+
 static void test_a_send_reaches_the_provider_once(void **state)
 {
     struct sim *sim = sim_new(5, 1);
@@ -760,6 +818,8 @@ int main(void)
         cmocka_unit_test(test_broadcasts_of_a_sender_arrive_in_order),
         cmocka_unit_test(test_a_call_is_answered_from_every_hub_of_every_shape),
         cmocka_unit_test(test_a_stream_crosses_hubs_in_order),
+        cmocka_unit_test(test_the_path_of_a_message_shows_every_hub_that_it_passed),
+        cmocka_unit_test(test_a_call_over_the_longest_way_is_still_answered),
         cmocka_unit_test(test_a_send_reaches_the_provider_once),
         cmocka_unit_test(test_a_group_spreads_over_hubs),
         cmocka_unit_test(test_a_provider_that_leaves_is_withdrawn_everywhere_with_one_update_a_link),

@@ -479,6 +479,21 @@ static uint64_t data_of(const struct message *message)
     return msgpack_read(&reader, &value) == 0 && value.type == MSGPACK_UINT ? value.u64 : 0;
 }
 
+static void copy_path(const struct message *message, char *out, size_t size)
+{
+    struct msgpack_reader reader = msgpack_reader_of(message_raw(message, KEY_PATH));
+    struct msgpack_value value;
+    size_t len = 0;
+
+    if (!message_has(message, KEY_PATH) || msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_ARRAY)
+        return;
+    for (uint32_t n = value.n_items; n > 0; n--) {
+        check(msgpack_read(&reader, &value) == 0 && len + value.raw.len + 2 < size);
+        len += (size_t)snprintf(out + len, size - len, "%s%.*s", len ? " " : "", (int)value.raw.len,
+                                (const char *)value.raw.ptr);
+    }
+}
+
 static void record(struct sim_client *client, const struct message *message)
 {
     struct sim_received *received;
@@ -495,6 +510,7 @@ static void record(struct sim_client *client, const struct message *message)
     copy_text(message, KEY_SENDER_ID, received->sender, sizeof received->sender);
     copy_text(message, KEY_REQUEST_ID, received->request_id, sizeof received->request_id);
     copy_text(message, KEY_ERROR, received->error, sizeof received->error);
+    copy_path(message, received->path, sizeof received->path);
     message_bool(message, KEY_IS_STREAM, false, &received->is_stream);
     message_bool(message, KEY_IS_FINAL, true, &received->is_final);
 }

@@ -12,7 +12,7 @@
 #include "federation/core_face.h"
 #include "federation/mesh.h"
 
-#define SIM_MAX_HUBS 32
+#define SIM_MAX_HUBS 33 /* the longest way */
 #define SIM_MAX_LINKS 256
 #define SIM_MAX_CLIENTS 128
 
@@ -26,7 +26,8 @@ struct sim_received {
     char sender[64];
     char request_id[64];
     char error[128];
-    uint64_t data; /* 0 where it is no unsigned number */
+    char path[256]; /* the hubs, with spaces between */
+    uint64_t data;  /* 0 where it is no unsigned number */
     bool is_stream;
     bool is_final;
 };

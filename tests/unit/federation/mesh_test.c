@@ -36,6 +36,7 @@ static int n_handled;
 static int n_ended;
 static char peers[8];
 static struct origin *last_origin;
+static char last_path[256]; /* of what the core got last, with spaces between */
 
 static const struct hub_id own = {{0x50}};
 
@@ -135,20 +136,40 @@ static void retract(void *context, void *peer, const struct mesh_offer *entry)
     n_offered--;
 }
 
+static void keep_path(const struct message *message)
+{
+    struct msgpack_reader reader = msgpack_reader_of(message_raw(message, KEY_PATH));
+    struct msgpack_value value;
+    size_t len = 0;
+
+    last_path[0] = '\0';
+    if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_ARRAY)
+        return;
+    for (uint32_t n = value.n_items; n > 0; n--) {
+        assert_int_equal(msgpack_read(&reader, &value), 0);
+        len += (size_t)snprintf(last_path + len, sizeof last_path - len, "%s%.*s", len ? " " : "",
+                                (int)value.raw.len, (const char *)value.raw.ptr);
+        assert_true(len < sizeof last_path);
+    }
+}
+
 static void handle(void *context, void *peer, const struct message *message)
 {
     (void)context;
     (void)peer;
-    (void)message;
+    keep_path(message);
     n_handled++;
 }
 
 static void deliver(void *context, struct bytes channel, struct bytes topic, struct bytes body)
 {
+    struct message message;
+
     (void)context;
     (void)channel;
     (void)topic;
-    (void)body;
+    if (message_parse(body, &message) == 0)
+        keep_path(&message);
     n_delivered++;
 }
 
@@ -203,6 +224,7 @@ struct hint {
     enum link_entry_change change;
     enum route_kind kind;
     uint64_t first_session; /* of all hops but the last; 0: 1 */
+    const char *server_id;  /* of a hub; NULL: "hub" */
 };
 
 static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint)
@@ -226,7 +248,7 @@ static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint
         entry.name = hint->kind == ROUTE_INTEREST ? BYTES_NONE : BYTES_LITERAL("add");
     }
     if (hint->kind == ROUTE_HUB)
-        attributes_write_hub(&attributes, BYTES_LITERAL("hub"));
+        attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"));
     else
         attributes_write_service(&attributes, &service);
     for (size_t i = 0; hint->hops[i]; i++) {
@@ -303,19 +325,19 @@ static void test_only_the_best_way_is_told_and_never_back(void **state)
     (void)state;
     join(0x30);
     n_told = 0;
-    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
     assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 0);
     assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
     n_told = 0;
     /* A shorter way by a: b hears of it, a is told that ours is no more, for the best came from it. */
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
     assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 0);
     assert_int_equal(count_told(0x10, LINK_ENTRY_LOST), 1);
     n_told = 0;
     /* A longer way changes nothing for anybody. */
-    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x64, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x64, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(n_told, 0);
 }
 
@@ -326,7 +348,7 @@ static void test_a_hub_in_the_path_is_not_told(void **state)
     (void)state;
     join(0x20);
     n_told = 0;
-    tell(a, 0x10, (struct hint){{0x77, 0x20, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x20, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(n_told, 0);
 }
 
@@ -336,11 +358,11 @@ static void test_the_ladder_is_cost_then_length_then_next_hop(void **state)
     struct mesh_link *b = join(0x20);
 
     (void)state;
-    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_by("cost 20 ways 1 by 77000000000000000000000000000000 2000");
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_by("cost 20 ways 2 by 77000000000000000000000000000000 1000");
-    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_by("cost 20 ways 2 by 77000000000000000000000000000000 2000");
 }
 
@@ -350,8 +372,8 @@ static void test_an_alternative_takes_over_when_a_link_goes(void **state)
     struct mesh_link *b = join(0x20);
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
-    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     mesh_link_down(a, at(2000));
     assert_by("cost 30 ways 1 by 77");
     mesh_link_down(b, at(2000));
@@ -362,18 +384,18 @@ static void test_loops_long_paths_and_old_entries_are_refused_and_counted(void *
 {
     struct mesh_link *a = join(0x10);
     struct mesh_link *b = join(0x20);
-    struct hint longest = {{0x77}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+    struct hint longest = {{0x77}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x50, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x50, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(refused(MESH_REFUSED_LOOP), 1);
     for (size_t i = 1; i < PATH_MAX_HOPS; i++)
         longest.hops[i] = (uint8_t)(0x80 + i);
     longest.hops[PATH_MAX_HOPS] = 0x10;
     tell(a, 0x10, longest);
     assert_int_equal(refused(MESH_REFUSED_TOO_LONG), 1);
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 5, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
-    tell(b, 0x20, (struct hint){{0x77, 0x20}, 4, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 5, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 4, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(refused(MESH_REFUSED_OLD), 1);
     assert_by("ways 1 by 77000000000000000000000000000000 1000");
 }
@@ -385,16 +407,16 @@ static void test_a_tombstone_kills_all_ways_and_an_older_entry_does_not_raise_th
 
     (void)state;
     join(0x30);
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
-    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     n_told = 0;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(count_told(0x30, LINK_ENTRY_DEAD), 1);
-    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(refused(MESH_REFUSED_OLD), 1);
     assert_int_equal(mesh_counts(mesh).n_candidates, 1);
     /* The origin itself may take it back. */
-    tell(b, 0x20, (struct hint){{0x77, 0x20}, 3, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(b, 0x20, (struct hint){{0x77, 0x20}, 3, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(mesh_counts(mesh).n_candidates, 2);
 }
 
@@ -403,8 +425,8 @@ static void test_tombstones_are_forgotten_after_a_minute(void **state)
     struct mesh_link *a = join(0x10);
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_DEAD, ROUTE_SERVICE, 0, NULL});
     mesh_settle(mesh, at(1000 + ROUTE_TABLE_GRAVE_MS - 1));
     assert_int_equal(mesh_counts(mesh).n_routes, 2);
     mesh_settle(mesh, at(1000 + ROUTE_TABLE_GRAVE_MS));
@@ -418,8 +440,8 @@ static void test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once(vo
     struct mesh_link *b = join(0x20);
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42});
-    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 43});
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42, NULL});
+    tell(b, 0x20, (struct hint){{0x77, 0x65, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 43, NULL});
     n_told = 0;
     assert_int_equal(mesh_link_receive(a, &gone, at(1000)), 0);
     assert_by("ways 1 by 77000000000000000000000000000000 6500");
@@ -429,7 +451,7 @@ static void test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once(vo
     assert_int_equal(mesh_link_receive(b, &gone, at(1000)), 0);
     assert_int_equal(n_told, 0);
     /* And what still comes over it is refused. */
-    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42});
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42, NULL});
     assert_int_equal(refused(MESH_REFUSED_DEAD_SESSION), 1);
 }
 
@@ -449,8 +471,8 @@ static void test_a_live_link_that_the_other_side_calls_dead_is_ended(void **stat
 static void test_a_path_that_does_not_end_with_the_teller_breaks_the_rules(void **state)
 {
     struct mesh_link *a = join(0x10);
-    struct hint foreign = {{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
-    struct hint none = {{0}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
+    struct hint foreign = {{0x77, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
+    struct hint none = {{0}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
 
     (void)state;
     assert_int_equal(tell_by(a, 0x10, &foreign), MESH_E_BAD_MESSAGE);
@@ -462,8 +484,8 @@ static void test_another_hub_with_our_id_is_noticed(void **state)
     struct mesh_link *a = join(0x10);
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x50, 0x10}, 9999, LINK_ENTRY_SET, ROUTE_HUB, 0});
-    tell(a, 0x10, (struct hint){{0x50, 0x10}, 10000, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x50, 0x10}, 9999, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    tell(a, 0x10, (struct hint){{0x50, 0x10}, 10000, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     assert_int_equal(n_ended, 1);
 }
 
@@ -472,9 +494,9 @@ static void test_the_core_is_shown_a_hub_while_it_can_be_reached(void **state)
     struct mesh_link *a = join(0x10);
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_SET, ROUTE_SERVICE, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 2, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(n_peers, 0);
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     assert_int_equal(n_peers, 1);
     assert_int_equal(n_offered, 1);
     mesh_link_down(a, at(1000));
@@ -500,7 +522,7 @@ static void test_a_message_for_many_is_delivered_once_whatever_way_it_comes(void
     struct link_message by_b = many(1, hub_id_bytes(&own), bytes_of(trail_b, sizeof trail_b));
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     assert_int_equal(mesh_link_receive(a, &by_a, at(1000)), 0);
     assert_int_equal(mesh_link_receive(b, &by_b, at(1000)), 0);
     assert_int_equal(n_delivered, 1);
@@ -518,7 +540,7 @@ static void test_a_message_that_has_been_here_is_dropped(void **state)
     struct link_message message = many(1, hub_id_bytes(&own), bytes_of(trail, sizeof trail));
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
     assert_int_equal(n_delivered, 0);
     assert_int_equal(refused(MESH_REFUSED_LOOP), 1);
@@ -533,8 +555,8 @@ static void test_one_frame_a_link_carries_all_receivers_behind_it(void **state)
     assert_non_null(frame);
     memset(frame->ptr, 0, 5);
     join(0x20);
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
-    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0, NULL});
+    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0, NULL});
     n_told = 0;
     mesh_local_multicast(mesh, BYTES_LITERAL("room"), BYTES_NONE, frame);
     assert_int_equal(n_told, 1);
@@ -552,8 +574,8 @@ static void test_what_came_from_a_hub_takes_another_way_than_back_to_it(void **s
     struct link_message message = many(1, hub_id_bytes(&to), bytes_of(trail, sizeof trail));
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
-    tell(b, 0x20, (struct hint){{0x78, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0});
+    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0, NULL});
+    tell(b, 0x20, (struct hint){{0x78, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0, NULL});
     n_told = 0;
     assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
     assert_int_equal(n_told, 1);
@@ -571,6 +593,169 @@ static void write_one(struct buffer *out, const char *type, const char *caller_k
         msgpack_write_str(out, bytes_of_text(texts[i]));
 }
 
+/* A chain of hubs 0x77 "far", 0x66 "mid", 0x67 unknown, 0x68 "me" as we are, 0x10 "near", all behind one
+ * link. */
+static struct mesh_link *join_chain(void)
+{
+    struct mesh_link *link = join(0x10);
+
+    tell(link, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, "far"});
+    tell(link, 0x10, (struct hint){{0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, "mid"});
+    tell(link, 0x10, (struct hint){{0x68, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, "me"});
+    tell(link, 0x10, (struct hint){{0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, "near"});
+    return link;
+}
+
+/* A `broadcast` or `call` with @n_hops times "far" as its path. */
+static void write_passed(struct buffer *out, const char *type, uint32_t n_hops)
+{
+    const char *texts[] = {"type", type, "channel", "room", "event", "add", "sender_id", "c"};
+
+    msgpack_write_map(out, N_ELEMENTS(texts) / 2 + (n_hops > 0));
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        msgpack_write_str(out, bytes_of_text(texts[i]));
+    if (n_hops == 0)
+        return;
+    msgpack_write_str(out, BYTES_LITERAL("path"));
+    msgpack_write_array(out, n_hops);
+    while (n_hops-- > 0)
+        msgpack_write_str(out, BYTES_LITERAL("far"));
+}
+
+struct passage {
+    const char *what;
+    struct hub_id trail[PATH_MAX_HOPS];
+    size_t n_trail;
+    uint32_t n_hops;
+    const char *shown;
+};
+
+static const struct passage passages[] = {
+    {"neighbours", {{{0x77}}}, 1, 1, "far"},
+    {"one between", {{{0x77}}, {{0x10}}}, 2, 1, "far near"},
+    {"two between", {{{0x77}}, {{0x66}}, {{0x10}}}, 3, 1, "far mid near"},
+    {"unknown between", {{{0x77}}, {{0x67}}, {{0x10}}}, 3, 1, "far near"},
+    {"one of our name between", {{{0x77}}, {{0x68}}, {{0x10}}}, 3, 1, "far near"},
+    {"no path", {{{0x77}}, {{0x66}}, {{0x10}}}, 3, 0, ""},
+};
+
+/* Brings @body once as a broadcast and once as a call; the paths that the core got must be @shown. */
+static void pass(struct mesh_link *link, const struct passage *passage, uint64_t seq)
+{
+    struct bytes trail = bytes_of(passage->trail, passage->n_trail * HUB_ID_BYTES);
+    struct link_message one = {.type = LINK_MESSAGE_ONE};
+    struct link_message all = many(seq, hub_id_bytes(&own), trail);
+    struct buffer broadcast = {0};
+    struct buffer call = {0};
+
+    write_passed(&broadcast, "broadcast", passage->n_hops);
+    all.many.body = buffer_bytes(&broadcast);
+    snprintf(last_path, sizeof last_path, "none came");
+    assert_int_equal(mesh_link_receive(link, &all, at(1000)), 0);
+    assert_row(passage->what, strcmp(last_path, passage->shown) == 0);
+    write_passed(&call, "call", passage->n_hops);
+    one.one = (struct link_one){
+        own, hub(0x77), trail, BYTES_NONE, BYTES_LITERAL("room"), BYTES_LITERAL("add"), buffer_bytes(&call)};
+    snprintf(last_path, sizeof last_path, "none came");
+    assert_int_equal(mesh_link_receive(link, &one, at(1000)), 0);
+    assert_row(passage->what, strcmp(last_path, passage->shown) == 0);
+    buffer_clear(&broadcast);
+    buffer_clear(&call);
+}
+
+static void test_the_hubs_between_are_shown_to_the_core_in_the_path(void **state)
+{
+    struct mesh_link *link = join_chain();
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(passages); i++)
+        pass(link, &passages[i], i + 1);
+}
+
+static size_t count_words(const char *text)
+{
+    size_t n = text[0] != '\0';
+
+    for (; *text; text++)
+        n += *text == ' ';
+    return n;
+}
+
+static void test_a_path_is_not_made_longer_than_the_core_takes(void **state)
+{
+    struct mesh_link *link = join_chain();
+    struct passage longest = {"longest", {{{0x77}}}, PATH_MAX_HOPS, 1, ""};
+    struct link_message message;
+    struct buffer body = {0};
+
+    (void)state;
+    for (size_t i = 1; i < PATH_MAX_HOPS; i++)
+        longest.trail[i] = hub(i % 2 ? 0x66 : 0x10);
+    write_passed(&body, "broadcast", 1);
+    message = many(1, hub_id_bytes(&own), bytes_of(longest.trail, sizeof longest.trail));
+    message.many.body = buffer_bytes(&body);
+    assert_int_equal(mesh_link_receive(link, &message, at(1000)), 0);
+    assert_int_equal(count_words(last_path), PATH_MAX_HOPS - 1);
+    buffer_clear(&body);
+}
+
+static unsigned allocations_of(struct mesh_link *link, const struct link_message *message)
+{
+    unsigned n;
+
+    allocation_count_from_here();
+    assert_int_equal(mesh_link_receive(link, message, at(1000)), 0);
+    n = allocation_count();
+    return n;
+}
+
+static void test_neighbours_pay_nothing_for_the_path_and_each_hub_between_costs_one_allocation(void **state)
+{
+    struct mesh_link *link = join_chain();
+    struct hub_id trail[] = {hub(0x77), hub(0x66), hub(0x10)};
+    struct buffer body = {0};
+
+    (void)state;
+    write_passed(&body, "broadcast", 1);
+    for (size_t n_hubs = 1, seq = 1; n_hubs <= N_ELEMENTS(trail); n_hubs++) {
+        struct link_message message = many(seq++, hub_id_bytes(&own), bytes_of(trail, n_hubs * HUB_ID_BYTES));
+        unsigned n_first;
+
+        message.many.body = buffer_bytes(&body);
+        n_first = allocations_of(link, &message); /* what the mesh keeps from message to message */
+        message.many.seq = seq++;
+        assert_int_equal(allocations_of(link, &message), n_hubs - 1);
+        assert_true(n_first >= n_hubs - 1);
+    }
+    buffer_clear(&body);
+}
+
+static void test_a_message_comes_with_a_shorter_path_where_memory_runs_out(void **state)
+{
+    struct mesh_link *link = join_chain();
+    struct hub_id trail[] = {hub(0x77), hub(0x66), hub(0x10)};
+    struct link_message message = many(1, hub_id_bytes(&own), bytes_of(trail, sizeof trail));
+    const char *const shown[] = {"far", "far mid", "far mid near"};
+    struct buffer body = {0};
+
+    (void)state;
+    write_passed(&body, "broadcast", 1);
+    message.many.body = buffer_bytes(&body);
+    assert_int_equal(mesh_link_receive(link, &message, at(1000)), 0);
+    n_delivered = 0;
+    for (unsigned n = 1; allocation_fail_at(n); n++) {
+        message.many.seq = 1 + n;
+        assert_int_equal(mesh_link_receive(link, &message, at(1000)), 0);
+        allocation_fail_never();
+        assert_int_equal(n_delivered, (int)n);
+        assert_true(n <= N_ELEMENTS(shown));
+        assert_string_equal(last_path, shown[n - 1]);
+    }
+    allocation_fail_never();
+    assert_int_equal(n_delivered, (int)N_ELEMENTS(shown));
+    buffer_clear(&body);
+}
+
 static void test_an_answer_goes_back_by_the_way_the_call_came(void **state)
 {
     struct mesh_link *a = join(0x10);
@@ -582,8 +767,8 @@ static void test_an_answer_goes_back_by_the_way_the_call_came(void **state)
     struct block *frame;
 
     (void)state;
-    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
-    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0});
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    tell(b, 0x20, (struct hint){{0x77, 0x66, 0x20}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     write_one(&call, "call", "sender_id");
     message.one = (struct link_one){own,
                                     hub(0x77),
@@ -616,8 +801,8 @@ static void test_nothing_leaks_or_breaks_where_memory_runs_out(void **state)
     mesh = NULL;
     for (unsigned n = 1; allocation_fail_at(n); n++) {
         struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 0x110, 10, NULL};
-        struct hint service = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0};
-        struct hint itself = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0};
+        struct hint service = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
+        struct hint itself = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL};
         struct mesh_link *link = NULL;
 
         options.session = 100U + 0x10;
@@ -659,6 +844,10 @@ int main(void)
         TEST(test_a_message_that_has_been_here_is_dropped),
         TEST(test_one_frame_a_link_carries_all_receivers_behind_it),
         TEST(test_what_came_from_a_hub_takes_another_way_than_back_to_it),
+        TEST(test_the_hubs_between_are_shown_to_the_core_in_the_path),
+        TEST(test_a_path_is_not_made_longer_than_the_core_takes),
+        TEST(test_neighbours_pay_nothing_for_the_path_and_each_hub_between_costs_one_allocation),
+        TEST(test_a_message_comes_with_a_shorter_path_where_memory_runs_out),
         TEST(test_an_answer_goes_back_by_the_way_the_call_came),
         TEST(test_nothing_leaks_or_breaks_where_memory_runs_out),
 #undef TEST
