@@ -264,6 +264,9 @@ def section(results: dict[str, dict[str, Result]], options: argparse.Namespace) 
         "",
         f"Compared: {versions()}.",
         "",
+        f"Load average of the machine over a quarter of an hour: {os.getloadavg()[2]:.1f}. The comparison alone "
+        "makes at most 2; with more, the figures are worse and less even than on a quiet machine.",
+        "",
         f"Each figure is the best of {options.repeat} runs of {options.seconds:g} s. The load generator used "
         f"{generator_share(results)} of the processor time that CommHub used (median of the lines).",
         "",
