@@ -258,16 +258,17 @@ def generator_share(results: dict[str, dict[str, Result]]) -> str:
     return f"{statistics.median(shares):.2f}" if shares else "not measured"
 
 
-def section(results: dict[str, dict[str, Result]], options: argparse.Namespace) -> str:
+def section(run: dict[str, Any]) -> str:
+    results: dict[str, dict[str, Result]] = run["results"]
     parts = [
         f"Machine: {machine()}.",
         "",
         f"Compared: {versions()}.",
         "",
-        f"Load average of the machine over a quarter of an hour: {os.getloadavg()[2]:.1f}. The comparison alone "
-        "makes at most 2; with more, the figures are worse and less even than on a quiet machine.",
+        f"Load average of the machine over a quarter of an hour: {run['load_average']:.1f}. The comparison "
+        "alone makes at most 2; with more, the figures are worse and less even than on a quiet machine.",
         "",
-        f"Each figure is the best of {options.repeat} runs of {options.seconds:g} s. The load generator used "
+        f"Each figure is the best of {run['rounds']} runs of {run['seconds']:g} s. The load generator used "
         f"{generator_share(results)} of the processor time that CommHub used (median of the lines).",
         "",
         *cost_table(results),
@@ -336,10 +337,14 @@ def main() -> int:
 
     # Ended like this, the server that runs just now is stopped too.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    results = json.loads(options.from_json.read_text()) if options.from_json else compare(options)
+    if options.from_json:
+        run = json.loads(options.from_json.read_text())
+    else:
+        run = {"results": compare(options), "seconds": options.seconds, "rounds": options.repeat}
+        run["load_average"] = os.getloadavg()[2]
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
-    text = section(results, options)
+        options.json.write_text(json.dumps(run, indent=1))
+    text = section(run)
     if options.write:
         write_document(text)
     else:
