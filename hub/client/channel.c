@@ -46,7 +46,7 @@ static void tell(struct commipc_channel *channel, int outcome, const char *text)
     if (on_done)
         on_done(channel->user, outcome, text);
     else if (outcome)
-        client_state_complain(channel->client, "Channel %s is not open: %s", channel->name, text);
+        commipc_client_complain(channel->client, "Channel %s is not open: %s", channel->name, text);
 }
 
 /* Whether the hub says that the channel has a password. */
@@ -219,8 +219,8 @@ void channel_hear(struct commipc_channel *channel, const struct message *message
     struct bytes event = bytes_of(heard.event.ptr, heard.event.len);
 
     if (!is_trusted(channel, message, event)) {
-        client_state_complain(channel->client, "Dropped a message on channel %s: its signature is wrong",
-                              channel->name);
+        commipc_client_complain(channel->client, "Dropped a message on channel %s: its signature is wrong",
+                                channel->name);
         return;
     }
     wish_hear(channel, event, &heard);

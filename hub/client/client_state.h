@@ -2,10 +2,10 @@
 /*
  * What the files of the library share: the client, and how its callbacks are called
  *
- * Each entry from the loop is made between client_enter() and client_leave(). Between them nothing that a
- * program may hold on to is freed: a client that is freed there is only closed, is_freed is set, and whoever
- * has called a callback looks at it before touching anything of the client but its memory. The memory goes
- * at the end of the turn.
+ * Each entry from the loop is made between commipc_client_enter() and commipc_client_leave(). Between them
+ * nothing that a program may hold on to is freed: a client that is freed there is only closed, is_freed is
+ * set, and whoever has called a callback looks at it before touching anything of the client but its memory.
+ * The memory goes at the end of the turn.
  */
 #ifndef COMMHUB_CLIENT_CLIENT_STATE_H
 #define COMMHUB_CLIENT_CLIENT_STATE_H
@@ -49,11 +49,11 @@ struct commipc_client {
     struct loop_deferred release;
 };
 
-void client_state_enter(struct commipc_client *client);
-void client_state_leave(struct commipc_client *client);
+void commipc_client_enter(struct commipc_client *client);
+void commipc_client_leave(struct commipc_client *client);
 
 /* on_error(), if there is one. The text is cut at 1 KiB. */
-void client_state_complain(struct commipc_client *client, const char *format, ...)
+void commipc_client_complain(struct commipc_client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static inline struct commipc_text client_text(struct bytes bytes)

@@ -63,12 +63,12 @@ void commipc_client_free(struct commipc_client *client)
         loop_defer(client->loop, &client->release);
 }
 
-void client_state_enter(struct commipc_client *client)
+void commipc_client_enter(struct commipc_client *client)
 {
     client->n_entered++;
 }
 
-void client_state_leave(struct commipc_client *client)
+void commipc_client_leave(struct commipc_client *client)
 {
     if (--client->n_entered > 0 || client->is_freed || !client->has_gone_wishes)
         return;
@@ -110,7 +110,7 @@ int commipc_run(struct commipc_client *client)
 
 /* ---------------------------------------------------------------------------------------------- messages */
 
-void client_state_complain(struct commipc_client *client, const char *format, ...)
+void commipc_client_complain(struct commipc_client *client, const char *format, ...)
 {
     char text[COMPLAINT_SIZE];
     va_list arguments;
@@ -183,8 +183,8 @@ static void take_error(struct commipc_client *client, const struct message *mess
         return;
     }
     message_text(message, KEY_MESSAGE, &text);
-    client_state_complain(client, "%.*s", text.len > COMPLAINT_SIZE ? COMPLAINT_SIZE : (int)text.len,
-                          text.len ? (const char *)text.ptr : "");
+    commipc_client_complain(client, "%.*s", text.len > COMPLAINT_SIZE ? COMPLAINT_SIZE : (int)text.len,
+                            text.len ? (const char *)text.ptr : "");
     channel = client->is_freed ? NULL : channel_ended_by(client, text);
     if (channel)
         channel_reopen(channel);
@@ -262,12 +262,12 @@ static void on_drained(void *owner)
 
 static void enter(void *owner)
 {
-    client_state_enter(owner);
+    commipc_client_enter(owner);
 }
 
 static void leave(void *owner)
 {
-    client_state_leave(owner);
+    commipc_client_leave(owner);
 }
 
 static const struct connection_events connection_events = {

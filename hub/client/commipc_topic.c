@@ -82,11 +82,11 @@ static int take_back(struct commipc_channel *channel, enum wish_kind kind, const
         r = tell_hub(channel, type, topic, on_done, user);
     if (r)
         return r;
-    client_state_enter(client);
+    commipc_client_enter(client);
     wish_remove(wish);
     if (!is_open && on_done)
         on_done(user, 0, "");
-    client_state_leave(client);
+    commipc_client_leave(client);
     return 0;
 }
 

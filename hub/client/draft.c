@@ -21,6 +21,7 @@ void draft_begin(struct draft *draft, const char *type)
 {
     *draft = (struct draft){0};
     frame_begin(&draft->out);
+    draft->body_at = draft->out.len;
     msgpack_write_map(&draft->out, 0);
     draft_text(draft, "type", bytes_of_text(type));
 }
@@ -51,7 +52,7 @@ void draft_u64(struct draft *draft, const char *key, uint64_t value)
 
 static void set_head(struct draft *draft)
 {
-    draft->out.ptr[FRAME_HEAD_BYTES] = (uint8_t)(MAP_HEAD | draft->n_pairs);
+    draft->out.ptr[draft->body_at] = (uint8_t)(MAP_HEAD | draft->n_pairs);
 }
 
 int draft_sign(struct draft *draft, const uint8_t key[SIGNATURE_KEY_BYTES])
@@ -63,7 +64,7 @@ int draft_sign(struct draft *draft, const uint8_t key[SIGNATURE_KEY_BYTES])
     if (draft->out.failed)
         return -ENOMEM;
     set_head(draft);
-    check(message_parse(bytes_from(buffer_bytes(&draft->out), FRAME_HEAD_BYTES), &message) == 0);
+    check(message_parse(bytes_from(buffer_bytes(&draft->out), draft->body_at), &message) == 0);
     r = signature_make(key, &message, signature);
     if (r)
         return r == SIGNATURE_E_NOT_JSON ? COMMIPC_E_UNSIGNABLE : r;

@@ -17,6 +17,7 @@
 
 struct draft {
     struct buffer out;
+    size_t body_at; /* where the map begins */
     uint8_t n_pairs;
 };
 

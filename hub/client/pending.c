@@ -35,9 +35,9 @@ static void on_due(struct loop_timer *timer)
     struct pending *pending = container_of(timer, struct pending, timer);
     struct commipc_client *client = pending->client;
 
-    client_state_enter(client);
+    commipc_client_enter(client);
     pending_fail(pending, COMMIPC_E_TIMEOUT, "no answer within the time for it");
-    client_state_leave(client);
+    commipc_client_leave(client);
 }
 
 static int arm(struct pending *pending)

@@ -37,8 +37,8 @@ static void tell(struct wish *wish, int outcome, const char *text)
     if (on_done)
         on_done(wish->user, outcome, text);
     else if (outcome)
-        client_state_complain(wish->channel->client, "%s %s of channel %s was not restored: %s",
-                              kind_text(wish->kind), wish->name, wish->channel->name, text);
+        commipc_client_complain(wish->channel->client, "%s %s of channel %s was not restored: %s",
+                                kind_text(wish->kind), wish->name, wish->channel->name, text);
 }
 
 /* A wish that is refused stays: the reason may be gone at the next connect. */
