@@ -2,7 +2,6 @@
 #include "hub/core/pubsub.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "hub/base/metrics.h"
 #include "hub/core/access.h"
@@ -180,13 +179,9 @@ int pubsub_unsubscribe(struct hub *hub, struct client *client, const struct mess
 static struct block *published(struct hub *hub, const struct client *client, const struct message *message,
                                const struct topic *topic)
 {
-    /* "subscription." and ".data" around a name of at most 255 bytes */
-    char event[sizeof "subscription..data" + 255];
-    int len = snprintf(event, sizeof event, "subscription.%.*s.data", (int)topic->name.len,
-                       (const char *)topic->name.ptr);
     struct receive receive = {
         .channel = topic->channel->name,
-        .event = bytes_of(event, (size_t)len),
+        .event = topic->data_event,
         .raw_data = message_raw(message, KEY_DATA),
         .sender_id = client->id,
         .server_id = hub_id_text(hub),

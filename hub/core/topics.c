@@ -25,14 +25,19 @@ struct bytes topics_owner_id(const struct topic *topic)
 
 static int get_topic(struct hub *hub, struct channel *channel, struct bytes name, struct topic **out_topic)
 {
+    const struct bytes prefix = CHANNELS_RESERVED_PREFIX;
+    const struct bytes suffix = BYTES_LITERAL(".data");
     struct topic *topic = topics_find(channel, name);
 
     if (!topic) {
-        topic = calloc(1, sizeof *topic + name.len);
+        topic = calloc(1, sizeof *topic + prefix.len + name.len + suffix.len);
         if (!topic)
             return -ENOMEM;
-        memcpy(topic->name_bytes, name.ptr, name.len);
-        topic->name = bytes_of(topic->name_bytes, name.len);
+        memcpy(topic->event_bytes, prefix.ptr, prefix.len);
+        memcpy(topic->event_bytes + prefix.len, name.ptr, name.len);
+        memcpy(topic->event_bytes + prefix.len + name.len, suffix.ptr, suffix.len);
+        topic->name = bytes_of(topic->event_bytes + prefix.len, name.len);
+        topic->data_event = bytes_of(topic->event_bytes, prefix.len + name.len + suffix.len);
         topic->channel = channel;
         list_init(&topic->in_owner);
         list_init(&topic->subscriptions);
@@ -69,7 +74,7 @@ static void tell_owner(struct hub *hub, struct topic *topic, const char *what)
         return;
     buffer_init(&event);
     buffer_init(&data);
-    buffer_append_text(&event, "subscription.");
+    buffer_append_bytes(&event, CHANNELS_RESERVED_PREFIX);
     buffer_append_bytes(&event, topic->name);
     buffer_append_text(&event, what);
     msgpack_write_map(&data, 1);

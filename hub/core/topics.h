@@ -22,10 +22,11 @@ struct topic {
     size_t charged_bytes;
     struct list subscriptions; /* in order of subscribing */
     uint32_t n_subscriptions;
-    uint32_t n_local; /* without peers */
-    bool is_pinned;   /* stays although unused: its list is being walked */
-    struct bytes name;
-    uint8_t name_bytes[];
+    uint32_t n_local;        /* without peers */
+    bool is_pinned;          /* stays although unused: its list is being walked */
+    struct bytes name;       /* inside data_event */
+    struct bytes data_event; /* "subscription.<name>.data", what a publish is received as */
+    uint8_t event_bytes[];
 };
 
 struct subscription {

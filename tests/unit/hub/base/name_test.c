@@ -52,11 +52,28 @@ static void test_names_end_at_255_bytes(void **state)
     assert_false(name_is_valid(BYTES_NONE));
 }
 
+/* The quick way looks at eight bytes at once: each byte counts wherever it stands. */
+static void test_every_byte_counts_at_every_place(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t place = 0; place < 20; place++) {
+            uint8_t text[20];
+            bool is_plain = byte >= 0x20 && byte < 0x7f;
+
+            memset(text, 'x', sizeof text);
+            text[place] = (uint8_t)byte;
+            assert_int_equal(name_is_valid(bytes_of(text, sizeof text)), is_plain);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_rule_for_names),
         cmocka_unit_test(test_names_end_at_255_bytes),
+        cmocka_unit_test(test_every_byte_counts_at_every_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
