@@ -14,6 +14,12 @@
 #define SAMPLE_MS 250
 #define SAMPLE_BYTES 65536
 
+static void begin_period(struct session *consumer, uint64_t now_ms)
+{
+    consumer->stall_ms = now_ms;
+    consumer->stall_bytes = stream_written_bytes(consumer->stream);
+}
+
 /* A consumer that has just become full is given the benefit of the doubt for one sample. */
 static void become_full(struct session *consumer)
 {
@@ -21,8 +27,9 @@ static void become_full(struct session *consumer)
     uint64_t now_ms = loop_now_ms(server->loop);
     bool is_first = list_is_empty(&server->full_sessions);
 
-    consumer->stall_ms = consumer->sampled_ms = now_ms;
-    consumer->stall_bytes = consumer->sampled_bytes = stream_written_bytes(consumer->stream);
+    begin_period(consumer, now_ms);
+    consumer->full_ms = consumer->sampled_ms = now_ms;
+    consumer->sampled_bytes = consumer->stall_bytes;
     consumer->makes_progress = true;
     list_append(&server->full_sessions, &consumer->is_full);
     if (is_first && loop_timer_arm(server->loop, &server->full_timer, now_ms + SAMPLE_MS) < 0)
@@ -34,6 +41,7 @@ static void wait_for(struct session *producer, struct session *consumer, bool is
     if (!list_is_empty(&producer->waiting))
         return; /* one consumer to wait for is enough; the next message meets the next */
     producer->waits_for_many = is_for_many;
+    producer->awaited = consumer;
     list_append(&consumer->waiters, &producer->waiting);
     stream_pause(producer->stream);
     metrics_count(METRICS_PRODUCERS_PAUSED);
@@ -59,10 +67,24 @@ void backpressure_met_full(struct session *consumer, enum frame_class frame_clas
     }
 }
 
+/*
+ * Who waits to write may not get to reading: a consumer that another one holds back is not to blame for its
+ * own full outbox. Of consumers that hold back each other in a circle the one that was full first is.
+ */
+static bool is_held_back(const struct session *consumer)
+{
+    return consumer->awaited && consumer->awaited->full_ms < consumer->full_ms;
+}
+
 static void release(struct session *producer)
 {
+    uint64_t now_ms = loop_now_ms(producer->server->loop);
+
+    if (is_held_back(producer))
+        begin_period(producer, now_ms);
     list_unlink(&producer->waiting);
-    producer->heard_ms = loop_now_ms(producer->server->loop); /* it was we who did not listen */
+    producer->awaited = NULL;
+    producer->heard_ms = now_ms; /* it was we who did not listen */
     stream_resume(producer->stream);
 }
 
@@ -101,13 +123,14 @@ static void inspect_one(struct session *consumer, uint64_t now_ms)
 {
     uint64_t written = stream_written_bytes(consumer->stream);
 
-    if (now_ms - consumer->stall_ms >= STALL_MS) {
+    if (is_held_back(consumer)) {
+        begin_period(consumer, now_ms);
+    } else if (now_ms - consumer->stall_ms >= STALL_MS) {
         if (written - consumer->stall_bytes < STALL_BYTES) {
             session_end(consumer, END_SLOW_CONSUMER);
             return;
         }
-        consumer->stall_ms = now_ms;
-        consumer->stall_bytes = written;
+        begin_period(consumer, now_ms);
     }
     /* Whoever became full since the last look has not had its sample yet. */
     if (now_ms - consumer->sampled_ms >= SAMPLE_MS) {

@@ -29,12 +29,14 @@ struct session {
     bool is_in_frame;  /* a frame has begun and is not complete */
     uint64_t heard_ms; /* last complete frame, or the first byte of the one that is not */
 
-    bool waits_for_many; /* for a consumer of messages to many */
-    struct list waiting; /* on the consumer's list of waiters */
-    struct list waiters; /* sessions that are not read until this one has drained */
-    struct list is_full; /* on the server's list of full sessions */
-    uint64_t stall_ms;   /* the full outbox is judged from period to period, */
-    uint64_t sampled_ms; /* its progress from sample to sample */
+    bool waits_for_many;     /* for a consumer of messages to many */
+    struct list waiting;     /* on the consumer's list of waiters */
+    struct session *awaited; /* that consumer; NULL: waits for none */
+    struct list waiters;     /* sessions that are not read until this one has drained */
+    struct list is_full;     /* on the server's list of full sessions */
+    uint64_t full_ms;        /* since when */
+    uint64_t stall_ms;       /* the full outbox is judged from period to period, */
+    uint64_t sampled_ms;     /* its progress from sample to sample */
     uint64_t stall_bytes;
     uint64_t sampled_bytes;
     bool makes_progress;

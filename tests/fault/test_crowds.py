@@ -17,7 +17,7 @@ from running_hub import KIBIBYTE, MEBIBYTE, RunningHub, allowed_bytes, is_saniti
 
 CROWD = 10_000
 N_CYCLES = 20_000
-# A hub of a mesh remembers for a minute, up to a bound, who has left: names come again, so that this is no growth.
+# A hub remembers for a minute, up to a bound, who has left: names come again, so that this is no growth.
 N_NAMES = 1000
 
 

@@ -59,8 +59,10 @@ def test_connections_over_the_limit_are_closed_and_told_of(start: HubStarter, so
     clients = [BluntClient(socket_path, f"client-{number}") for number in range(4)]
     n_before = hub.n_descriptors()
     for _ in range(20):
-        with pytest.raises((Closed, OSError)):
-            BluntClient(socket_path, "one-too-many")
+        refused = BluntClient(socket_path)
+        said = refused.last_words(2)
+        assert said == [{"type": "error", "message": "The hub has no room for another connection"}]
+        refused.close()
     log.await_line("refused", "no room for another connection")
     for client in clients:
         client.ping()
@@ -68,7 +70,7 @@ def test_connections_over_the_limit_are_closed_and_told_of(start: HubStarter, so
     clients.pop().close()
     give_up = time.monotonic() + 3
     while True:  # until the hub has seen the end
-        with contextlib.suppress(Closed, OSError):
+        with contextlib.suppress(Closed, OSError, AssertionError):
             clients.append(BluntClient(socket_path, "now-there-is-room"))
             break
         assert time.monotonic() < give_up
