@@ -42,7 +42,7 @@ test("a bridge is added, changed, paused, resumed and deleted", async () => {
   const fresh = page.getByRole("dialog", { name: "New bridge" });
   await fresh.getByLabel("Name", { exact: true }).fill("south");
   await fresh.getByLabel("Address of the other hub").fill("tcp://127.0.0.1:9");
-  await fresh.getByLabel("Connection secret").fill("hush hush");
+  await fresh.getByLabel("Link secret").fill("hush hush");
   await fresh.getByLabel("Channels that may pass").fill("jobs\norders.*");
   await fresh.getByRole("button", { name: "Add bridge" }).click();
   await fresh.waitFor({ state: "detached" });
@@ -56,7 +56,7 @@ test("a bridge is added, changed, paused, resumed and deleted", async () => {
   assert.ok(!(await page.content()).includes("hush hush"));
   await detail.getByRole("link", { name: "Change" }).click();
   const edit = page.getByRole("dialog", { name: "Change south" });
-  assert.equal(await edit.getByLabel("Connection secret").inputValue(), "");
+  assert.equal(await edit.getByLabel("Link secret").inputValue(), "");
   await edit.getByLabel("Cost").fill("7");
   await edit.getByRole("button", { name: "Save" }).click();
   await edit.waitFor({ state: "detached" });

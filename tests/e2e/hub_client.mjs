@@ -73,6 +73,10 @@ export class HubClient {
     return this.#ask({ type: "add_subscription", channel, sub_name: name, return_schema: null });
   }
 
+  subscribe(channel, name) {
+    return this.#ask({ type: "subscribe", channel, sub_name: name });
+  }
+
   broadcast(channel, event, data) {
     this.#socket.write(frame({ type: "broadcast", channel, event, data }));
   }

@@ -36,12 +36,13 @@ async function freePort() {
   return port;
 }
 
-class Hub {
+export class Hub {
   #process;
   #clients = [];
 
-  static async start() {
+  static async start(serverId = "e2e-hub") {
     const hub = new Hub();
+    hub.serverId = serverId;
     hub.folder = mkdtempSync(join(tmpdir(), "commhub-e2e-"));
     hub.socket = join(hub.folder, "hub.sock");
     hub.port = await freePort();
@@ -55,7 +56,7 @@ class Hub {
     accessSync(BIN, constants.X_OK);
     const child = spawn(
       BIN,
-      ["serve", "--data-dir", join(this.folder, "data"), "--server-id", "e2e-hub", "--listen", `unix:${this.socket}`, "--mgmt", `127.0.0.1:${this.port}`, "--link-secret-file", join(this.folder, "link-secret")],
+      ["serve", "--data-dir", join(this.folder, "data"), "--server-id", this.serverId, "--listen", `unix:${this.socket}`, "--mgmt", `127.0.0.1:${this.port}`, "--link-secret-file", join(this.folder, "link-secret")],
       { env: { ...process.env, COMMHUB_ADMIN_TOKEN_FILE: join(this.folder, "token") }, stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#process = child;
@@ -153,9 +154,9 @@ class Proxy {
 }
 
 export class Stage {
-  static async open() {
+  static async open(serverId) {
     const stage = new Stage();
-    stage.hub = await Hub.start();
+    stage.hub = await Hub.start(serverId);
     try {
       stage.proxy = await Proxy.start(stage.hub.port);
       stage.browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });

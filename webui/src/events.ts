@@ -183,12 +183,18 @@ function field(item: EventItem, name: string): string {
 export type Level = "debug" | "info" | "warning" | "error";
 export const LEVELS: readonly Level[] = ["debug", "info", "warning", "error"];
 
+function isTroubled(state: string): boolean {
+  return state === "refused" || state === "backoff" || state === "degraded";
+}
+
 /** Every record has a level: logs say it themselves, errors are errors, a link says it by its state. */
 export function levelOf(item: EventItem): Level {
   if (item.stream === "errors") return "error";
   if (item.stream === "links") {
     const state = field(item, "state");
-    return state === "refused" ? "error" : state === "backoff" || state === "degraded" ? "warning" : "info";
+    if (state === "refused") return "error";
+    if (isTroubled(state)) return "warning";
+    return state === "dialing" || state === "handshake" || state === "syncing" ? "debug" : "info";
   }
   switch (field(item, "level").toLowerCase()) {
     case "trace":
@@ -228,7 +234,8 @@ export function summaryOf(item: EventItem): string {
     }
     case "link_state": {
       const name = field(item, "bridge") || field(item, "server_id") || field(item, "hub_id") || "unnamed hub";
-      const why = field(item, "last_error") || field(item, "reason");
+      // The last error stands until there is another one: it explains a link in trouble only.
+      const why = (isTroubled(field(item, "state")) && field(item, "last_error")) || field(item, "reason");
       return `link ${field(item, "direction") === "in" ? "from" : "to"} ${name} is ${field(item, "state")}${why === "" ? "" : `: ${why}`}`;
     }
     default:

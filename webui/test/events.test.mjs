@@ -136,6 +136,7 @@ test("every record has one of four levels", () => {
   assert.equal(levelOf(event(1, { stream: "links", data: { state: "refused" } })), "error");
   assert.equal(levelOf(event(1, { stream: "links", data: { state: "backoff" } })), "warning");
   assert.equal(levelOf(event(1, { stream: "links", data: { state: "up" } })), "info");
+  assert.equal(levelOf(event(1, { stream: "links", data: { state: "handshake" } })), "debug");
 });
 
 test("records are told in one line", () => {
@@ -143,6 +144,7 @@ test("records are told in one line", () => {
   assert.equal(registration({ channel: "c", event: "e", is_provider: true, is_stream: true }), "provides stream e on channel c");
   assert.equal(registration({ channel: "c", event: null, is_provider: false }), "joined channel c");
   assert.equal(summaryOf(event(1, { stream: "links", type: "link_state", data: { bridge: "b", direction: "out", state: "backoff", reason: "r", last_error: "e" } })), "link to b is backoff: e");
+  assert.equal(summaryOf(event(1, { stream: "links", type: "link_state", data: { bridge: "b", direction: "in", state: "up", reason: "r", last_error: "old" } })), "link from b is up: r");
   assert.equal(summaryOf(event(1, { type: "something_new", data: { a: 1 } })), '{"a":1}');
   assert.equal(subjectOf(event(1, { data: { client_id: "x" } })), "x");
   assert.equal(subjectOf(event(1, { data: { client_id: null } })), "");

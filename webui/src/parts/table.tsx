@@ -12,6 +12,8 @@ export interface Column<T> {
   readonly render: (row: T) => ComponentChildren;
   readonly sort?: (row: T) => number | string;
   readonly isNumber?: boolean;
+  /** Two numbers: has a line of its own on a card. */
+  readonly isPair?: boolean;
   /** The cell that names the row. */
   readonly isHead?: boolean;
   /** Holds text of any length, which is cut where the column ends; the width is a share of the table. */
@@ -93,6 +95,7 @@ export function Table<T>({ caption, columns, rows, rowKey, isSelected, sort, onS
               {columns.map((column) => {
                 const style = [
                   column.isNumber === true && "number",
+                  column.isPair === true && "whole-line",
                   column.isHead === true && "row-head",
                   column.isExtra === true && "extra",
                   column.width,

@@ -144,12 +144,12 @@ export function BridgeEditor({ bridge, taken, onClose, onSaved }: Props): JSX.El
           </Field>
           <Field
             name="secret"
-            label="Connection secret"
+            label="Link secret"
             error={error.secret}
             help={
               bridge?.secret_set === true
                 ? "One is stored. Leave this empty to keep it; it is never shown."
-                : "Only if the other hub asks for one. It is stored sealed and never shown again."
+                : "The one that both hubs know; empty: what this hub was started with. It is stored sealed and never shown again."
             }
           >
             {(attributes) => <input {...attributes} type="password" value={value.secret} onInput={set("secret")} autocomplete="new-password" />}

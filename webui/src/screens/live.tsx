@@ -37,7 +37,7 @@ function rowsOf(filter: LiveFilter, until: number): readonly Row[] {
 }
 
 function levelParameter(text: string | undefined): Level {
-  return LEVELS.find((level) => level === text) ?? "debug";
+  return LEVELS.find((level) => level === text) ?? "info";
 }
 
 function holeText(item: LiveItem): string {
@@ -224,7 +224,7 @@ export function LiveScreen(): JSX.Element {
         </div>
         <label class="select">
           <span>From level</span>
-          <select value={level} onChange={(event) => setQuery({ level: event.currentTarget.value === "debug" ? undefined : event.currentTarget.value })}>
+          <select value={level} onChange={(event) => setQuery({ level: event.currentTarget.value === "info" ? undefined : event.currentTarget.value })}>
             {LEVELS.map((one) => (
               <option value={one} selected={one === level}>
                 {one}
