@@ -433,7 +433,7 @@ async def test_the_three_system_channels_arrive_live(
     hello = await socket.next()
     assert set(hello) == {"type", "epoch", "oldest", "latest"}
     assert hello["type"] == "hello"
-    await socket.subscribe("logs", "errors", "system")
+    await socket.subscribe("logs", "errors", "system", since=hello["latest"])
     client = await connect(shown_hub)
     opened = await client.open(channel)
 
@@ -556,6 +556,8 @@ async def test_the_live_socket_asks_for_token_protocol_and_origin(live: Callable
     protocol = [line for line in accepted.head.splitlines() if line.lower().startswith("sec-websocket-protocol:")]
     assert [line.split(":", 1)[1].strip() for line in protocol] == ["commhub.live.v1"]
     assert first_run_token(shown_hub) not in accepted.head
+    in_hex = f"bearer-hex.{first_run_token(shown_hub).encode().hex()}"
+    assert (await (await live(token=None, protocols=("commhub.live.v1", in_hex))).next())["type"] == "hello"
     for options, status in (
         ({"token": None}, 401),
         ({"token": "wrong-token-for-the-live-socket"}, 401),
