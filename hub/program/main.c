@@ -7,6 +7,7 @@
 
 #include "hub/base/text.h"
 #include "hub/bench/bench.h"
+#include "hub/program/client_commands.h"
 #include "hub/program/serve.h"
 
 enum { EXIT_USAGE = 2 };
@@ -58,6 +59,14 @@ static const struct command {
 } commands[] = {
     {"serve", run_serve, "run a hub"},
     {"server", run_server, "run a hub with the original command's flags"},
+    {"call", client_commands_call, "call an event"},
+    {"stream", client_commands_stream, "call an event that streams, print what comes"},
+    {"send", client_commands_send, "send to one provider of an event"},
+    {"broadcast", client_commands_broadcast, "send to all members of a channel"},
+    {"publish", client_commands_publish, "publish on a topic"},
+    {"subscribe", client_commands_subscribe, "print what is published on a topic"},
+    {"explore", client_commands_explore, "print what a channel offers"},
+    {"members", client_commands_members, "print who is in a channel"},
     {"bench", run_bench, "load a hub and measure it"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},
