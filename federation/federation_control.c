@@ -75,9 +75,20 @@ int federation_control_links(struct federation *federation, struct link_status *
     if (!*out_links)
         return -ENOMEM;
     *out_n = 0;
-    for (struct link *link = link_first(federation); link; link = link_next(federation, link))
-        link_describe(link, &(*out_links)[(*out_n)++]);
+    for (struct link *link = link_first(federation); link; link = link_next(federation, link)) {
+        struct link_status *status = &(*out_links)[*out_n];
+
+        link_describe(link, status);
+        /* One that only writes its goodbye is no link any more. */
+        if (status->state != LINK_ENDED)
+            (*out_n)++;
+    }
     return 0;
+}
+
+struct mesh_counts federation_control_counts(const struct federation *federation)
+{
+    return mesh_counts(federation->mesh);
 }
 
 struct federation_identity federation_control_identity(const struct federation *federation)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "federation/mesh_counts.h"
+
 struct federation;
 
 enum link_state {
@@ -24,6 +26,7 @@ enum link_state {
     LINK_DEGRADED,
     LINK_BACKOFF,
     LINK_REFUSED,
+    LINK_ENDED, /* for good; only in the link's last record, never in a list */
 };
 
 const char *link_state_name(enum link_state state);
@@ -84,6 +87,9 @@ struct link_status {
 
 /* A copy of all links for the caller to free(). 0 or -ENOMEM. */
 int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n);
+
+/* Messages and entries of the mesh, over all links; counted from the start of the hub. */
+struct mesh_counts federation_control_counts(const struct federation *federation);
 
 struct federation_identity {
     char hub_id[33]; /* 128 bits in hex */

@@ -7,6 +7,9 @@
  *        ^            |            |         |          |
  *        +-- BACKOFF <+------------+---------+----------+      REFUSED: as BACKOFF, but somebody must act
  *
+ * A link without a bridge (another hub's call, or the bridge has gone) is not dialed again: it is ENDED, or
+ * REFUSED, told so once and taken off the list.
+ *
  * HANDSHAKE: the dialer says hello, is challenged, proves, and gets the other side's proof; until then frames
  * are small and there are 10 s. SYNCING: both tell their tables. UP needs two things: the far side's table is
  * complete, and a hello of ours has come back, for "up" means that data has passed in both directions.
@@ -128,6 +131,8 @@ const char *link_state_name(enum link_state state)
         return "backoff";
     case LINK_REFUSED:
         return "refused";
+    case LINK_ENDED:
+        return "ended";
     }
     unreachable();
 }
@@ -162,18 +167,24 @@ static void tell_record(const struct link *link, enum log_level level)
     federation->outlet.note(federation->outlet.context, level, LOG_LINKS, "link_state", fields, 7);
 }
 
+/* An end that somebody wished for has no error. */
+static bool is_in_trouble(const struct link *link)
+{
+    return link->state == LINK_BACKOFF || link->state == LINK_REFUSED || link->state == LINK_DEGRADED ||
+           (link->state == LINK_ENDED && link->last_error[0]);
+}
+
 static void tell_log(const struct link *link, enum log_level level)
 {
-    bool is_trouble =
-        link->state == LINK_BACKOFF || link->state == LINK_REFUSED || link->state == LINK_DEGRADED;
+    bool is_trouble = is_in_trouble(link);
     char text[1024];
     int len;
 
-    len = snprintf(text, sizeof text, "Link %s %s%s%s%s: %s (%s)%s%s",
+    len = snprintf(text, sizeof text, "Link %s %s%s%s: %s (%s)%s%s",
                    link->role == LINK_ROLE_DIALER ? "to" : "from", link->address,
                    link->has_peer ? ", hub " : "", link->has_peer ? link->peer_server_id : "",
-                   link->bridge ? "" : "", link_state_name(link->state), link->reason,
-                   is_trouble && link->last_error[0] ? ": " : "", is_trouble ? link->last_error : "");
+                   link_state_name(link->state), link->reason, is_trouble && link->last_error[0] ? ": " : "",
+                   is_trouble ? link->last_error : "");
     if (len < 0)
         return;
     hub_log(link->federation->hub, level, bytes_of_text(text), BYTES_NONE, federation_time(link->federation));
@@ -183,11 +194,11 @@ static void link_enter(struct link *link, enum link_state state, const char *rea
 {
     enum log_level level = LOG_INFO;
 
-    if (state == LINK_BACKOFF || state == LINK_REFUSED || state == LINK_DEGRADED)
+    link->state = state;
+    if (is_in_trouble(link))
         level = LOG_WARN;
     else if (state == LINK_DIALING || state == LINK_HANDSHAKE || state == LINK_SYNCING)
         level = LOG_DEBUG;
-    link->state = state;
     link->since_ms = clock_wall_ms();
     snprintf(link->reason, sizeof link->reason, "%s", reason);
     if (state == LINK_UP && link->up_ms == 0)
@@ -296,6 +307,8 @@ void link_free(struct link *link)
 void link_close(struct link *link, enum link_refusal_reason reason)
 {
     leave_mesh(link);
+    set_error(link, "");
+    link_enter(link, LINK_ENDED, refusals[reason].name);
     if (link->bridge)
         link->bridge->link = NULL;
     link->bridge = NULL;
@@ -745,6 +758,7 @@ static void on_due(struct loop_timer *timer)
         return;
     case LINK_PAUSED:
     case LINK_DIALING:
+    case LINK_ENDED:
         return;
     }
 }
@@ -871,7 +885,8 @@ static void on_end(void *owner, enum stream_end end, const char *detail)
         return;
     }
     loop_timer_disarm(link->federation->loop, &link->timer);
-    link_enter(link, link->was_refused ? LINK_REFUSED : LINK_BACKOFF, reason);
+    if (link->state != LINK_ENDED)
+        link_enter(link, link->was_refused ? LINK_REFUSED : LINK_ENDED, reason);
     link_free(link);
 }
 

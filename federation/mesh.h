@@ -17,6 +17,7 @@
 #include "federation/bridge_policy.h"
 #include "federation/link_set.h"
 #include "federation/link_wire.h"
+#include "federation/mesh_counts.h"
 #include "hub/core/peering.h"
 
 struct mesh;
@@ -26,42 +27,6 @@ struct origin; /* one hub of the mesh, us or another */
 #define MESH_MAX_LINKS LINK_SET_SLOTS
 #define MESH_MAX_ORIGINS 1024U
 #define MESH_MAX_CANDIDATES 100000U /* of one link */
-
-/* Why something that a link brought was not taken; names for metrics and the API. */
-#define MESH_REFUSALS(X)                                                                                     \
-    X(LOOP, "loop", "this hub is in its path already")                                                       \
-    X(TOO_LONG, "too_long", "its path is longer than 32 hubs")                                               \
-    X(FILTERED, "filtered", "the bridge's filter does not let the channel through")                          \
-    X(OLD, "old", "something newer of the same origin is known")                                             \
-    X(OVER_LIMIT, "over_limit", "the link brought more entries than a link may")                             \
-    X(DEAD_SESSION, "dead_session", "its path leads over a link that is gone")                               \
-    X(UNKNOWN_KIND, "unknown_kind", "a kind of entry that this version does not know")                       \
-    X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
-    X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
-    X(LATE, "late", "a message older than the window of seen ones")
-
-enum mesh_refusal {
-#define X(id, name, text) MESH_REFUSED_##id,
-    MESH_REFUSALS(X)
-#undef X
-        MESH_REFUSAL_COUNT
-};
-
-const char *mesh_refusal_name(enum mesh_refusal refusal);
-
-struct mesh_counts {
-    uint64_t refused[MESH_REFUSAL_COUNT];
-    uint64_t entries_in;
-    uint64_t entries_out;
-    uint64_t ones_out;   /* calls, sends and answers of our own clients */
-    uint64_t manys_out;  /* broadcasts and publishes of our own clients that had receivers elsewhere */
-    uint64_t relayed;    /* frames passed on for others */
-    uint64_t delivered;  /* messages for many that were given to the core */
-    uint64_t calls_lost; /* calls that the mesh answered with an error */
-    uint64_t n_routes;
-    uint64_t n_candidates;
-    uint64_t n_origins; /* without us */
-};
 
 /* What the mesh shows the core of a remote hub: one entry of it. */
 struct mesh_offer {

@@ -33,6 +33,8 @@ struct node {
 static struct loop *loop;
 static struct mailbox *mailbox;
 static struct node nodes[MAX_NODES];
+static char last_records[2][128]; /* direction, bridge, state, reason; of "in", of "out" */
+static unsigned n_ended[2];
 static char folder[] = "/tmp/commhub-federation-XXXXXX";
 
 /* --- what the server does with a connection, as far as links go --- */
@@ -84,15 +86,33 @@ static void on_connection(void *owner, struct listener *listener, int fd, const 
 
 /* --- nodes --- */
 
+static struct bytes field_text(const struct log_field *fields, size_t n_fields, const char *name)
+{
+    for (size_t i = 0; i < n_fields; i++) {
+        assert_non_null(fields[i].name);
+        if (strcmp(fields[i].name, name) == 0)
+            return fields[i].text;
+    }
+    return BYTES_NONE;
+}
+
 static void note(void *context, enum log_level level, enum log_stream stream, const char *event,
                  const struct log_field *fields, size_t n_fields)
 {
+    struct bytes bridge_name = field_text(fields, n_fields, "bridge");
+    struct bytes direction = field_text(fields, n_fields, "direction");
+    struct bytes state = field_text(fields, n_fields, "state");
+    struct bytes reason = field_text(fields, n_fields, "reason");
+    bool is_outgoing = bytes_equal_text(direction, "out");
+
     (void)context;
     (void)level;
-    (void)stream;
-    (void)event;
-    for (size_t i = 0; i < n_fields; i++)
-        assert_non_null(fields[i].name);
+    if (stream != LOG_LINKS || strcmp(event, "link_state") != 0)
+        return;
+    n_ended[is_outgoing] += bytes_equal_text(state, "ended");
+    snprintf(last_records[is_outgoing], sizeof last_records[0], "%.*s,%.*s,%.*s,%.*s", (int)direction.len,
+             (const char *)direction.ptr, (int)bridge_name.len, (const char *)bridge_name.ptr, (int)state.len,
+             (const char *)state.ptr, (int)reason.len, (const char *)reason.ptr);
 }
 
 static struct hub_time now(void)
@@ -262,6 +282,8 @@ static void say(unsigned i, const char *const *texts, size_t n)
 static int set_up(void **state)
 {
     (void)state;
+    memset(last_records, 0, sizeof last_records);
+    memset(n_ended, 0, sizeof n_ended);
     assert_int_equal(loop_new(&loop), 0);
     assert_int_equal(mailbox_new(&mailbox, loop), 0);
     return 0;
@@ -462,8 +484,71 @@ static void test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why(voi
     bridge(0, 1, NULL);
     run_until(IS_UP(0, true) && IS_UP(1, false));
     assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), 0);
+    /* While the goodbye is still being written there is no link to be seen. */
+    assert_true(status_of(0, true).address[0] == '\0');
+    assert_string_equal(last_records[1], "out,b,ended,removed");
     run_until(status_of(1, false).address[0] == '\0');
-    run_until(status_of(0, true).address[0] == '\0');
+    assert_string_equal(last_records[0], "in,,ended,removed");
+    run_for(100);
+    assert_int_equal(n_ended[0], 1);
+    assert_int_equal(n_ended[1], 1);
+}
+
+static void test_an_incoming_link_that_breaks_is_ended_once_and_gone_from_the_list(void **state)
+{
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, NULL);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    stop(0);
+    run_until(status_of(1, false).address[0] == '\0');
+    assert_string_equal(last_records[0], "in,,ended,closed_by_peer");
+    assert_int_equal(n_ended[0], 1);
+}
+
+static void test_removing_a_bridge_that_waits_to_dial_ends_it_at_once(void **state)
+{
+    char why[WHY_SIZE];
+    char path[128];
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    snprintf(path, sizeof path, "%s/1", folder);
+    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    run_until(status_of(0, true).state == LINK_BACKOFF);
+    assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), 0);
+    assert_true(status_of(0, true).address[0] == '\0');
+    assert_string_equal(last_records[1], "out,b,ended,removed");
+    assert_int_equal(n_ended[1], 1);
+}
+
+static void test_the_counts_of_the_mesh_can_be_read(void **state)
+{
+    struct mesh_counts counts[3];
+
+    (void)state;
+    start_ring();
+    for (unsigned i = 0; i < 3; i++) {
+        connect_client(i);
+        SAY(i, "type", "register", "channel", "room");
+    }
+    run_for(100);
+    SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "x");
+    SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "y");
+    run_until(nodes[1].n_broadcasts == 2 && nodes[2].n_broadcasts == 2);
+    for (unsigned i = 0; i < 3; i++)
+        counts[i] = federation_control_counts(nodes[i].federation);
+    assert_int_equal(counts[0].manys_out, 2);
+    assert_int_equal(counts[0].delivered, 0);
+    assert_int_equal(counts[1].delivered, 2);
+    assert_int_equal(counts[2].delivered, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(counts[i].n_origins, 2);
+        assert_true(counts[i].n_routes > 0 && counts[i].entries_in > 0 && counts[i].entries_out > 0);
+        assert_int_equal(counts[i].calls_lost, 0);
+    }
+    assert_string_equal(mesh_refusal_name(MESH_REFUSED_LATE), "late");
 }
 
 static void test_draining_says_goodbye(void **state)
@@ -579,6 +664,9 @@ int main(void)
         TEST(test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do),
         TEST(test_nobody_there_means_backing_off_and_the_link_comes_when_somebody_is),
         TEST(test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why),
+        TEST(test_an_incoming_link_that_breaks_is_ended_once_and_gone_from_the_list),
+        TEST(test_removing_a_bridge_that_waits_to_dial_ends_it_at_once),
+        TEST(test_the_counts_of_the_mesh_can_be_read),
         TEST(test_draining_says_goodbye),
         TEST(test_a_link_that_carries_nothing_is_shown_down_within_three_seconds),
 #undef TEST

@@ -8,6 +8,7 @@
 #include "federation/attributes.h"
 #include "federation/path.h"
 #include "federation/route_table.h"
+#include "hub/base/metrics.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_write.h"
 #include "tests/support/allocation.h"
@@ -520,6 +521,7 @@ static void test_a_message_for_many_is_delivered_once_whatever_way_it_comes(void
     struct hub_id trail_b[] = {hub(0x77), hub(0x20)};
     struct link_message by_a = many(1, hub_id_bytes(&own), bytes_of(trail_a, sizeof trail_a));
     struct link_message by_b = many(1, hub_id_bytes(&own), bytes_of(trail_b, sizeof trail_b));
+    uint64_t n_before = metrics_read(METRICS_DUPLICATES_DROPPED);
 
     (void)state;
     tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
@@ -527,6 +529,8 @@ static void test_a_message_for_many_is_delivered_once_whatever_way_it_comes(void
     assert_int_equal(mesh_link_receive(b, &by_b, at(1000)), 0);
     assert_int_equal(n_delivered, 1);
     assert_int_equal(refused(MESH_REFUSED_DUPLICATE), 1);
+    assert_int_equal(metrics_read(METRICS_DUPLICATES_DROPPED) - n_before, 1);
+    assert_int_equal(mesh_counts(mesh).delivered, 1);
     /* Another message with the same content is another message. */
     by_a.many.seq = 2;
     assert_int_equal(mesh_link_receive(a, &by_a, at(1000)), 0);
@@ -538,12 +542,14 @@ static void test_a_message_that_has_been_here_is_dropped(void **state)
     struct mesh_link *a = join(0x10);
     struct hub_id trail[] = {hub(0x77), own, hub(0x10)};
     struct link_message message = many(1, hub_id_bytes(&own), bytes_of(trail, sizeof trail));
+    uint64_t n_before = metrics_read(METRICS_LOOPS_DROPPED);
 
     (void)state;
     tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
     assert_int_equal(n_delivered, 0);
     assert_int_equal(refused(MESH_REFUSED_LOOP), 1);
+    assert_int_equal(metrics_read(METRICS_LOOPS_DROPPED) - n_before, 1);
 }
 
 static void test_one_frame_a_link_carries_all_receivers_behind_it(void **state)

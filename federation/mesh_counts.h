@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What a mesh has done and refused since it was made; a copy is the reader's own
+ */
+#ifndef COMMHUB_FEDERATION_MESH_COUNTS_H
+#define COMMHUB_FEDERATION_MESH_COUNTS_H
+
+#include <stdint.h>
+
+/* Why something that a link brought was not taken; the names are for metrics and the API. */
+#define MESH_REFUSALS(X)                                                                                     \
+    X(LOOP, "loop", "this hub is in its path already")                                                       \
+    X(TOO_LONG, "too_long", "its path is longer than 32 hubs")                                               \
+    X(FILTERED, "filtered", "the bridge's filter does not let the channel through")                          \
+    X(OLD, "old", "something newer of the same origin is known")                                             \
+    X(OVER_LIMIT, "over_limit", "the link brought more entries than a link may")                             \
+    X(DEAD_SESSION, "dead_session", "its path leads over a link that is gone")                               \
+    X(UNKNOWN_KIND, "unknown_kind", "a kind of entry that this version does not know")                       \
+    X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
+    X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
+    X(LATE, "late", "a message older than the window of seen ones")
+
+enum mesh_refusal {
+#define X(id, name, text) MESH_REFUSED_##id,
+    MESH_REFUSALS(X)
+#undef X
+        MESH_REFUSAL_COUNT
+};
+
+const char *mesh_refusal_name(enum mesh_refusal refusal);
+
+struct mesh_counts {
+    uint64_t refused[MESH_REFUSAL_COUNT];
+    uint64_t entries_in;
+    uint64_t entries_out;
+    uint64_t ones_out;   /* calls, sends and answers of our own clients */
+    uint64_t manys_out;  /* broadcasts and publishes of our own clients that had receivers elsewhere */
+    uint64_t relayed;    /* frames passed on for others */
+    uint64_t delivered;  /* messages for many that were given to the core */
+    uint64_t calls_lost; /* calls that the mesh answered with an error */
+    uint64_t n_routes;
+    uint64_t n_candidates;
+    uint64_t n_origins; /* without us */
+};
+
+#endif
