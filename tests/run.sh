@@ -60,7 +60,12 @@ run_step()
     timeout --kill-after=20 "$limit_s" "tests/steps/$name.sh" &
     running=$!
     wait "$running" || status=$?
-    # What a step left behind in its process group ends with it.
+    # What a step left behind in its process group ends with it; what is ending by itself has a second for it.
+    local wait
+    for ((wait = 0; wait < 20; wait++)); do
+        kill -0 -- "-$running" 2>/dev/null || break
+        sleep 0.05
+    done
     kill -KILL -- "-$running" 2>/dev/null && remark='left processes running'
     running=
     read -r passed failed skipped < <(awk -v step="$name" \

@@ -109,6 +109,7 @@ const LINKS: readonly Column<Flow>[] = [
       ),
   },
   { key: "rtt", title: "Round trip", isNumber: true, sort: ({ link }) => link.rtt_ms ?? -1, render: ({ link }) => latency(link.rtt_ms) },
+  { key: "queue", title: "Queue", isNumber: true, sort: ({ link }) => link.queued_bytes, render: ({ link }) => bytes(link.queued_bytes) },
   {
     key: "messages",
     title: "Messages in / out",
@@ -125,7 +126,6 @@ const LINKS: readonly Column<Flow>[] = [
     sort: (flow) => (flow.bytesIn ?? 0) + (flow.bytesOut ?? 0),
     render: (flow) => `${perSecond(flow.bytesIn, bytes)} / ${perSecond(flow.bytesOut, bytes)}`,
   },
-  { key: "queue", title: "Queue", isNumber: true, sort: ({ link }) => link.queued_bytes, render: ({ link }) => bytes(link.queued_bytes) },
 ];
 
 /** Rates of links come from two readings of the list; a link that was not in the former one has none yet. */
