@@ -60,13 +60,11 @@ run_step()
     timeout --kill-after=20 "$limit_s" "tests/steps/$name.sh" &
     running=$!
     wait "$running" || status=$?
-    # What a step left behind in its process group ends with it; what is ending by itself has a second for it.
-    local wait
-    for ((wait = 0; wait < 20; wait++)); do
-        kill -0 -- "-$running" 2>/dev/null || break
-        sleep 0.05
-    done
-    kill -KILL -- "-$running" 2>/dev/null && remark='left processes running'
+    # What a step left behind in its process group ends with it. What has ended and is only not reaped yet is nothing.
+    if pgrep -g "$running" -r D,R,S,T >/dev/null 2>&1; then
+        remark='left processes running'
+    fi
+    kill -KILL -- "-$running" 2>/dev/null
     running=
     read -r passed failed skipped < <(awk -v step="$name" \
         '$1 == step { p += $2; f += $3; s += $4 } END { print p + 0, f + 0, s + 0 }' "$results")
