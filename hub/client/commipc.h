@@ -238,7 +238,8 @@ COMMIPC_API void commipc_loop_free(struct commipc_loop *loop); /* after its clie
 
 /* --------------------------------------------------------------------------------------------- callbacks */
 
-/* Told once what became of a request. @text is never NULL; "" where it is done. */
+/* Told once what became of a request, unless the client is STOPPED or freed before. @text is never NULL; ""
+ * where it is done. */
 typedef void commipc_done_fn(void *user, int outcome, const char *text);
 
 struct commipc_answer {

@@ -68,13 +68,22 @@ void commipc_client_enter(struct commipc_client *client)
     client->n_entered++;
 }
 
-void commipc_client_leave(struct commipc_client *client)
+static void sweep(struct commipc_client *client)
 {
-    if (--client->n_entered > 0 || client->is_freed || !client->has_gone_wishes)
-        return;
     client->has_gone_wishes = false;
     list_for_each (link, &client->channels)
         wish_sweep(container_of(link, struct commipc_channel, link));
+}
+
+void commipc_client_leave(struct commipc_client *client)
+{
+    if (--client->n_entered > 0)
+        return;
+    /* Outside of a turn, which on a loop of its own is always counted, nobody else would do it. */
+    if (client->is_freed && client->owns_loop && client->n_turns == 0)
+        release(client);
+    else if (!client->is_freed && client->has_gone_wishes)
+        sweep(client);
 }
 
 static int turn(struct commipc_client *client, int wait_ms, bool *out_is_over)

@@ -309,6 +309,22 @@ static void test_stop_ends_a_run_also_when_it_came_before(void **state)
     commipc_client_free(client);
 }
 
+static void test_a_callback_outside_of_a_turn_may_free_its_client(void **state)
+{
+    struct commipc_options options = COMMIPC_OPTIONS_INIT;
+    struct commipc_client *client;
+    struct commipc_channel *channel;
+    struct heard heard = {0};
+
+    (void)state;
+    options.address = "unix:/nonexistent/commipc.sock";
+    assert_int_equal(commipc_client_new(&client, &options, NULL), 0);
+    assert_int_equal(commipc_channel_open(client, "room", NULL, NULL, NULL, &channel), 0);
+    assert_int_equal(commipc_topic_subscribe(channel, "news", heard_message, NULL, &heard), 0);
+    assert_int_equal(commipc_topic_unsubscribe(channel, "news", free_self, &client), 0);
+    assert_null(client);
+}
+
 /* --- without memory --- */
 
 static bool new_without_memory(struct stand *stand, unsigned n)
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_a_callback_may_free_its_client),
         cmocka_unit_test(test_a_client_with_a_loop_of_its_own_may_be_freed_in_its_run),
         cmocka_unit_test(test_stop_ends_a_run_also_when_it_came_before),
+        cmocka_unit_test(test_a_callback_outside_of_a_turn_may_free_its_client),
         cmocka_unit_test(test_a_client_is_not_made_without_memory),
         cmocka_unit_test(test_no_failing_allocation_breaks_a_dialogue),
     };
