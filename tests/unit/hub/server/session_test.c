@@ -4,7 +4,7 @@
 #include "hub/wire/proof.h"
 
 static const struct server_options with_secret = {
-    .connection_secret = BYTES_LITERAL("open sesame"),
+    .connection_secret = {(const uint8_t *)"open sesame", sizeof "open sesame" - 1},
     .idle_timeout_ms = 60000,
     .data_timeout_ms = 60000,
     .max_frame_bytes = 100000,
