@@ -211,6 +211,13 @@ int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char 
     return 0;
 }
 
+int mgmt_check_settings(const char *listen, const char *token_file, char out_why[MGMT_WHY_SIZE])
+{
+    int r = acceptor_check(listen, out_why);
+
+    return r == 0 && token_file ? tokens_check_file(token_file, out_why) : r;
+}
+
 const char *mgmt_address(const struct mgmt *mgmt)
 {
     return mgmt->address;

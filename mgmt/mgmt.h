@@ -55,6 +55,12 @@ struct mgmt_options {
  */
 int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char out_why[MGMT_WHY_SIZE]);
 
+/*
+ * What can be known to be wrong with the settings before anything is touched: @listen as in the options,
+ * @token_file may be NULL. 0, or -EINVAL or another negative errno and a sentence.
+ */
+int mgmt_check_settings(const char *listen, const char *token_file, char out_why[MGMT_WHY_SIZE]);
+
 /* Where it listens, with the real port: "127.0.0.1:41087". */
 const char *mgmt_address(const struct mgmt *mgmt);
 

@@ -198,6 +198,7 @@ static int check_settings(struct house *house)
 {
     const struct serve_options *options = house->options;
     char why[SECRET_FILE_WHY_SIZE];
+    char mgmt_why[MGMT_WHY_SIZE];
     int r;
 
     if (options->server_id && !name_is_valid(bytes_of_text(options->server_id))) {
@@ -215,6 +216,11 @@ static int check_settings(struct house *house)
         r = load_secret(options->connection_secret_file, &house->connection_secret);
     if (r == 0)
         r = load_secret(options->link_secret_file, &house->link_secret);
+    if (r == 0 && strcmp(options->mgmt, "off") != 0 &&
+        mgmt_check_settings(options->mgmt, options->admin_token_file, mgmt_why) < 0) {
+        complain(mgmt_why);
+        r = EXIT_USAGE;
+    }
     if (r == 0 && options->connection_secret)
         r = buffer_append_text(&house->connection_secret, options->connection_secret) < 0 ? EXIT_FAILED : 0;
     if (r == 0 && options->system_passwords_file &&

@@ -48,10 +48,10 @@ static char *trim(char *text)
     return text;
 }
 
-static int load_configured(struct store *store, const char *file, char out_why[TOKENS_WHY_SIZE])
+static int read_configured(const char *file, uint8_t out_sha256[STORE_TOKEN_BYTES],
+                           char out_why[TOKENS_WHY_SIZE])
 {
     char content[TOKENS_MOST_CHARACTERS + 64];
-    uint8_t sha256[STORE_TOKEN_BYTES];
     char *token;
     int len = data_dir_read(file, content, sizeof content);
     int r = 0;
@@ -70,11 +70,25 @@ static int load_configured(struct store *store, const char *file, char out_why[T
             file, TOKENS_LEAST_CHARACTERS, TOKENS_MOST_CHARACTERS);
         r = -EINVAL;
     } else {
-        hash(bytes_of_text(token), sha256);
-        r = store_set_token(store, STORE_TOKEN_CONFIGURATION, sha256, out_why);
+        hash(bytes_of_text(token), out_sha256);
     }
     OPENSSL_cleanse(content, sizeof content);
     return r;
+}
+
+int tokens_check_file(const char *file, char out_why[TOKENS_WHY_SIZE])
+{
+    uint8_t sha256[STORE_TOKEN_BYTES];
+
+    return read_configured(file, sha256, out_why);
+}
+
+static int load_configured(struct store *store, const char *file, char out_why[TOKENS_WHY_SIZE])
+{
+    uint8_t sha256[STORE_TOKEN_BYTES];
+    int r = read_configured(file, sha256, out_why);
+
+    return r < 0 ? r : store_set_token(store, STORE_TOKEN_CONFIGURATION, sha256, out_why);
 }
 
 /* The file first: a token that is stored and nowhere written would lock everybody out. */

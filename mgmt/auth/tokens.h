@@ -29,6 +29,10 @@ int tokens_new(struct tokens **out_tokens, struct store *store, const char *toke
                bool *out_made_first_run, char out_why[TOKENS_WHY_SIZE]);
 void tokens_free(struct tokens *tokens);
 
+/* Whether @file holds a token that will do, without touching anything else. 0, or a negative errno and a
+ * sentence. */
+int tokens_check_file(const char *file, char out_why[TOKENS_WHY_SIZE]);
+
 DEFINE_CLEANUP(struct tokens *, tokens_free)
 
 enum {

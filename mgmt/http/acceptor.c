@@ -46,6 +46,24 @@ static bool split(const char *address, struct target *out_target)
     return true;
 }
 
+static int read_target(const char *address, struct target *out_target, char out_why[ACCEPTOR_WHY_SIZE])
+{
+    if (split(address, out_target))
+        return 0;
+    snprintf(
+        out_why, ACCEPTOR_WHY_SIZE,
+        "The management address \"%s\" is not host:port, as in --mgmt 127.0.0.1:8080 or --mgmt [::1]:8080",
+        address);
+    return -EINVAL;
+}
+
+int acceptor_check(const char *address, char out_why[ACCEPTOR_WHY_SIZE])
+{
+    struct target target;
+
+    return read_target(address, &target, out_why);
+}
+
 static int listen_at(const struct addrinfo *place, int *out_fd)
 {
     int yes = 1;
@@ -84,12 +102,9 @@ int acceptor_listen(const char *address, int *out_fd, char out_address[ACCEPTOR_
     struct target target;
     int r;
 
-    if (!split(address, &target)) {
-        snprintf(out_why, ACCEPTOR_WHY_SIZE,
-                 "The management address \"%s\" is not host:port, as in 127.0.0.1:8080 or [::1]:8080",
-                 address);
-        return -EINVAL;
-    }
+    r = read_target(address, &target, out_why);
+    if (r < 0)
+        return r;
     r = getaddrinfo(target.host, target.port, &hints, &places);
     if (r) {
         snprintf(out_why, ACCEPTOR_WHY_SIZE, "The host of the management address %s cannot be found: %s",

@@ -10,6 +10,9 @@
 #define ACCEPTOR_ADDRESS_SIZE 300
 #define ACCEPTOR_WHY_SIZE 512
 
+/* Whether @address is host:port, without touching anything. 0, or -EINVAL and a sentence. */
+int acceptor_check(const char *address, char out_why[ACCEPTOR_WHY_SIZE]);
+
 /*
  * Listens on "host:port" ("127.0.0.1:8080", "[::1]:8080", port 0: any free one). 0 with a non-blocking
  * descriptor for the caller to close and the real address as "host:port"; or a negative errno and a sentence.

@@ -24,15 +24,32 @@ char *data_dir_path(const char *path, const char *name)
     return asprintf(&whole, "%s/%s", path, name) < 0 ? NULL : whole;
 }
 
+/* With the directories above it, as a fresh account may have none of them. 0 or a negative errno. */
+static int make_directory(const char *path)
+{
+    cleanup_free_ char *part = strdup(path);
+
+    if (!part)
+        return -ENOMEM;
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return -errno;
+        *slash = '/';
+    }
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 /* An existing directory keeps its mode: it may be one that is shared for a purpose. All files in it are 0600.
  */
 int data_dir_lock(const char *path, int *out_lock_fd, char out_why[DATA_DIR_WHY_SIZE])
 {
     cleanup_free_ char *lock = NULL;
     int fd;
+    int r = make_directory(path);
 
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return why(out_why, path, "cannot be made", errno);
+    if (r < 0)
+        return why(out_why, path, "cannot be made", -r);
     lock = data_dir_path(path, "lock");
     if (!lock)
         return why(out_why, path, "cannot be locked", ENOMEM);

@@ -212,8 +212,8 @@ int server_control_set_password(struct server *server, struct bytes channel, str
 
 const char *link_state_name(enum link_state state)
 {
-    static const char *const names[] = {"paused", "dialing",  "handshake", "syncing",
-                                        "up",     "degraded", "backoff",   "refused"};
+    static const char *const names[] = {"paused",   "dialing", "handshake", "syncing", "up",
+                                        "degraded", "backoff", "refused",   "ended"};
 
     return names[state];
 }

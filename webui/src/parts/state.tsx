@@ -13,6 +13,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   degraded: "warn",
   backoff: "warn",
   refused: "bad",
+  ended: "idle",
   paused: "idle",
 };
 
@@ -25,6 +26,7 @@ const PHRASES: Readonly<Record<string, string>> = {
   degraded: "is degraded",
   backoff: "is down and will try again",
   refused: "is refused",
+  ended: "has ended",
   paused: "is paused",
 };
 
