@@ -7,14 +7,14 @@ set -euo pipefail
 
 build_packages=(
     build-essential cmake ninja-build pkg-config ca-certificates curl jq
-    libssl-dev libjansson-dev libmicrohttpd-dev libwebsockets-dev libsqlite3-dev libpcre2-dev
+    libssl-dev libjansson-dev libmicrohttpd-dev libwebsockets-dev libsqlite3-dev
     python3 python3-yaml
 )
 test_packages=(
     clang-14 clang-format-14 libclang-rt-14-dev llvm-14
     libcmocka-dev libmsgpack-dev
     python3 python3-venv
-    chromium openssl git iproute2 procps shellcheck systemd util-linux xz-utils
+    chromium openssl git iproute2 mount nftables procps shellcheck systemd util-linux xz-utils
 )
 bench_packages=(python3 python3-venv procps nats-server redis-server mosquitto)
 # Packages of the bench list whose installation would start and enable a server.

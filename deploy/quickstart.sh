@@ -248,7 +248,7 @@ print_addresses()
         else
             say "  token    (the one from the first start; its file is gone)"
         fi
-        say "  clients  $(sed -n 's/^ready *//p' "$dir/ready")"
+        say "  clients  $(sed -n 's/^ready *//; s| *http://[^ ]*||g; p' "$dir/ready")"
         say "  log      $dir/hub.log"
     done
     ((mesh > 1)) && say "" && say "The $mesh hubs are bridged in a ring."
