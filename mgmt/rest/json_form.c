@@ -204,11 +204,6 @@ void json_form_texts(struct json_form *form, const char *name, size_t most, size
     *out_n = n;
 }
 
-bool json_form_has(const struct json_form *form, const char *name)
-{
-    return json_object_get(form->object, name) != NULL;
-}
-
 static bool is_known(const struct json_form *form, const char *name)
 {
     for (size_t i = 0; i < form->n_known; i++) {

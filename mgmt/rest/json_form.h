@@ -47,8 +47,6 @@ bool json_form_bool(struct json_form *form, const char *name, bool otherwise);
 void json_form_texts(struct json_form *form, const char *name, size_t most, size_t most_bytes,
                      const char *const **out_texts, size_t *out_n);
 
-bool json_form_has(const struct json_form *form, const char *name);
-
 /* Complains about all members that were not asked for. */
 void json_form_finish(struct json_form *form);
 

@@ -8,12 +8,6 @@
 
 #define DETAIL_SIZE 1024
 
-void problem_faults_clear(struct problem_faults *faults)
-{
-    json_decref(faults->list);
-    faults->list = NULL;
-}
-
 /* Parts of a detail may come from a stranger and may have been cut inside a character: then it is escaped. */
 static json_t *text_json(const char *text)
 {

@@ -24,8 +24,6 @@ static inline bool problem_faults_are_any(const struct problem_faults *faults)
     return faults->list || faults->failed;
 }
 
-void problem_faults_clear(struct problem_faults *faults);
-
 /* @pointer is a JSON pointer as a fragment: "#/channels/allow/0". */
 void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

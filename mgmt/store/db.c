@@ -183,11 +183,6 @@ int64_t db_changes(struct db *db)
     return sqlite3_changes64(db->handle);
 }
 
-int64_t db_last_id(struct db *db)
-{
-    return sqlite3_last_insert_rowid(db->handle);
-}
-
 static int number_of(struct db *db, const char *sql, int64_t *out_number)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;

@@ -56,8 +56,7 @@ int db_step(struct db_statement *statement);
 struct bytes db_column(struct db_statement *statement, int column);
 int64_t db_column_number(struct db_statement *statement, int column);
 
-/* Rows that the last statement changed, and the rowid it made. */
+/* Rows that the last statement changed. */
 int64_t db_changes(struct db *db);
-int64_t db_last_id(struct db *db);
 
 #endif
