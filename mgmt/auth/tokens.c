@@ -176,7 +176,7 @@ static bool is_known(const struct tokens *tokens, struct bytes token)
 }
 
 int tokens_check(struct tokens *tokens, struct bytes token, const uint8_t peer_key[THROTTLE_KEY_BYTES],
-                 unsigned *out_wait_s)
+                 struct principal *out_by, unsigned *out_wait_s)
 {
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t wait_ms = throttle_wait_ms(&tokens->throttle, peer_key, now_ms);
@@ -186,8 +186,10 @@ int tokens_check(struct tokens *tokens, struct bytes token, const uint8_t peer_k
         return TOKENS_E_MISSING;
     if (wait_ms > 0)
         return TOKENS_E_THROTTLED;
-    if (is_known(tokens, token))
+    if (is_known(tokens, token)) {
+        *out_by = (struct principal){PRINCIPAL_TOKEN, ROLE_ADMIN, SCOPE_ALL, .name = "token:configured"};
         return 0;
+    }
     throttle_count_wrong(&tokens->throttle, peer_key, now_ms);
     return TOKENS_E_WRONG;
 }

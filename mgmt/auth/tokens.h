@@ -9,6 +9,7 @@
 
 #include "hub/base/bytes.h"
 #include "hub/base/cleanup.h"
+#include "mgmt/auth/principal.h"
 #include "mgmt/auth/throttle.h"
 #include "mgmt/store/store.h"
 
@@ -41,8 +42,11 @@ enum {
     TOKENS_E_THROTTLED, /* the address was wrong too often: not even looked at */
 };
 
-/* 0 or TOKENS_E_*; with TOKENS_E_THROTTLED @out_wait_s says when to come again. No token: empty @token. */
+/*
+ * 0 and whose token it is, or TOKENS_E_*; with TOKENS_E_THROTTLED @out_wait_s says when to come again. No
+ * token: empty @token.
+ */
 int tokens_check(struct tokens *tokens, struct bytes token, const uint8_t peer_key[THROTTLE_KEY_BYTES],
-                 unsigned *out_wait_s);
+                 struct principal *out_by, unsigned *out_wait_s);
 
 #endif

@@ -9,6 +9,7 @@
 #define COMMHUB_MGMT_HTTP_REQUEST_H
 
 #include "hub/base/bytes.h"
+#include "mgmt/auth/principal.h"
 
 #define REQUEST_MAX_HEADERS 64   /* browsers send some 20 */
 #define REQUEST_MAX_SEGMENTS 8   /* the deepest route has 5 */
@@ -30,6 +31,7 @@ struct request {
     uint8_t peer_key[REQUEST_PEER_KEY_BYTES]; /* IPv4 mapped into IPv6; of IPv6 the network (/64) */
     char peer[REQUEST_PEER_TEXT];             /* "192.0.2.1:4711" */
     struct bytes body;
+    struct principal by; /* filled by access_check() */
 
     /* Filled by request_parse(). */
     char *path; /* own memory that the following points into */

@@ -4,49 +4,68 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "mgmt/rest/credential.h"
 #include "mgmt/rest/problem.h"
 
-struct bytes access_bearer(const struct request *request)
-{
-    const char *value = request_header(request, "Authorization");
-
-    if (!value || strncasecmp(value, "Bearer ", 7) != 0)
-        return BYTES_NONE;
-    value += 7;
-    value += strspn(value, " ");
-    return bytes_of(value, strcspn(value, " \t"));
-}
-
-bool access_check_token(struct rest *rest, struct bytes token, const struct request *request,
-                        struct reply *reply)
+static void refuse_throttled(const struct request *request, struct reply *reply, unsigned wait_s)
 {
     char wait[16];
-    unsigned wait_s;
-    int r = tokens_check(rest->options.tokens, token, request->peer_key, &wait_s);
 
-    if (r == 0)
-        return true;
-    if (r == TOKENS_E_THROTTLED) {
-        snprintf(wait, sizeof wait, "%u", wait_s);
-        problem_reply(reply, request, 429,
-                      "There were too many wrong tokens from this address. Try again in %u s.", wait_s);
-        reply_add_header(reply, "Retry-After", wait);
-        return false;
-    }
-    if (r == TOKENS_E_WRONG) {
-        rest_log(rest, LOG_WARN, request, "Refused a wrong token");
-        problem_reply(reply, request, 401, "This hub does not know the token.");
-        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\", error=\"invalid_token\"");
-    } else {
-        problem_reply(reply, request, 401, "A token is needed: Authorization: Bearer TOKEN.");
-        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
-    }
-    return false;
+    snprintf(wait, sizeof wait, "%u", wait_s);
+    problem_reply(reply, request, 429,
+                  "There were too many wrong tokens from this address. Try again in %u s.", wait_s);
+    reply_add_header(reply, "Retry-After", wait);
 }
 
-bool access_check_bearer(struct rest *rest, const struct request *request, struct reply *reply)
+static void refuse_unknown(struct rest *rest, const struct request *request, struct reply *reply, int r)
 {
-    return access_check_token(rest, access_bearer(request), request, reply);
+    if (r == TOKENS_E_MISSING) {
+        problem_reply(reply, request, 401, "A token is needed: Authorization: Bearer TOKEN.");
+        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
+        return;
+    }
+    rest_log(rest, LOG_WARN, request, "Refused a wrong token");
+    problem_reply(reply, request, 401, "This hub does not know the token.");
+    reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\", error=\"invalid_token\"");
+}
+
+static bool identify(struct rest *rest, const struct route *route, struct request *request,
+                     struct reply *reply)
+{
+    uint8_t room[CREDENTIAL_MOST_BYTES];
+    struct bytes token = route->is_websocket ? credential_protocol(request, room) : BYTES_NONE;
+    unsigned wait_s;
+    int r;
+
+    if (!token.len)
+        token = credential_bearer(request);
+    r = tokens_check(rest->options.tokens, token, request->peer_key, &request->by, &wait_s);
+    if (r == TOKENS_E_THROTTLED)
+        refuse_throttled(request, reply, wait_s);
+    else if (r)
+        refuse_unknown(rest, request, reply, r);
+    return r == 0;
+}
+
+bool access_check(struct rest *rest, const struct route *route, struct request *request, struct reply *reply)
+{
+    const struct principal *by = &request->by;
+
+    if (route->role == ROLE_NONE)
+        return true;
+    if (!identify(rest, route, request, reply))
+        return false;
+    if (!principal_has_role(by, route->role)) {
+        problem_reply(reply, request, 403, "This needs the role %s; %s has the role %s.",
+                      role_name(route->role), by->name, role_name(by->role));
+        return false;
+    }
+    if (!principal_has_scope(by, route->scope)) {
+        problem_reply(reply, request, 403, "This needs the scope %s, which %s does not have.",
+                      scope_name(route->scope), by->name);
+        return false;
+    }
+    return true;
 }
 
 bool access_is_same_origin(const struct request *request)

@@ -138,13 +138,13 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
         return refuse(reply, request, r < 0 ? 500 : 400, "The address cannot be read.");
     if (!find(rest, request, reply, &route))
         return true;
-    if (route->access == ROUTES_BEARER && !access_check_bearer(rest, request, reply))
+    if (!access_check(rest, route, request, reply))
         return true;
     if (!check_body(route, request, reply))
         return true;
-    if (route->is_at_head)
+    if (route->is_websocket)
         route->handle(rest, request, reply);
-    return route->is_at_head;
+    return route->is_websocket;
 }
 
 void rest_on_request(void *context, struct request *request, struct reply *reply)

@@ -6,24 +6,26 @@
 #include "mgmt/rest/resources.h"
 
 static const struct route routes[] = {
-    {"GET", "/livez", ROUTES_OPEN, .handle = rest_health_livez},
-    {"GET", "/readyz", ROUTES_OPEN, .handle = rest_health_readyz},
-    {"GET", "/startupz", ROUTES_OPEN, .handle = rest_health_startupz},
-    {"GET", "/metrics", ROUTES_OPEN, .handle = rest_metrics_get},
-    {"GET", "/api/v1/openapi.json", ROUTES_OPEN, .handle = rest_openapi_get},
-    {"GET", "/api/v1/hub", ROUTES_BEARER, .handle = rest_hub_get},
-    {"GET", "/api/v1/clients", ROUTES_BEARER, .handle = rest_clients_list},
-    {"GET", "/api/v1/channels", ROUTES_BEARER, .handle = rest_channels_list},
-    {"GET", "/api/v1/channels/{name}", ROUTES_BEARER, .handle = rest_channels_get},
-    {"PUT", "/api/v1/channels/{name}/password", ROUTES_BEARER, .takes_body = true,
+    {"GET", "/livez", ROLE_NONE, SCOPE_NONE, .handle = rest_health_livez},
+    {"GET", "/readyz", ROLE_NONE, SCOPE_NONE, .handle = rest_health_readyz},
+    {"GET", "/startupz", ROLE_NONE, SCOPE_NONE, .handle = rest_health_startupz},
+    {"GET", "/metrics", ROLE_NONE, SCOPE_NONE, .handle = rest_metrics_get},
+    {"GET", "/api/v1/openapi.json", ROLE_NONE, SCOPE_NONE, .handle = rest_openapi_get},
+    {"GET", "/api/v1/hub", ROLE_VIEWER, SCOPE_HUB, .handle = rest_hub_get},
+    {"GET", "/api/v1/clients", ROLE_VIEWER, SCOPE_CLIENTS, .handle = rest_clients_list},
+    {"GET", "/api/v1/channels", ROLE_VIEWER, SCOPE_CHANNELS, .handle = rest_channels_list},
+    {"GET", "/api/v1/channels/{name}", ROLE_VIEWER, SCOPE_CHANNELS, .handle = rest_channels_get},
+    {"PUT", "/api/v1/channels/{name}/password", ROLE_OPERATOR, SCOPE_CHANNELS, .takes_body = true,
      .handle = rest_passwords_put},
-    {"DELETE", "/api/v1/channels/{name}/password", ROUTES_BEARER, .handle = rest_passwords_delete},
-    {"GET", "/api/v1/bridges", ROUTES_BEARER, .handle = rest_bridges_list},
-    {"GET", "/api/v1/bridges/{name}", ROUTES_BEARER, .handle = rest_bridges_get},
-    {"PUT", "/api/v1/bridges/{name}", ROUTES_BEARER, .takes_body = true, .handle = rest_bridges_put},
-    {"DELETE", "/api/v1/bridges/{name}", ROUTES_BEARER, .handle = rest_bridges_delete},
-    {"GET", "/api/v1/links", ROUTES_BEARER, .handle = rest_links_list},
-    {"GET", "/api/v1/live", ROUTES_LIVE, .is_at_head = true, .handle = rest_live_get},
+    {"DELETE", "/api/v1/channels/{name}/password", ROLE_OPERATOR, SCOPE_CHANNELS,
+     .handle = rest_passwords_delete},
+    {"GET", "/api/v1/bridges", ROLE_VIEWER, SCOPE_MESH, .handle = rest_bridges_list},
+    {"GET", "/api/v1/bridges/{name}", ROLE_VIEWER, SCOPE_MESH, .handle = rest_bridges_get},
+    {"PUT", "/api/v1/bridges/{name}", ROLE_OPERATOR, SCOPE_MESH, .takes_body = true,
+     .handle = rest_bridges_put},
+    {"DELETE", "/api/v1/bridges/{name}", ROLE_OPERATOR, SCOPE_MESH, .handle = rest_bridges_delete},
+    {"GET", "/api/v1/links", ROLE_VIEWER, SCOPE_MESH, .handle = rest_links_list},
+    {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 
 #define N_ROUTES (sizeof routes / sizeof *routes)
@@ -57,7 +59,7 @@ static bool fits(const char *pattern, const struct request *request)
 static bool is_method(const struct route *route, const char *method)
 {
     return strcmp(route->method, method) == 0 ||
-           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0 && !route->is_at_head);
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0 && !route->is_websocket);
 }
 
 int routes_find(const struct request *request, const struct route **out_route,

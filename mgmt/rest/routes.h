@@ -2,8 +2,9 @@
 /*
  * The table of routes
  *
- * A new resource is a row here, a function in the file of its noun, and a path in schema/rest/openapi.yaml; a
- * test holds table and document together.
+ * It is also the table of who may do what: a row names the role and the scope that are needed, and nothing
+ * else decides. A new resource is a row here, a function in the file of its noun, and a path in
+ * schema/rest/openapi.yaml; tests hold table and document together, and try every row with every role.
  */
 #ifndef COMMHUB_MGMT_REST_ROUTES_H
 #define COMMHUB_MGMT_REST_ROUTES_H
@@ -12,18 +13,13 @@
 
 typedef void routes_handler(struct rest *rest, const struct request *request, struct reply *reply);
 
-enum routes_access {
-    ROUTES_OPEN,   /* anyone: no secret in it, and cheap */
-    ROUTES_BEARER, /* a token */
-    ROUTES_LIVE,   /* a token as header or WebSocket subprotocol; looked at by the handler */
-};
-
 struct route {
     const char *method;  /* GET serves HEAD too */
     const char *pattern; /* "/api/v1/channels/{name}" */
-    enum routes_access access;
-    bool takes_body; /* JSON */
-    bool is_at_head; /* handled before a body is read */
+    enum role role;      /* that is needed; ROLE_NONE: open to anyone, so no secret in it, and cheap */
+    enum scope scope;    /* that a token needs */
+    bool takes_body;     /* JSON */
+    bool is_websocket;   /* handled as soon as the head is there; the credential may be a subprotocol */
     routes_handler *handle;
 };
 

@@ -50,9 +50,10 @@ static int start(struct place *place, const char *file, bool *out_made)
 
 static int check_token(struct place *place, const char *token)
 {
+    struct principal by;
     unsigned wait_s;
 
-    return tokens_check(place->tokens, bytes_of_text(token), peer, &wait_s);
+    return tokens_check(place->tokens, bytes_of_text(token), peer, &by, &wait_s);
 }
 
 static void test_the_first_run_token_is_made_once_and_written_privately(void **state)
@@ -133,6 +134,7 @@ static void test_a_token_file_that_will_not_do_is_refused_in_words(void **state)
 static void test_an_address_that_guesses_is_not_even_looked_at(void **state)
 {
     struct place *place = *state;
+    struct principal by;
     unsigned wait_s;
     bool made;
 
@@ -140,7 +142,7 @@ static void test_an_address_that_guesses_is_not_even_looked_at(void **state)
     assert_int_equal(start(place, place->file, &made), 0);
     for (int i = 0; i < THROTTLE_BURST; i++)
         assert_int_equal(check_token(place, "a-wrong-token-of-16"), TOKENS_E_WRONG);
-    assert_int_equal(tokens_check(place->tokens, BYTES_LITERAL("0123456789abcdef"), peer, &wait_s),
+    assert_int_equal(tokens_check(place->tokens, BYTES_LITERAL("0123456789abcdef"), peer, &by, &wait_s),
                      TOKENS_E_THROTTLED);
     assert_int_equal(wait_s, 1);
 }

@@ -39,7 +39,7 @@ static void test_every_route_is_in_the_document(void **state)
         operation = json_object_get(path, method);
         assert_row(routes[i].pattern, operation != NULL);
         assert_row(routes[i].pattern,
-                   (json_object_get(operation, "security") != NULL) == (routes[i].access == ROUTES_OPEN));
+                   (json_object_get(operation, "security") != NULL) == (routes[i].role == ROLE_NONE));
         assert_row(routes[i].pattern,
                    (json_object_get(operation, "requestBody") != NULL) == routes[i].takes_body);
     }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/rest/credential.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define TOKEN_PREFIX "bearer."
+#define HEX_TOKEN_PREFIX "bearer-hex." /* for tokens with letters that a protocol's name may not have */
+
+struct bytes credential_bearer(const struct request *request)
+{
+    const char *value = request_header(request, "Authorization");
+
+    if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+        return BYTES_NONE;
+    value += 7;
+    value += strspn(value, " ");
+    return bytes_of(value, strcspn(value, " \t"));
+}
+
+static int hex_digit(uint8_t letter)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = letter ? strchr(digits, letter) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Decodes into @out; BYTES_NONE where it is not hex or too long. */
+static struct bytes decode_hex(struct bytes hex, uint8_t out[CREDENTIAL_MOST_BYTES])
+{
+    if (hex.len % 2 != 0 || hex.len / 2 > CREDENTIAL_MOST_BYTES)
+        return BYTES_NONE;
+    for (size_t i = 0; i < hex.len / 2; i++) {
+        int high = hex_digit(hex.ptr[2 * i]);
+        int low = hex_digit(hex.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return BYTES_NONE;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return bytes_of(out, hex.len / 2);
+}
+
+/* The token in one header's list of protocols; no ptr: none is there. */
+static struct bytes token_among(const char *protocols, uint8_t room[CREDENTIAL_MOST_BYTES])
+{
+    while (*protocols) {
+        struct bytes word;
+
+        protocols += strspn(protocols, " \t,");
+        word = bytes_of(protocols, strcspn(protocols, " \t,"));
+        if (bytes_start_with(word, BYTES_LITERAL(TOKEN_PREFIX)))
+            return bytes_from(word, strlen(TOKEN_PREFIX));
+        if (bytes_start_with(word, BYTES_LITERAL(HEX_TOKEN_PREFIX)))
+            return decode_hex(bytes_from(word, strlen(HEX_TOKEN_PREFIX)), room);
+        protocols += word.len;
+    }
+    return BYTES_NONE;
+}
+
+struct bytes credential_protocol(const struct request *request, uint8_t room[CREDENTIAL_MOST_BYTES])
+{
+    for (size_t i = 0; i < request->n_headers; i++) {
+        struct bytes token = BYTES_NONE;
+
+        if (strcasecmp(request->headers[i].name, "Sec-WebSocket-Protocol") == 0)
+            token = token_among(request->headers[i].value, room);
+        if (token.len)
+            return token;
+    }
+    return BYTES_NONE;
+}
