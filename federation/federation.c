@@ -5,6 +5,7 @@
 
 #include "federation/federation_state.h"
 #include "federation/link.h"
+#include "federation/link_pulse.h"
 #include "hub/base/clock.h"
 
 #define DEFAULT_FRAME_BYTES (16U << 20)
@@ -32,7 +33,7 @@ static void outlet_end_link(void *context, void *link, const char *reason)
 static void outlet_on_synced(void *context, void *link)
 {
     (void)context;
-    link_synced(link);
+    link_pulse_synced(link);
 }
 
 static void outlet_wake(void *context)

@@ -33,9 +33,6 @@ void link_close(struct link *link, enum link_refusal_reason reason);
 /* At once, without a word to anybody. */
 void link_free(struct link *link);
 
-/* Dials now if it waits to. */
-void link_retry_now(struct link *link);
-
 void link_describe(const struct link *link, struct link_status *out_status);
 
 /* The links of a federation, in order of their making; NULL ends. */
@@ -45,10 +42,5 @@ struct link *link_next(const struct federation *federation, const struct link *l
 /* For the mesh's outlet. */
 void link_send(struct link *link, const struct link_message *message);
 void link_fail(struct link *link, const char *reason, const char *detail);
-void link_synced(struct link *link);
-
-/* What is wrong with the hub that has sent this greeting to us; LINK_REFUSAL_COUNT: nothing. */
-enum link_refusal_reason link_judge_peer(const struct federation *federation,
-                                         const struct link_greeting *greeting);
 
 #endif

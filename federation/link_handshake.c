@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/link_handshake.h"
+
+#include <stdio.h>
+
+#include "federation/link_state.h"
+#include "hub/base/random.h"
+
+#define HANDSHAKE_MS 10000U
+
+void link_handshake_begin(struct link *link)
+{
+    link->handshake = link->role == LINK_ROLE_DIALER ? LINK_AWAIT_CHALLENGE : LINK_AWAIT_PROOF;
+    link->is_ending = false;
+    link->was_refused = false;
+    link->is_synced = false;
+    link->number_in = 0;
+    link->number_out = 0;
+    link->rtt_us = -1;
+    link->unanswered_ms = 0;
+    link->last_hello_us = 0;
+    link->heard_ms = link_now_ms(link);
+    random_fill(link->own_nonce, sizeof link->own_nonce);
+    link_arm(link, HANDSHAKE_MS);
+}
+
+static struct link_greeting own_greeting(const struct link *link)
+{
+    const struct federation *federation = link->federation;
+
+    return (struct link_greeting){
+        .version = LINK_WIRE_VERSION,
+        .hub_id = federation->hub_id,
+        .incarnation = federation->incarnation,
+        .server_id = bytes_of_text(federation->server_id),
+        .nonce = bytes_of(link->own_nonce, sizeof link->own_nonce),
+    };
+}
+
+void link_handshake_greet(struct link *link)
+{
+    struct link_message message = {.type = LINK_MESSAGE_GREETING, .greeting = own_greeting(link)};
+
+    link_write(link, &message, 0);
+}
+
+/* A copy of our data may run at our own start count; but only a link of ours greets with a nonce of ours. */
+static bool is_own_nonce(const struct federation *federation, struct bytes nonce)
+{
+    list_for_each (at, &federation->links) {
+        const struct link *link = container_of(at, struct link, in_federation);
+
+        if (bytes_equal(bytes_of(link->own_nonce, sizeof link->own_nonce), nonce))
+            return true;
+    }
+    return false;
+}
+
+/* What is wrong with the hub that has sent this greeting to us; LINK_REFUSAL_COUNT: nothing. */
+static enum link_refusal_reason judge_peer(const struct federation *federation,
+                                           const struct link_greeting *greeting)
+{
+    if (greeting->version != LINK_WIRE_VERSION)
+        return LINK_REFUSAL_VERSION;
+    if (hub_id_equal(&greeting->hub_id, &federation->hub_id))
+        return is_own_nonce(federation, greeting->nonce) ? LINK_REFUSAL_ITSELF
+                                                         : LINK_REFUSAL_DUPLICATE_HUB_ID;
+    if (bytes_equal_text(greeting->server_id, federation->server_id))
+        return LINK_REFUSAL_DUPLICATE_SERVER_ID;
+    return LINK_REFUSAL_COUNT;
+}
+
+static struct bytes secret_of(const struct link *link)
+{
+    if (link->bridge && link->bridge->secret)
+        return bytes_of_text(link->bridge->secret);
+    return bytes_of_text(link->federation->link_secret);
+}
+
+/* Takes in who the far side says it is; false: it was refused. */
+static bool meet(struct link *link, const struct link_greeting *greeting)
+{
+    enum link_refusal_reason fault = judge_peer(link->federation, greeting);
+
+    link->has_peer = true;
+    link->peer = greeting->hub_id;
+    link->peer_incarnation = greeting->incarnation;
+    snprintf(link->peer_server_id, sizeof link->peer_server_id, "%.*s", (int)greeting->server_id.len,
+             (const char *)greeting->server_id.ptr);
+    memcpy(link->peer_nonce, greeting->nonce.ptr, sizeof link->peer_nonce);
+    if (secret_of(link).len == 0)
+        fault = LINK_REFUSAL_NOT_ENABLED;
+    if (fault != LINK_REFUSAL_COUNT)
+        link_refuse(link, fault);
+    return fault == LINK_REFUSAL_COUNT;
+}
+
+static struct link_proof_parties parties_of(const struct link *link)
+{
+    struct link_greeting own = own_greeting(link);
+    struct link_greeting peer = {
+        .version = LINK_WIRE_VERSION,
+        .hub_id = link->peer,
+        .incarnation = link->peer_incarnation,
+        .server_id = bytes_of_text(link->peer_server_id),
+        .nonce = bytes_of(link->peer_nonce, sizeof link->peer_nonce),
+    };
+    bool is_dialer = link->role == LINK_ROLE_DIALER;
+
+    return (struct link_proof_parties){
+        .dialer = is_dialer ? own : peer,
+        .acceptor = is_dialer ? peer : own,
+        .cost = link->cost,
+    };
+}
+
+static void send_proof(struct link *link)
+{
+    struct link_proof_parties parties = parties_of(link);
+    struct link_message message = {
+        .type = link->role == LINK_ROLE_DIALER ? LINK_MESSAGE_PROOF : LINK_MESSAGE_ACCEPT,
+    };
+    uint8_t proof[LINK_PROOF_BYTES];
+
+    if (link_proof_make(secret_of(link), link->role, &parties, proof) < 0) {
+        link_refuse(link, LINK_REFUSAL_OUT_OF_MEMORY);
+        return;
+    }
+    message.proven.proof = bytes_of(proof, sizeof proof);
+    message.proven.cost = link->cost;
+    link_write(link, &message, 0);
+}
+
+/* Whether the far side's proof is right; refused if not. */
+static bool verify(struct link *link, struct bytes given)
+{
+    struct link_proof_parties parties = parties_of(link);
+    enum link_role far = link->role == LINK_ROLE_DIALER ? LINK_ROLE_ACCEPTOR : LINK_ROLE_DIALER;
+    uint8_t expected[LINK_PROOF_BYTES];
+
+    if (link_proof_make(secret_of(link), far, &parties, expected) < 0) {
+        link_refuse(link, LINK_REFUSAL_OUT_OF_MEMORY);
+        return false;
+    }
+    if (!link_proof_matches(expected, given)) {
+        link_refuse(link, LINK_REFUSAL_WRONG_SECRET);
+        return false;
+    }
+    return true;
+}
+
+static void succeed(struct link *link)
+{
+    struct link_proof_parties parties = parties_of(link);
+    uint64_t session;
+
+    if (link_proof_session(secret_of(link), &parties, &session) < 0)
+        link_refuse(link, LINK_REFUSAL_OUT_OF_MEMORY);
+    else
+        link_proven(link, session);
+}
+
+void link_handshake_handle(struct link *link, const struct link_message *message)
+{
+    switch (link->handshake) {
+    case LINK_AWAIT_CHALLENGE:
+        if (message->type != LINK_MESSAGE_CHALLENGE)
+            break;
+        if (!meet(link, &message->greeting))
+            return;
+        link->cost = link->bridge->cost;
+        link->handshake = LINK_AWAIT_ACCEPT;
+        send_proof(link);
+        return;
+    case LINK_AWAIT_ACCEPT:
+        if (message->type != LINK_MESSAGE_ACCEPT)
+            break;
+        if (verify(link, message->proven.proof))
+            succeed(link);
+        return;
+    case LINK_AWAIT_PROOF:
+        if (message->type != LINK_MESSAGE_PROOF || message->proven.cost < 1 || message->proven.cost > 65535)
+            break;
+        link->cost = message->proven.cost;
+        if (!verify(link, message->proven.proof))
+            return;
+        send_proof(link);
+        if (!link->is_ending)
+            succeed(link);
+        return;
+    case LINK_PROVEN:
+        break;
+    }
+    link_refuse(link, LINK_REFUSAL_MALFORMED);
+}
+
+void link_handshake_challenge(struct link *link, const struct link_greeting *greeting)
+{
+    struct link_message challenge = {.type = LINK_MESSAGE_CHALLENGE};
+
+    if (!meet(link, greeting))
+        return;
+    challenge.greeting = own_greeting(link);
+    link_write(link, &challenge, 0);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A link's insides, for the files of this folder that are the link: dialing, handshake, pulse, record
+ */
+#ifndef COMMHUB_FEDERATION_LINK_STATE_H
+#define COMMHUB_FEDERATION_LINK_STATE_H
+
+#include "federation/link.h"
+
+enum link_handshake_step {
+    LINK_AWAIT_CHALLENGE, /* dialer */
+    LINK_AWAIT_ACCEPT,    /* dialer */
+    LINK_AWAIT_PROOF,     /* acceptor */
+    LINK_PROVEN,
+};
+
+struct link {
+    struct list in_federation;
+    struct federation *federation;
+    struct bridge *bridge; /* NULL: incoming, or the bridge has gone */
+    enum link_role role;
+    enum link_state state;
+    char reason[64];
+    char last_error[FEDERATION_DETAIL_SIZE];
+    uint64_t since_ms;
+    char address[300];
+
+    struct dialer *dialer;
+    struct stream *stream;
+    struct loop_timer timer; /* BACKOFF, REFUSED: dial; HANDSHAKE: give up; beyond: the beat */
+    bool is_ending;          /* on_end() is awaited */
+    bool was_refused;
+
+    enum link_handshake_step handshake;
+    uint8_t own_nonce[LINK_WIRE_NONCE_BYTES];
+    uint8_t peer_nonce[LINK_WIRE_NONCE_BYTES];
+    bool has_peer;
+    struct hub_id peer;
+    uint64_t peer_incarnation;
+    char peer_server_id[FEDERATION_NAME_SIZE];
+    uint64_t cost;
+
+    struct mesh_link *mesh_link; /* from SYNCING on */
+    bool is_synced;
+    uint64_t number_in;
+    uint64_t number_out;
+    uint64_t messages_in;
+    uint64_t messages_out;
+    uint64_t bytes_in; /* of earlier connections */
+    uint64_t bytes_out;
+
+    uint64_t began_ms; /* of the session */
+    uint64_t up_ms;    /* since when it has been up; 0: it has not */
+    uint64_t heard_ms;
+    uint64_t next_hello_ms;
+    uint64_t last_hello_us;
+    uint64_t unanswered_ms; /* when the oldest hello without an echo left; 0: none */
+    uint64_t progress_ms;   /* when bytes last left */
+    uint64_t written_bytes; /* as of then */
+    int64_t rtt_us;
+    unsigned n_attempts;
+};
+
+/* What each stream of a link calls. */
+extern const struct stream_events link_stream_events;
+extern const struct stream_marks link_stream_marks;
+
+uint64_t link_now_ms(const struct link *link);
+
+/* The only place where the state changes; tells everyone. */
+void link_enter(struct link *link, enum link_state state, const char *reason);
+void link_set_error(struct link *link, const char *detail);
+void link_arm(struct link *link, uint64_t after_ms);
+
+/* Queues a frame; @number 0: it is not counted. */
+void link_write(struct link *link, const struct link_message *message, uint64_t number);
+
+/* Tells the far side why, and ends. */
+void link_refuse(struct link *link, enum link_refusal_reason reason);
+
+/* Both sides are proven: the mesh takes over. @session is the number that both have computed. */
+void link_proven(struct link *link, uint64_t session);
+
+#endif
