@@ -100,7 +100,7 @@ static bool may_tell(const struct mesh_link *link, const struct route *route)
         return false;
     if (path_n_hops(candidate_path(best)) >= PATH_MAX_HOPS || path_has_hub(candidate_path(best), &link->peer))
         return false;
-    return route->kind == ROUTE_HUB || bridge_policy_lets(link->policy, route->channel);
+    return !route_kind_has_channel(route->kind) || bridge_policy_lets(link->policy, route->channel);
 }
 
 static void tell(struct mesh_link *link, struct route *route)

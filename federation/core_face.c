@@ -111,6 +111,7 @@ static int offer_entry(void *context, void *peer, const struct mesh_offer *offer
     case ROUTE_MEMBER:
         return peering_join(face->hub, peer, offer->channel, offer->name, offer->mode, offer->raw_path, time);
     case ROUTE_HUB:
+    case ROUTE_PROFILE:
     case ROUTE_KIND_COUNT:
         break;
     }
@@ -137,6 +138,7 @@ static void retract_entry(void *context, void *peer, const struct mesh_offer *of
         peering_leave(face->hub, peer, offer->channel, offer->name, time);
         break;
     case ROUTE_HUB:
+    case ROUTE_PROFILE:
     case ROUTE_KIND_COUNT:
         break;
     }

@@ -6,6 +6,7 @@
 #include "federation/federation_state.h"
 #include "federation/link.h"
 #include "federation/link_pulse.h"
+#include "federation/self_profile.h"
 #include "hub/base/clock.h"
 
 #define DEFAULT_FRAME_BYTES (16U << 20)
@@ -70,6 +71,7 @@ static void on_tick(struct loop_timer *timer)
     (void)loop_timer_arm(federation->loop, timer, loop_now_ms(federation->loop) + TICK_MS);
     if (mesh_take_incomplete(federation->mesh))
         core_face_observe_again(&federation->face);
+    self_profile_tell(federation);
     mesh_settle(federation->mesh, federation_time(federation));
 }
 
@@ -78,7 +80,8 @@ static void on_tick(struct loop_timer *timer)
 static int copy_texts(struct federation *federation, const struct federation_options *options)
 {
     federation->server_id = bytes_to_text(options->server_id);
-    if (!federation->server_id)
+    federation->version = strdup(options->version ? options->version : "unknown");
+    if (!federation->server_id || !federation->version)
         return -ENOMEM;
     if (!options->link_secret || !options->link_secret[0])
         return 0;
@@ -133,6 +136,7 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     list_init(&federation->links);
     loop_deferred_init(&federation->settle, settle);
     loop_timer_init(&federation->tick, on_tick);
+    federation->started_s = federation_time(federation).wall_s;
     r = begin(federation, options);
     if (r < 0) {
         federation_free(federation);
@@ -160,6 +164,7 @@ void federation_free(struct federation *federation)
         explicit_bzero(federation->link_secret, strlen(federation->link_secret));
     free(federation->link_secret);
     free(federation->server_id);
+    free(federation->version);
     free(federation);
 }
 

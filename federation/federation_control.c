@@ -6,6 +6,7 @@
 
 #include "federation/federation_state.h"
 #include "federation/link.h"
+#include "federation/mesh_view.h"
 
 int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
 {
@@ -84,6 +85,16 @@ int federation_control_links(struct federation *federation, struct link_status *
             (*out_n)++;
     }
     return 0;
+}
+
+int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n)
+{
+    return mesh_view_hubs(federation->mesh, out_hubs, out_n);
+}
+
+void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
+{
+    mesh_view_free(hubs, n);
 }
 
 struct mesh_counts federation_control_counts(const struct federation *federation)

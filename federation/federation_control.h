@@ -88,6 +88,35 @@ struct link_status {
 /* A copy of all links for the caller to free(). 0 or -ENOMEM. */
 int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n);
 
+/* A link as the hub at one of its ends tells it. */
+struct mesh_hub_link {
+    char hub_id[33];                   /* "": the far side is not known yet */
+    char bridge[FEDERATION_NAME_SIZE]; /* "": the other hub has dialed */
+    bool is_outgoing;
+    char state[16]; /* link_state_name() */
+};
+
+/* A hub of the mesh as this one knows it. */
+struct mesh_hub {
+    char hub_id[33];
+    char server_id[FEDERATION_NAME_SIZE];
+    uint64_t incarnation;
+    bool is_self;
+    uint64_t cost;    /* of the best way to it */
+    size_t n_hops;    /* its hubs, this one not counted: 0 for itself, 1 for a neighbour */
+    char via[33];     /* the neighbour it is reached by; "": itself */
+    bool has_profile; /* the rest is known: a hub of an earlier release does not tell it */
+    char version[64];
+    uint64_t started_s; /* Unix seconds */
+    uint32_t n_links;   /* in all; of many links some are not named */
+    uint32_t n_named;
+    struct mesh_hub_link *links; /* own memory */
+};
+
+/* All hubs that can be reached, this one first, the others by their ids. 0 or -ENOMEM. */
+int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n);
+void federation_control_free_hubs(struct mesh_hub *hubs, size_t n);
+
 /* Messages and entries of the mesh, over all links; counted from the start of the hub. */
 struct mesh_counts federation_control_counts(const struct federation *federation);
 

@@ -17,6 +17,8 @@ struct federation {
     struct hub_id hub_id;
     uint64_t incarnation;
     char *server_id;
+    char *version;
+    uint64_t started_s; /* wall clock */
     char *link_secret; /* NULL: none */
     size_t max_frame_bytes;
     struct mesh *mesh;

@@ -23,7 +23,7 @@ static struct route_seq seq_of(const struct link_entry *entry)
 /* What the kinds promise about channel and name. */
 static bool is_sound(const struct link_entry *entry)
 {
-    if (entry->kind == ROUTE_HUB)
+    if (!route_kind_has_channel((enum route_kind)entry->kind))
         return entry->channel.len == 0 && entry->name.len == 0;
     return entry->channel.len > 0 && (entry->name.len > 0 || entry->kind == ROUTE_INTEREST);
 }
@@ -77,7 +77,7 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
         return MESH_REFUSED_LOOP;
     if (path_n_hops(entry->path) > PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;
-    if (entry->kind != ROUTE_HUB && !bridge_policy_lets(link->policy, entry->channel))
+    if (route_kind_has_channel((enum route_kind)entry->kind) && !bridge_policy_lets(link->policy, entry->channel))
         return MESH_REFUSED_FILTERED;
     if (has_dead_session(mesh, entry->path))
         return MESH_REFUSED_DEAD_SESSION;

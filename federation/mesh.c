@@ -87,7 +87,8 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
         return;
     if (route->kind == ROUTE_HUB)
         mark_unsettled(mesh, route->origin);
-    mesh_mark_unoffered(mesh, route);
+    if (route_kind_has_channel(route->kind))
+        mesh_mark_unoffered(mesh, route);
 }
 
 /* --- sessions that are over ----------------------------------------------------------------------------- */
@@ -484,6 +485,17 @@ void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id,
     local_changed(mesh);
 }
 
+void mesh_local_profile(struct mesh *mesh, struct bytes raw)
+{
+    struct buffer attributes;
+
+    buffer_init(&attributes);
+    (void)buffer_append_bytes(&attributes, raw);
+    local_set(mesh, ROUTE_PROFILE, BYTES_NONE, BYTES_NONE, &attributes);
+    buffer_clear(&attributes);
+    advertise_flush(mesh);
+}
+
 void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame)
 {
     if (!bridge_policy_is_system(channel))
@@ -580,7 +592,8 @@ struct lines {
 
 static void write_line(const struct route *route, struct buffer *out)
 {
-    static const char *const kinds[ROUTE_KIND_COUNT] = {"hub", "service", "topic", "interest", "member"};
+    static const char *const kinds[ROUTE_KIND_COUNT] = {"hub",      "service", "topic",
+                                                        "interest", "member",  "profile"};
     struct bytes path = candidate_path(route->best);
     char origin[HUB_ID_TEXT];
     size_t n_ways = 0;

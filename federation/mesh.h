@@ -114,6 +114,8 @@ void mesh_local_topic(struct mesh *mesh, struct bytes channel, struct bytes topi
 void mesh_local_interest(struct mesh *mesh, struct bytes channel, struct bytes topic, bool is_wanted);
 void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id, struct bytes mode,
                        bool has_joined);
+/* What this hub tells about itself (profile.h); copied. */
+void mesh_local_profile(struct mesh *mesh, struct bytes raw);
 void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame);
 
 void mesh_local_shared(struct mesh *mesh, struct bytes channel, bool is_shared);

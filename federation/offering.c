@@ -56,6 +56,7 @@ static int fill_offer(const struct mesh *mesh, const struct route *route, struct
         return attributes_read_member(raw, &offer->mode);
     case ROUTE_INTEREST:
     case ROUTE_HUB:
+    case ROUTE_PROFILE:
     case ROUTE_KIND_COUNT:
         break;
     }
@@ -97,7 +98,7 @@ static void refused(struct mesh *mesh, struct route *route)
 
 static void settle_route(struct mesh *mesh, struct route *route)
 {
-    bool is_wanted = route->best && route->kind != ROUTE_HUB && route->origin != mesh->self;
+    bool is_wanted = route->best && route_kind_has_channel(route->kind) && route->origin != mesh->self;
     /* A member is shown with its path, which may change without a word from the origin. */
     bool is_known = route->is_offered && route->kind != ROUTE_MEMBER &&
                     route_table_compare_seq(route->offer_seq, route->seq) == 0;
@@ -157,7 +158,7 @@ static void begin_peer(struct mesh *mesh, struct origin *origin, struct bytes se
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 
-        if (route->best && route->kind != ROUTE_HUB)
+        if (route->best && route_kind_has_channel(route->kind))
             mesh_mark_unoffered(mesh, route);
     }
 }

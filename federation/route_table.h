@@ -33,8 +33,15 @@ enum route_kind {
     ROUTE_TOPIC,    /* a declared topic */
     ROUTE_INTEREST, /* somebody has the channel open (name empty), or subscribes the topic */
     ROUTE_MEMBER,   /* a client that has the channel open */
+    ROUTE_PROFILE,  /* what the hub tells about itself (profile.h); channel and name are empty */
     ROUTE_KIND_COUNT
 };
+
+/* Filters, and the core, have to do with these kinds only. */
+static inline bool route_kind_has_channel(enum route_kind kind)
+{
+    return kind != ROUTE_HUB && kind != ROUTE_PROFILE;
+}
 
 struct route_key {
     enum route_kind kind;

@@ -376,6 +376,7 @@ static int build_federation(struct house *house)
     struct federation_options options = {
         .incarnation = house->identity.incarnation,
         .server_id = bytes_of_text(house->server_id),
+        .version = COMMHUB_VERSION,
         .max_frame_bytes = house->options->max_frame_bytes,
         .outlet = {.note = note, .context = house},
     };

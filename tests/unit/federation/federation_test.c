@@ -139,6 +139,7 @@ static void start(unsigned i, char id, uint64_t incarnation, const char *server_
     struct federation_options options = {
         .incarnation = incarnation,
         .server_id = bytes_of_text(server_id),
+        .version = "9.8.7",
         .link_secret = secret,
         .outlet = outlet,
     };
@@ -312,6 +313,54 @@ static void start_ring(void)
     bridge(2, 0, NULL);
     for (unsigned i = 0; i < 3; i++)
         run_until(IS_UP(i, true) && IS_UP(i, false));
+}
+
+/* Whether hub @i knows @n hubs, each with @n_links links that are all in @state. */
+static bool knows(unsigned i, size_t n, uint32_t n_links, const char *state)
+{
+    struct mesh_hub *hubs;
+    size_t n_hubs;
+    bool is_so;
+
+    assert_int_equal(federation_control_hubs(nodes[i].federation, &hubs, &n_hubs), 0);
+    is_so = n_hubs == n && hubs[0].is_self;
+    for (size_t at = 0; is_so && at < n_hubs; at++) {
+        is_so = hubs[at].has_profile && strcmp(hubs[at].version, "9.8.7") == 0 && hubs[at].n_links == n_links;
+        for (uint32_t link = 0; is_so && link < hubs[at].n_named; link++)
+            is_so = strcmp(hubs[at].links[link].state, state) == 0;
+    }
+    federation_control_free_hubs(hubs, n_hubs);
+    return is_so;
+}
+
+static size_t count_hubs(unsigned i)
+{
+    struct mesh_hub *hubs;
+    size_t n;
+
+    assert_int_equal(federation_control_hubs(nodes[i].federation, &hubs, &n), 0);
+    federation_control_free_hubs(hubs, n);
+    return n;
+}
+
+static void test_every_hub_knows_all_hubs_and_their_links(void **state)
+{
+    struct mesh_hub *hubs;
+    size_t n;
+
+    (void)state;
+    start_ring();
+    run_until(knows(0, 3, 2, "up") && knows(1, 3, 2, "up") && knows(2, 3, 2, "up"));
+    assert_int_equal(federation_control_hubs(nodes[0].federation, &hubs, &n), 0);
+    assert_string_equal(hubs[0].server_id, "alpha");
+    assert_int_equal(hubs[0].n_hops, 0);
+    assert_string_equal(hubs[1].server_id, "beta");
+    assert_int_equal(hubs[1].n_hops, 1);
+    assert_string_equal(hubs[1].via, hubs[1].hub_id);
+    assert_string_equal(hubs[1].links[0].bridge, hubs[1].links[0].is_outgoing ? "b" : "");
+    federation_control_free_hubs(hubs, n);
+    stop(2);
+    run_until(count_hubs(0) == 2 && count_hubs(1) == 2);
 }
 
 static void test_a_link_comes_up_on_both_sides_and_knows_its_peer(void **state)
@@ -654,6 +703,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_every_hub_knows_all_hubs_and_their_links),
         TEST(test_a_link_comes_up_on_both_sides_and_knows_its_peer),
         TEST(test_a_ring_of_three_passes_each_broadcast_once_and_answers_calls),
         TEST(test_a_hub_that_goes_is_withdrawn_and_comes_back_by_itself),
