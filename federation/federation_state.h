@@ -19,7 +19,7 @@ struct federation {
     char *server_id;
     char *version;
     uint64_t started_s; /* wall clock */
-    char *link_secret; /* NULL: none */
+    char *link_secret;  /* NULL: none */
     size_t max_frame_bytes;
     struct mesh *mesh;
     struct core_face face;

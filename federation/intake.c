@@ -77,7 +77,8 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
         return MESH_REFUSED_LOOP;
     if (path_n_hops(entry->path) > PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;
-    if (route_kind_has_channel((enum route_kind)entry->kind) && !bridge_policy_lets(link->policy, entry->channel))
+    if (route_kind_has_channel((enum route_kind)entry->kind) &&
+        !bridge_policy_lets(link->policy, entry->channel))
         return MESH_REFUSED_FILTERED;
     if (has_dead_session(mesh, entry->path))
         return MESH_REFUSED_DEAD_SESSION;

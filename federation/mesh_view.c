@@ -78,20 +78,21 @@ static int copy_profile(const struct origin *origin, struct mesh_hub *hub)
     return copy_links(&profile, hub);
 }
 
-static int describe(const struct origin *origin, struct mesh_hub *hub)
+static int describe_self(const struct mesh *mesh, struct mesh_hub *hub)
+{
+    hub->is_self = true;
+    copy_text(hub->server_id, sizeof hub->server_id, bytes_of_text(mesh->server_id));
+    return copy_profile(mesh->self, hub);
+}
+
+static int describe_remote(const struct origin *origin, struct mesh_hub *hub)
 {
     const struct candidate *best = origin->hub_route->best;
     struct bytes server_id = BYTES_NONE;
 
-    *hub = (struct mesh_hub){
-        .incarnation = origin->incarnation,
-        .is_self = origin == origin->mesh->self,
-        .cost = best->cost,
-        .n_hops = path_n_hops(candidate_path(best)),
-    };
-    hub_id_text(&origin->id, hub->hub_id);
-    if (best->link)
-        hub_id_text(&best->link->peer, hub->via);
+    hub->cost = best->cost;
+    hub->n_hops = path_n_hops(candidate_path(best));
+    hub_id_text(&best->link->peer, hub->via);
     (void)attributes_read_hub(block_bytes(origin->hub_route->attributes), &server_id);
     copy_text(hub->server_id, sizeof hub->server_id, server_id);
     return copy_profile(origin, hub);
@@ -101,11 +102,17 @@ static void gather(struct map_node *node, void *context)
 {
     struct gathering *gathering = context;
     const struct origin *origin = container_of(node, struct origin, node);
+    bool is_self = origin == gathering->mesh->self;
+    struct mesh_hub *hub = &gathering->hubs[gathering->n];
+    int r;
 
-    if (gathering->failed || !origin_is_reachable(origin))
+    if (gathering->failed || (!is_self && !origin_is_reachable(origin)))
         return;
-    gathering->failed = describe(origin, &gathering->hubs[gathering->n]) < 0;
     gathering->n++;
+    hub->incarnation = origin->incarnation;
+    hub_id_text(&origin->id, hub->hub_id);
+    r = is_self ? describe_self(gathering->mesh, hub) : describe_remote(origin, hub);
+    gathering->failed = r < 0;
 }
 
 static int compare_hubs(const void *a, const void *b)
