@@ -259,6 +259,38 @@ int federation_control_remove_bridge(struct federation *federation, const char *
 }
 
 /* Each bridge has a link that is up, and there is one from another hub. */
+int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n)
+{
+    struct mesh_hub *hubs = calloc(2, sizeof *hubs);
+
+    (void)federation;
+    check(hubs);
+    hubs[0] =
+        (struct mesh_hub){.is_self = true, .incarnation = 7, .has_profile = true, .started_s = 1700000000};
+    snprintf(hubs[0].hub_id, sizeof hubs[0].hub_id, "%032x", 0xa);
+    snprintf(hubs[0].server_id, sizeof hubs[0].server_id, "alpha");
+    snprintf(hubs[0].version, sizeof hubs[0].version, "1.2.3");
+    hubs[0].links = calloc(1, sizeof *hubs[0].links);
+    check(hubs[0].links);
+    hubs[0].n_links = hubs[0].n_named = 1;
+    snprintf(hubs[0].links[0].hub_id, sizeof hubs[0].links[0].hub_id, "%032x", 0xb);
+    snprintf(hubs[0].links[0].state, sizeof hubs[0].links[0].state, "backoff");
+    hubs[1] = (struct mesh_hub){.cost = 10, .n_hops = 1};
+    snprintf(hubs[1].hub_id, sizeof hubs[1].hub_id, "%032x", 0xb);
+    snprintf(hubs[1].via, sizeof hubs[1].via, "%032x", 0xb);
+    snprintf(hubs[1].server_id, sizeof hubs[1].server_id, "<b>\xff");
+    *out_hubs = hubs;
+    *out_n = 2;
+    return 0;
+}
+
+void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(hubs[i].links);
+    free(hubs);
+}
+
 int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n)
 {
     struct link_status *links = calloc(fake_controls.n_bridges + 1, sizeof *links);

@@ -424,6 +424,32 @@ static void test_a_password_the_hub_does_not_take_is_taken_back(void **state)
     buffer_clear(&stored);
 }
 
+static void test_the_mesh_is_listed_with_what_each_hub_tells(void **state)
+{
+    struct stand_answer answer;
+    json_t *hub;
+
+    (void)state;
+    answer = ask("GET", "/api/v1/mesh?limit=1", NULL);
+    assert_int_equal(answer.status, 200);
+    hub = json_array_get(json_object_get(answer.json, "items"), 0);
+    assert_string_equal(text(hub, "server_id"), "alpha");
+    assert_string_equal(text(hub, "version"), "1.2.3");
+    assert_string_equal(text(hub, "health"), "degraded");
+    assert_true(json_is_true(json_object_get(hub, "is_self")));
+    assert_string_equal(text(json_array_get(json_object_get(hub, "links"), 0), "state"), "backoff");
+    assert_string_equal(text(answer.json, "next"), "1");
+    stand_answer_clear(&answer);
+    answer = ask("GET", "/api/v1/mesh?cursor=1", NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "items")), 1);
+    hub = json_array_get(json_object_get(answer.json, "items"), 0);
+    assert_string_equal(text(hub, "server_id"), "<b>\\xff");
+    assert_string_equal(text(hub, "health"), "unknown");
+    assert_true(json_is_null(json_object_get(hub, "version")));
+    assert_int_equal(number(hub, "hops"), 1);
+    stand_answer_clear(&answer);
+}
+
 static void test_links_are_listed_with_their_state(void **state)
 {
     struct stand_answer answer;
@@ -691,6 +717,7 @@ int main(void)
         TEST(test_a_system_channel_gets_its_signing_key),
         TEST(test_a_password_of_the_configuration_is_pinned),
         TEST(test_a_password_the_hub_does_not_take_is_taken_back),
+        TEST(test_the_mesh_is_listed_with_what_each_hub_tells),
         TEST(test_links_are_listed_with_their_state),
         TEST(test_every_route_but_the_open_ones_wants_a_token),
         TEST(test_wrong_tokens_are_refused_and_then_throttled),
