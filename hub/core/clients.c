@@ -7,6 +7,12 @@
 #include "hub/base/check.h"
 #include "hub/base/metrics.h"
 
+/* As a client that operators see. */
+static bool is_counted(const struct client *client)
+{
+    return client->kind == CLIENT_LOCAL || client->kind == CLIENT_BRIDGE;
+}
+
 int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const struct client_port *port,
                 void *owner, struct client **out_client)
 {
@@ -37,7 +43,7 @@ int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const s
     list_init(&client->challenges);
     list_init(&client->remotes);
     list_append(&hub->clients, &client->all);
-    if (kind != CLIENT_PEER)
+    if (is_counted(client))
         hub->n_clients++;
     *out_client = client;
     return 0;
@@ -57,10 +63,10 @@ void clients_remove(struct hub *hub, struct client *client)
           list_is_empty(&client->topics) && list_is_empty(&client->subscriptions) &&
           list_is_empty(&client->challenges) && list_is_empty(&client->remotes));
     check(client->held_bytes == 0);
-    if (client->kind != CLIENT_PEER) {
+    if (client->kind != CLIENT_PEER)
         map_remove(&hub->clients_by_id, &client->by_id);
+    if (is_counted(client))
         hub->n_clients--;
-    }
     list_unlink(&client->all);
     free(client);
 }
@@ -106,6 +112,7 @@ const char *clients_mode(const struct client *client)
 {
     switch (client->kind) {
     case CLIENT_LOCAL:
+    case CLIENT_GUEST:
         return "client";
     case CLIENT_BRIDGE:
     case CLIENT_PEER:

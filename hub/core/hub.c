@@ -115,8 +115,9 @@ int hub_client_add(struct hub *hub, struct bytes id, enum client_kind kind, cons
     r = clients_add(hub, id, kind, port, owner, &client);
     if (r != 0)
         return r;
-    system_channels_log_format(hub, client->id, "%s %.*s identified", kind == CLIENT_PEER ? "Hub" : "Client",
-                               (int)id.len, (const char *)id.ptr);
+    if (kind != CLIENT_GUEST)
+        system_channels_log_format(hub, client->id, "%s %.*s identified",
+                                   kind == CLIENT_PEER ? "Hub" : "Client", (int)id.len, (const char *)id.ptr);
     *out_client = client;
     return 0;
 }
@@ -138,9 +139,10 @@ void hub_client_gone(struct hub *hub, struct client *client, enum end_reason rea
     membership_end(hub, client);
     remotes_remove_client(hub, client, NULL);
     access_forget_client(client);
-    system_channels_log_format(hub, client->id, "%s %.*s disconnected: %s",
-                               client->kind == CLIENT_PEER ? "Hub" : "Client", (int)client->id.len,
-                               (const char *)client->id.ptr, end_reason_text(reason));
+    if (client->kind != CLIENT_GUEST)
+        system_channels_log_format(hub, client->id, "%s %.*s disconnected: %s",
+                                   client->kind == CLIENT_PEER ? "Hub" : "Client", (int)client->id.len,
+                                   (const char *)client->id.ptr, end_reason_text(reason));
     clients_remove(hub, client);
 }
 

@@ -37,6 +37,7 @@ enum client_kind {
     CLIENT_LOCAL,  /* mode "client" or none */
     CLIENT_BRIDGE, /* mode "bridge": may announce remote clients; never owns a channel */
     CLIENT_PEER,   /* a remote hub of the mesh, brought by federation (peering.h) */
+    CLIENT_GUEST,  /* a request of the management plane: never owns a channel, comes and goes untold */
 };
 
 /* 0 or -ENOMEM. @outlet is copied. */

@@ -38,7 +38,7 @@ struct hub {
 
     struct map clients_by_id; /* peers are not in it: their names are not clients' names */
     struct list clients;
-    uint64_t n_clients; /* without peers */
+    uint64_t n_clients; /* without peers and guests */
 
     struct map channels_by_name;
     struct list channels;

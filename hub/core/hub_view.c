@@ -141,7 +141,7 @@ int hub_view_clients(const struct hub *hub, uint64_t after, size_t limit, struct
     list_for_each (link, &hub->clients) {
         struct client *client = container_of(link, struct client, all);
 
-        if (client->serial <= after || client->kind == CLIENT_PEER)
+        if (client->serial <= after || client->kind == CLIENT_PEER || client->kind == CLIENT_GUEST)
             continue;
         page.has_more = page.n_clients == limit;
         if (page.has_more)

@@ -12,6 +12,7 @@
 #include "hub/base/metrics.h"
 #include "hub/core/hub_view.h"
 #include "hub/server/backpressure.h"
+#include "hub/server/guest_control.h"
 #include "hub/server/session.h"
 #include "hub/wire/answer.h"
 #include "hub/wire/error_text.h"
@@ -111,6 +112,7 @@ int server_new(struct server **out_server, struct loop *loop, struct hub *hub,
         .max_bytes = two_frames > OUTBOX_MAX_BYTES ? two_frames : OUTBOX_MAX_BYTES,
     };
     list_init(&server->sessions);
+    list_init(&server->guests);
     list_init(&server->full_sessions);
     loop_timer_init(&server->full_timer, backpressure_inspect);
     loop_timer_init(&server->tick_timer, on_tick);
@@ -135,6 +137,7 @@ void server_free(struct server *server)
     if (!server)
         return;
     close_listeners(server);
+    guest_control_free_all(server);
     while (!list_is_empty(&server->sessions))
         session_free(list_first_entry(&server->sessions, struct session, in_server));
     loop_timer_disarm(server->loop, &server->full_timer);
@@ -188,6 +191,7 @@ static void end_all(struct server *server)
 
     list_for_each (link, &server->sessions)
         session_end_with_error(container_of(link, struct session, in_server), END_SHUTDOWN, text);
+    guest_control_end_all(server);
 }
 
 /* First the calls are waited for, then every connection is ended, then the last of them is waited for. */

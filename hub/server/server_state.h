@@ -22,6 +22,7 @@ struct server {
 
     struct list sessions;
     size_t n_sessions;
+    struct list guests;
     struct session *current;   /* whose frame is being carried out: the producer of what is sent meanwhile */
     struct list full_sessions; /* outbox above high, see backpressure.c */
     struct loop_timer full_timer;
