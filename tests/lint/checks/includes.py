@@ -23,7 +23,7 @@ LAYERS: dict[str, list[str]] = {
     "mgmt": [
         "hub/server/*control*.h",
         "hub/core/hub_view.h",
-        "hub/wire/msgpack_read.h",
+        "hub/wire/msgpack_*.h",
         "hub/wire/signature.h",
         "hub/io/*",
         "hub/base/*",
