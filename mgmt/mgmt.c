@@ -87,6 +87,8 @@ static void set_defaults(struct mgmt_options *options)
         options->head_ms = 10000;
     if (!options->idle_s)
         options->idle_s = 30;
+    if (!options->requests_per_s)
+        options->requests_per_s = 5000;
     if (!options->slow_live_ms)
         options->slow_live_ms = 30000;
 }
@@ -104,6 +106,7 @@ static int start_rest(struct mgmt *mgmt)
         .server_id = from->server_id,
         .version = from->version,
         .n_settings = from->n_settings,
+        .requests_per_s = from->requests_per_s,
         .live_has_room = live_has_room,
         .live_context = mgmt,
     };
@@ -166,6 +169,7 @@ static int start_http(struct mgmt *mgmt)
         .on_head = rest_on_head,
         .on_request = rest_on_request,
         .on_too_long = rest_on_too_long,
+        .on_too_many_headers = rest_on_too_many_headers,
     };
 
     return http_server_new(&mgmt->http, &options, mgmt->pump);

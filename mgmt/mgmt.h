@@ -46,6 +46,7 @@ struct mgmt_options {
     size_t most_live_sockets; /* 256 of them */
     uint64_t head_ms;         /* until a request's head is whole: 10000 */
     unsigned idle_s;          /* until an idle connection is closed: 30 */
+    uint64_t requests_per_s;  /* of one address, of one credential: 5000; a write counts as 10 */
     uint64_t slow_live_ms;    /* until a browser that takes nothing is cut: 30000 */
 };
 

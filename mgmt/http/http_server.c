@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #include "hub/base/buffer.h"
-#include "hub/base/random.h"
 
 #define THREADS 4
 #define HEAD_BYTES ((size_t)40 * 1024)
@@ -129,10 +128,10 @@ static void begin(struct exchange *exchange, struct MHD_Connection *connection, 
     exchange->has_begun = true;
     request->method = method;
     request->target = exchange->target;
-    random_hex(request->id, 8);
     if (peer && peer->client_addr)
         set_peer(request, peer->client_addr);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, exchange);
+    request_set_id(request);
 }
 
 /* ---- answering ---- */
@@ -208,7 +207,7 @@ static enum MHD_Result on_first_call(struct http_server *server, struct MHD_Conn
     begin(exchange, connection, method);
     pump_head_is_whole(server->pump, descriptor_of(connection));
     if (exchange->has_too_many_headers) {
-        reply_set_static(&reply, 431, "text/plain; charset=utf-8", BYTES_LITERAL("Too many headers.\n"));
+        server->options.on_too_many_headers(server->options.context, request, &reply);
         reply.closes_connection = true;
         return answer(server, connection, request, &reply);
     }

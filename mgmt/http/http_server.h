@@ -33,6 +33,8 @@ struct http_server_options {
     void (*on_request)(void *context, struct request *request, struct reply *reply);
     /* The body is longer than HTTP_SERVER_BODY_BYTES. */
     void (*on_too_long)(void *context, struct request *request, struct reply *reply);
+    /* There are more than REQUEST_MAX_HEADERS; the connection ends with the answer. */
+    void (*on_too_many_headers)(void *context, struct request *request, struct reply *reply);
 };
 
 /* @pump hears of heads, ends and upgrades; it must not run yet. 0 or a negative errno. */

@@ -9,7 +9,7 @@
 
 #include "hub/base/bytes.h"
 
-#define REPLY_MAX_HEADERS 8
+#define REPLY_MAX_HEADERS 12
 #define REPLY_VALUE_SIZE 256
 
 struct reply_header {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "hub/base/random.h"
 #include "hub/base/text.h"
 
 void request_clear(struct request *request)
@@ -115,6 +116,18 @@ const char *request_argument(const struct request *request, const char *name)
             return request->arguments[i].value;
     }
     return NULL;
+}
+
+void request_set_id(struct request *request)
+{
+    static const char usable[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+    const char *given = request_header(request, "X-Request-Id");
+    size_t len = given ? strlen(given) : 0;
+
+    if (len > 0 && len < REQUEST_ID_SIZE && strspn(given, usable) == len)
+        memcpy(request->id, given, len + 1);
+    else
+        random_hex(request->id, 8);
 }
 
 static bool is_token(const char *text)

@@ -10,12 +10,14 @@
 
 #include "hub/base/bytes.h"
 #include "mgmt/auth/principal.h"
+#include "mgmt/auth/rate_limit.h"
 
 #define REQUEST_MAX_HEADERS 64   /* browsers send some 20 */
 #define REQUEST_MAX_SEGMENTS 8   /* the deepest route has 5 */
 #define REQUEST_MAX_ARGUMENTS 16 /* of the query */
 #define REQUEST_PEER_KEY_BYTES 16
 #define REQUEST_PEER_TEXT 64
+#define REQUEST_ID_SIZE 65
 
 struct request_pair {
     const char *name;
@@ -23,7 +25,7 @@ struct request_pair {
 };
 
 struct request {
-    char id[17]; /* names the request in answers and logs */
+    char id[REQUEST_ID_SIZE]; /* names the request in answers, logs and the audit log */
     const char *method;
     const char *target; /* as sent: path and query, escaped */
     size_t n_headers;
@@ -31,7 +33,11 @@ struct request {
     uint8_t peer_key[REQUEST_PEER_KEY_BYTES]; /* IPv4 mapped into IPv6; of IPv6 the network (/64) */
     char peer[REQUEST_PEER_TEXT];             /* "192.0.2.1:4711" */
     struct bytes body;
-    struct principal by; /* filled by access_check() */
+
+    /* Filled on the way, by what judges the request (mgmt/rest). */
+    struct principal by;
+    bool has_rate;
+    struct rate_limit_state rate; /* how much more they may ask */
 
     /* Filled by request_parse(). */
     char *path; /* own memory that the following points into */
@@ -54,6 +60,12 @@ int request_parse(struct request *request);
 /* The value of the header (names are equal in any case), of the query's argument; NULL if there is none. */
 const char *request_header(const struct request *request, const char *name);
 const char *request_argument(const struct request *request, const char *name);
+
+/*
+ * Names the request: as X-Request-Id says, where that is one word of 1 to 64 letters, digits and -._; else by
+ * chance.
+ */
+void request_set_id(struct request *request);
 
 /*
  * Refuses heads that different programs on the way may read differently: a header twice that may stand but

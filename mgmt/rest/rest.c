@@ -25,10 +25,12 @@ void rest_init(struct rest *rest, const struct rest_options *options)
         .options = *options, .started_wall_ms = clock_wall_ms(), .started_ms = clock_monotonic_ms()};
     pthread_mutex_init(&rest->write_mutex, NULL);
     summary_cache_init(&rest->summaries);
+    rate_limit_init(&rest->rates, options->requests_per_s);
 }
 
 void rest_clear(struct rest *rest)
 {
+    rate_limit_clear(&rest->rates);
     summary_cache_clear(&rest->summaries);
     pthread_mutex_destroy(&rest->write_mutex);
 }
@@ -64,6 +66,67 @@ void rest_log(struct rest *rest, enum log_level level, const struct request *req
     log_record(rest->options.log, level, LOG_LOGS, "server_log", fields, 4);
 }
 
+bool rest_is_write(const struct request *request)
+{
+    return strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 &&
+           strcmp(request->method, "OPTIONS") != 0;
+}
+
+bool rest_is_dry_run(const struct request *request)
+{
+    const char *value = request_argument(request, "dry_run");
+
+    return value && strcmp(value, "true") == 0;
+}
+
+/* ---- how much may they ask ---- */
+
+/* Both buckets are asked, the address' and, where one is known, the credential's; the emptier one is told. */
+static bool take_units(struct rest *rest, struct request *request, const uint8_t key[RATE_LIMIT_KEY_BYTES],
+                       struct reply *reply)
+{
+    uint64_t units = rest_is_write(request) ? REST_WRITE_UNITS : 1;
+    struct rate_limit_state state;
+    bool is_taken = rate_limit_take(&rest->rates, key, units, clock_monotonic_ms(), &state);
+    char wait[24];
+
+    if (!request->has_rate || state.left < request->rate.left)
+        request->rate = state;
+    request->has_rate = true;
+    if (is_taken)
+        return true;
+    problem_reply(reply, request, 429, "There were too many requests. Try again in %llu s.",
+                  (unsigned long long)state.wait_s);
+    snprintf(wait, sizeof wait, "%llu", (unsigned long long)state.wait_s);
+    reply_add_header(reply, "Retry-After", wait);
+    return false;
+}
+
+static bool take_of_credential(struct rest *rest, struct request *request, struct reply *reply)
+{
+    uint8_t key[RATE_LIMIT_KEY_BYTES] = {(uint8_t)request->by.kind};
+
+    if (request->by.kind == PRINCIPAL_NOBODY)
+        return true;
+    memcpy(key + 1, &request->by.serial, sizeof request->by.serial);
+    return take_units(rest, request, key, reply);
+}
+
+static void add_rate(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    char text[96];
+
+    if (!request->has_rate)
+        return;
+    snprintf(text, sizeof text, "\"default\";q=%llu;w=2", 2 * (unsigned long long)rest->rates.per_s);
+    reply_add_header(reply, "RateLimit-Policy", text);
+    snprintf(text, sizeof text, "\"default\";r=%llu;t=%llu", (unsigned long long)request->rate.left,
+             (unsigned long long)request->rate.full_s);
+    reply_add_header(reply, "RateLimit", text);
+}
+
+/* ---- is it what the route takes ---- */
+
 static bool refuse(struct reply *reply, const struct request *request, unsigned status, const char *why)
 {
     problem_reply(reply, request, status, "%s", why);
@@ -71,11 +134,11 @@ static bool refuse(struct reply *reply, const struct request *request, unsigned 
     return true;
 }
 
-static bool is_json(const char *content_type)
+static bool is_type(const char *content_type, const char *wanted)
 {
     size_t len = content_type ? strcspn(content_type, "; \t") : 0;
 
-    return len == strlen("application/json") && strncasecmp(content_type, "application/json", len) == 0;
+    return len == strlen(wanted) && strncasecmp(content_type, wanted, len) == 0;
 }
 
 /* The length as told; a chunked body is counted as it comes. */
@@ -89,36 +152,109 @@ static bool is_too_long(const struct request *request)
 
 static bool check_body(const struct route *route, const struct request *request, struct reply *reply)
 {
+    bool is_patch = strcmp(route->method, "PATCH") == 0;
+    const char *wanted = is_patch ? "application/merge-patch+json" : "application/json";
+
     if (is_too_long(request)) {
         rest_on_too_long(NULL, (struct request *)(uintptr_t)request, reply);
         reply->closes_connection = true;
         return false;
     }
-    if (route->takes_body && !is_json(request_header(request, "Content-Type"))) {
-        problem_reply(reply, request, 415, "The body must be JSON: Content-Type: application/json.");
-        reply_add_header(reply, "Accept", "application/json");
+    if (route->takes_body && !is_type(request_header(request, "Content-Type"), wanted)) {
+        problem_reply(reply, request, 415, "The body must be JSON: Content-Type: %s.", wanted);
+        reply_add_header(reply, is_patch ? "Accept-Patch" : "Accept", wanted);
         return false;
     }
     return true;
 }
 
-static bool find(struct rest *rest, const struct request *request, struct reply *reply,
-                 const struct route **out_route)
+/* Whether @name is one of the words of @list. */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = list; at && *at; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+
+        if (word == len && memcmp(at, name, len) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}
+
+static bool check_argument(const struct route *route, const struct request *request, size_t i,
+                           struct reply *reply)
+{
+    const struct request_pair *argument = &request->arguments[i];
+    bool is_dry_run = strcmp(argument->name, "dry_run") == 0;
+
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(request->arguments[k].name, argument->name) == 0) {
+            problem_reply(reply, request, 400, "The query has %s twice.", argument->name);
+            return false;
+        }
+    }
+    if (is_dry_run && !route->has_dry_run)
+        problem_reply(reply, request, 400, "This cannot be tried by dry_run.");
+    else if (is_dry_run && strcmp(argument->value, "true") != 0 && strcmp(argument->value, "false") != 0)
+        problem_reply(reply, request, 400, "dry_run must be true or false.");
+    else if (!is_dry_run && !is_listed(route->arguments, argument->name))
+        problem_reply(reply, request, 400, "%s is not known in the query. What is: %s%s.", argument->name,
+                      route->arguments ? route->arguments : "nothing", route->has_dry_run ? " dry_run" : "");
+    else
+        return true;
+    return false;
+}
+
+/* What asks for probes and files may add to the query what it likes. */
+static bool check_arguments(const struct route *route, const struct request *request, struct reply *reply)
+{
+    if (strncmp(route->pattern, "/api/", 5) != 0)
+        return true;
+    for (size_t i = 0; i < request->n_arguments; i++) {
+        if (!check_argument(route, request, i, reply))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the course ---- */
+
+static bool is_api(const struct request *request)
+{
+    return strcmp(request->segments[0], "api") == 0;
+}
+
+static bool find(const struct request *request, struct reply *reply, const struct route **out_route)
 {
     char allow[ROUTES_ALLOW_SIZE];
     int r = routes_find(request, out_route, allow);
 
-    (void)rest;
     if (r == 0)
         return true;
-    if (r == ROUTES_E_METHOD) {
+    if (r == ROUTES_E_METHOD && strcmp(request->method, "OPTIONS") == 0) {
+        reply_set_empty(reply, 204);
+        reply_add_header(reply, "Allow", allow);
+    } else if (r == ROUTES_E_METHOD) {
         problem_reply(reply, request, 405, "This takes %s.", allow);
         reply_add_header(reply, "Allow", allow);
-    } else if (strcmp(request->segments[0], "api") == 0 || !page_files_get(request, reply)) {
+    } else if (is_api(request) || !page_files_get(request, reply)) {
         problem_reply(reply, request, 404,
                       "There is nothing here. What there is stands in /api/v1/openapi.json.");
     }
     return false;
+}
+
+/* True where @reply is filled: the head alone settles the matter. */
+static bool settle(struct rest *rest, const struct route *route, struct request *request, struct reply *reply)
+{
+    if (!check_arguments(route, request, reply) || !access_check(rest, route, request, reply) ||
+        !take_of_credential(rest, request, reply) || !check_body(route, request, reply))
+        return true;
+    if (route->is_websocket)
+        route->handle(rest, request, reply);
+    return route->is_websocket;
 }
 
 bool rest_on_head(void *context, struct request *request, struct reply *reply)
@@ -127,6 +263,7 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
     const struct route *route;
     unsigned status;
     const char *why = request_check_head(request, &status);
+    bool is_settled;
     int r;
 
     if (why)
@@ -136,15 +273,11 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
         return refuse(reply, request, 404, "There is nothing here.");
     if (r)
         return refuse(reply, request, r < 0 ? 500 : 400, "The address cannot be read.");
-    if (!find(rest, request, reply, &route))
-        return true;
-    if (!access_check(rest, route, request, reply))
-        return true;
-    if (!check_body(route, request, reply))
-        return true;
-    if (route->is_websocket)
-        route->handle(rest, request, reply);
-    return route->is_websocket;
+    is_settled = (is_api(request) && !take_units(rest, request, request->peer_key, reply)) ||
+                 !find(request, reply, &route) || settle(rest, route, request, reply);
+    if (is_settled)
+        add_rate(rest, request, reply);
+    return is_settled;
 }
 
 void rest_on_request(void *context, struct request *request, struct reply *reply)
@@ -152,12 +285,19 @@ void rest_on_request(void *context, struct request *request, struct reply *reply
     const struct route *route;
 
     /* on_head() has let it through. */
-    if (find(context, request, reply, &route))
+    if (find(request, reply, &route))
         route->handle(context, request, reply);
+    add_rate(context, request, reply);
 }
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply)
 {
     (void)context;
     problem_reply(reply, request, 413, "The body is longer than %zu bytes.", HTTP_SERVER_BODY_BYTES);
+}
+
+void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply)
+{
+    (void)context;
+    problem_reply(reply, request, 431, "There are more than %d headers.", REQUEST_MAX_HEADERS);
 }

@@ -15,11 +15,14 @@
 #include "hub/base/log.h"
 #include "hub/io/mailbox.h"
 #include "hub/server/server_control.h"
+#include "mgmt/auth/rate_limit.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
 #include "mgmt/rest/summary.h"
 #include "mgmt/store/store.h"
+
+#define REST_WRITE_UNITS 10 /* of a rate limit; anything else takes 1 */
 
 struct rest_setting {
     const char *name;
@@ -38,6 +41,7 @@ struct rest_options {
     const char *version;
     const struct rest_setting *settings;
     size_t n_settings;
+    uint64_t requests_per_s; /* of one address, and of one credential; a write counts as REST_WRITE_UNITS */
     bool (*live_has_room)(void *context); /* for one more live socket; any thread */
     void *live_context;
 };
@@ -48,6 +52,7 @@ struct rest {
     uint64_t started_ms;
     pthread_mutex_t write_mutex;
     struct summary_cache summaries;
+    struct rate_limit rates;
 };
 
 void rest_init(struct rest *rest, const struct rest_options *options);
@@ -64,9 +69,16 @@ void rest_reply_store_fault(struct reply *reply, const struct request *request, 
 void rest_log(struct rest *rest, enum log_level level, const struct request *request, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether it is there to change something. */
+bool rest_is_write(const struct request *request);
+
+/* Whether it asks what would be changed: everything is checked, nothing is done. */
+bool rest_is_dry_run(const struct request *request);
+
 /* The server's handlers (mgmt/http/http_server.h), @context being the rest. */
 bool rest_on_head(void *context, struct request *request, struct reply *reply);
 void rest_on_request(void *context, struct request *request, struct reply *reply);
 void rest_on_too_long(void *context, struct request *request, struct reply *reply);
+void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply);
 
 #endif

@@ -12,20 +12,23 @@ static const struct route routes[] = {
     {"GET", "/metrics", ROLE_NONE, SCOPE_NONE, .handle = rest_metrics_get},
     {"GET", "/api/v1/openapi.json", ROLE_NONE, SCOPE_NONE, .handle = rest_openapi_get},
     {"GET", "/api/v1/hub", ROLE_VIEWER, SCOPE_HUB, .handle = rest_hub_get},
-    {"GET", "/api/v1/clients", ROLE_VIEWER, SCOPE_CLIENTS, .handle = rest_clients_list},
-    {"GET", "/api/v1/channels", ROLE_VIEWER, SCOPE_CHANNELS, .handle = rest_channels_list},
+    {"GET", "/api/v1/clients", ROLE_VIEWER, SCOPE_CLIENTS, .arguments = "limit cursor",
+     .handle = rest_clients_list},
+    {"GET", "/api/v1/channels", ROLE_VIEWER, SCOPE_CHANNELS, .arguments = "limit cursor",
+     .handle = rest_channels_list},
     {"GET", "/api/v1/channels/{name}", ROLE_VIEWER, SCOPE_CHANNELS, .handle = rest_channels_get},
     {"PUT", "/api/v1/channels/{name}/password", ROLE_OPERATOR, SCOPE_CHANNELS, .takes_body = true,
      .handle = rest_passwords_put},
     {"DELETE", "/api/v1/channels/{name}/password", ROLE_OPERATOR, SCOPE_CHANNELS,
      .handle = rest_passwords_delete},
-    {"GET", "/api/v1/bridges", ROLE_VIEWER, SCOPE_MESH, .handle = rest_bridges_list},
+    {"GET", "/api/v1/bridges", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor",
+     .handle = rest_bridges_list},
     {"GET", "/api/v1/bridges/{name}", ROLE_VIEWER, SCOPE_MESH, .handle = rest_bridges_get},
     {"PUT", "/api/v1/bridges/{name}", ROLE_OPERATOR, SCOPE_MESH, .takes_body = true,
      .handle = rest_bridges_put},
     {"DELETE", "/api/v1/bridges/{name}", ROLE_OPERATOR, SCOPE_MESH, .handle = rest_bridges_delete},
-    {"GET", "/api/v1/links", ROLE_VIEWER, SCOPE_MESH, .handle = rest_links_list},
-    {"GET", "/api/v1/mesh", ROLE_VIEWER, SCOPE_MESH, .handle = rest_mesh_list},
+    {"GET", "/api/v1/links", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_links_list},
+    {"GET", "/api/v1/mesh", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_mesh_list},
     {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 
@@ -81,5 +84,8 @@ int routes_find(const struct request *request, const struct route **out_route,
         len += (size_t)snprintf(out_allow + len, ROUTES_ALLOW_SIZE - len, "%s%s%s", len ? ", " : "",
                                 route->method, is_method(route, "HEAD") ? ", HEAD" : "");
     }
-    return len ? ROUTES_E_METHOD : ROUTES_E_UNKNOWN;
+    if (len == 0)
+        return ROUTES_E_UNKNOWN;
+    snprintf(out_allow + len, ROUTES_ALLOW_SIZE - len, ", OPTIONS");
+    return ROUTES_E_METHOD;
 }

@@ -14,12 +14,14 @@
 typedef void routes_handler(struct rest *rest, const struct request *request, struct reply *reply);
 
 struct route {
-    const char *method;  /* GET serves HEAD too */
-    const char *pattern; /* "/api/v1/channels/{name}" */
-    enum role role;      /* that is needed; ROLE_NONE: open to anyone, so no secret in it, and cheap */
-    enum scope scope;    /* that a token needs */
-    bool takes_body;     /* JSON */
-    bool is_websocket;   /* handled as soon as the head is there; the credential may be a subprotocol */
+    const char *method;    /* GET serves HEAD too */
+    const char *pattern;   /* "/api/v1/channels/{name}" */
+    enum role role;        /* that is needed; ROLE_NONE: open to anyone, so no secret in it, and cheap */
+    enum scope scope;      /* that a token needs */
+    const char *arguments; /* of the query, between blanks; NULL: none. `dry_run` is not named here */
+    bool takes_body;       /* JSON; of PATCH: a merge patch */
+    bool has_dry_run;      /* asks rest_is_dry_run(); a write without it refuses ?dry_run=true */
+    bool is_websocket;     /* handled as soon as the head is there; the credential may be a subprotocol */
     routes_handler *handle;
 };
 
@@ -30,9 +32,9 @@ enum {
     ROUTES_E_METHOD, /* the path is known, but not with this method: out_allow says which */
 };
 
-#define ROUTES_ALLOW_SIZE 64
+#define ROUTES_ALLOW_SIZE 80
 
-/* 0 or ROUTES_E_*. */
+/* 0 or ROUTES_E_*; out_allow is empty where the path is not known. */
 int routes_find(const struct request *request, const struct route **out_route,
                 char out_allow[ROUTES_ALLOW_SIZE]);
 

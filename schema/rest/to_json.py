@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""to_json.py FROM.yaml TO.json: the OpenAPI document as the hub serves it. The first line of FROM, its licence, is lost."""
+"""to_json.py FROM.yaml TO.json: the OpenAPI document as the hub serves it.
+
+What any operation may answer is said here once and added to each: FROM names only what is particular to one.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,42 @@ def mapping(loader: UniqueKeys, node: yaml.MappingNode) -> dict[object, object]:
 UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
 
 
+METHODS = ("get", "put", "post", "patch", "delete")
+DRY_RUN = "#/components/parameters/DryRun"
+PLAN = "application/vnd.commhub.plan+json"
+
+
+def common_answers(path: str, method: str, operation: dict) -> dict[str, str]:
+    """Status to component, of what the course of every request may end in."""
+    if not path.startswith("/api/"):
+        return {}
+    answers = {"400": "BadRequest", "429": "TooManyRequests", "500": "Fault", "503": "Ending"}
+    if operation.get("security") != []:
+        answers |= {"401": "Unauthorized", "403": "Forbidden"}
+    if "requestBody" in operation:
+        answers |= {"413": "TooLong", "415": "NotJson", "422": "Unprocessable"}
+    if method != "get" and not operation.get("x-stores-nothing"):
+        answers |= {"507": "NoRoom"}
+    return answers
+
+
+def complete(document: dict) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method not in METHODS:
+                continue
+            responses = operation["responses"]
+            for status, name in common_answers(path, method, operation).items():
+                responses.setdefault(status, {"$ref": f"#/components/responses/{name}"})
+            if {"$ref": DRY_RUN} in operation.get("parameters", []):
+                tried = responses.setdefault("200", {"description": "It was only tried"})
+                tried.setdefault("content", {})[PLAN] = {"schema": {"$ref": "#/components/schemas/Plan"}}
+
+
 def main() -> None:
     source, target = map(Path, sys.argv[1:3])
     document = yaml.load(source.read_text("utf-8"), UniqueKeys)
+    complete(document)
     target.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 

@@ -228,20 +228,17 @@ void stand_read_answer(int fd, bool has_body, struct stand_answer *out_answer)
     out_answer->json = json_loads(out_answer->body, JSON_DECODE_ANY, NULL);
 }
 
-struct stand_answer stand_ask(struct stand *stand, const char *method, const char *target, const char *token,
-                              const char *body)
+struct stand_answer stand_ask_with(struct stand *stand, const char *method, const char *target,
+                                   const char *headers, const char *body)
 {
     struct buffer request = {0};
     struct stand_answer answer;
     char *text;
     int fd = stand_connect(stand);
 
-    buffer_append_format(&request, "%s %s HTTP/1.1\r\nHost: hub\r\n", method, target);
-    if (token)
-        buffer_append_format(&request, "Authorization: Bearer %s\r\n", token);
+    buffer_append_format(&request, "%s %s HTTP/1.1\r\nHost: hub\r\n%s", method, target, headers);
     if (body)
-        buffer_append_format(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                             strlen(body));
+        buffer_append_format(&request, "Content-Length: %zu\r\n", strlen(body));
     buffer_append_format(&request, "\r\n%s", body ? body : "");
     text = buffer_take_text(&request);
     check(text);
@@ -250,6 +247,21 @@ struct stand_answer stand_ask(struct stand *stand, const char *method, const cha
     free(text);
     close(fd);
     return answer;
+}
+
+struct stand_answer stand_ask(struct stand *stand, const char *method, const char *target, const char *token,
+                              const char *body)
+{
+    const char *type = strcmp(method, "PATCH") == 0 ? "merge-patch+json" : "json";
+    char headers[1024];
+    int len = 0;
+
+    headers[0] = '\0';
+    if (token)
+        len = snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", token);
+    if (body)
+        snprintf(headers + len, sizeof headers - (size_t)len, "Content-Type: application/%s\r\n", type);
+    return stand_ask_with(stand, method, target, headers, body);
 }
 
 /* ---- the live socket ---- */

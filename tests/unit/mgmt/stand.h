@@ -65,6 +65,10 @@ void stand_read_answer(int fd, bool has_body, struct stand_answer *out_answer);
 struct stand_answer stand_ask(struct stand *stand, const char *method, const char *target, const char *token,
                               const char *body);
 
+/* The same with headers of the test's own, each ended by \r\n. */
+struct stand_answer stand_ask_with(struct stand *stand, const char *method, const char *target,
+                                   const char *headers, const char *body);
+
 /* The value of a header, for free(); NULL: none. */
 char *stand_header(const struct stand_answer *answer, const char *name);
 

@@ -523,7 +523,7 @@ static void test_unknown_paths_and_methods_have_the_same_shape(void **state)
 
     (void)state;
     assert_problem(&answer, 405);
-    assert_header(&answer, "Allow", "GET, HEAD, PUT, DELETE");
+    assert_header(&answer, "Allow", "GET, HEAD, PUT, DELETE, OPTIONS");
     stand_answer_clear(&answer);
     expect_problem("GET", "/api/v1/nothing", NULL, 404);
     expect_problem("GET", "/api/v2/hub", NULL, 404);

@@ -46,6 +46,69 @@ static void test_every_route_is_in_the_document(void **state)
     json_decref(json);
 }
 
+/* Follows a reference within the document. */
+static json_t *resolve(json_t *root, json_t *value)
+{
+    const char *reference = json_string_value(json_object_get(value, "$ref"));
+    char section[32], part[64];
+
+    if (!reference)
+        return value;
+    assert_int_equal(sscanf(reference, "#/components/%31[a-zA-Z]/%63s", section, part), 2);
+    return json_object_get(json_object_get(json_object_get(root, "components"), section), part);
+}
+
+static bool is_word_of(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    const char *at = list ? strstr(list, word) : NULL;
+
+    for (; at; at = strstr(at + 1, word)) {
+        if ((at == list || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static size_t count_words(const char *list)
+{
+    size_t n = 0;
+
+    for (const char *at = list; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
+        n++;
+    return n;
+}
+
+static void test_the_document_names_the_arguments_of_every_route(void **state)
+{
+    json_t *json = document();
+    size_t n;
+    const struct route *routes = routes_all(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        json_t *path = json_object_get(json_object_get(json, "paths"), routes[i].pattern), *parameter;
+        size_t n_named = 0, k;
+        char method[16];
+
+        lower(method, sizeof method, routes[i].method);
+        json_array_foreach(json_object_get(json_object_get(path, method), "parameters"), k, parameter)
+        {
+            json_t *found = resolve(json, parameter);
+            const char *name = json_string_value(json_object_get(found, "name"));
+
+            if (strcmp(json_string_value(json_object_get(found, "in")), "query") != 0)
+                continue;
+            assert_row(routes[i].pattern, strcmp(name, "dry_run") == 0
+                                              ? routes[i].has_dry_run
+                                              : is_word_of(routes[i].arguments, name));
+            n_named++;
+        }
+        assert_row(routes[i].pattern, n_named == count_words(routes[i].arguments) + routes[i].has_dry_run);
+    }
+    json_decref(json);
+}
+
 static bool is_route(const char *method, const char *pattern)
 {
     size_t n;
@@ -127,13 +190,14 @@ static void test_a_name_is_one_segment_whatever_is_in_it(void **state)
     assert_int_equal(find("GET", "/api/v1/channels/", &route, allow), ROUTES_E_UNKNOWN);
     assert_int_equal(find("HEAD", "/api/v1/hub?x=1", &route, allow), 0);
     assert_int_equal(find("POST", "/api/v1/bridges/x", &route, allow), ROUTES_E_METHOD);
-    assert_string_equal(allow, "GET, HEAD, PUT, DELETE");
+    assert_string_equal(allow, "GET, HEAD, PUT, DELETE, OPTIONS");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_is_in_the_document),
+        cmocka_unit_test(test_the_document_names_the_arguments_of_every_route),
         cmocka_unit_test(test_every_operation_of_the_document_is_a_route),
         cmocka_unit_test(test_every_reference_in_the_document_leads_somewhere),
         cmocka_unit_test(test_a_name_is_one_segment_whatever_is_in_it),
