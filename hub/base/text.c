@@ -155,3 +155,32 @@ void text_escape(struct bytes bytes, char *out_text, size_t size)
     }
     out_text[used] = '\0';
 }
+
+static size_t least_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t text_distance(const char *a, const char *b)
+{
+    enum { MOST = 63 };
+    size_t cost[MOST + 1][MOST + 1]; /* [i][j]: between the first i bytes of a and the first j of b */
+    size_t a_len = strnlen(a, MOST);
+    size_t b_len = strnlen(b, MOST);
+
+    for (size_t i = 0; i <= a_len; i++) {
+        for (size_t j = 0; j <= b_len; j++) {
+            bool is_same = i && j && a[i - 1] == b[j - 1];
+
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            cost[i][j] = least_of(least_of(cost[i - 1][j], cost[i][j - 1]) + 1,
+                                  cost[i - 1][j - 1] + (is_same ? 0 : 1));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                cost[i][j] = least_of(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    }
+    return cost[a_len][b_len];
+}

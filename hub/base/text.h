@@ -54,4 +54,10 @@ static inline bool text_is_ascii(struct bytes bytes)
  */
 void text_escape(struct bytes bytes, char *out_text, size_t size);
 
+/*
+ * How many letters must be put in, taken out, changed or swapped with their neighbour to make @a of @b; only
+ * the first 63 bytes of each count. For guessing what a person meant.
+ */
+size_t text_distance(const char *a, const char *b);
+
 #endif

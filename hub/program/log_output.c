@@ -72,10 +72,38 @@ static void append_text_field(struct buffer *line, const struct log_field *field
     }
 }
 
+/* name="text" throughout, which logfmt's readers take; what says nothing is left out. */
+static void append_logfmt_field(struct buffer *line, const struct log_field *field)
+{
+    char shown[FIELD_TEXT_SIZE];
+
+    switch (field->type) {
+    case LOG_FIELD_TEXT:
+        text_escape(field->text, shown, sizeof shown);
+        buffer_append_format(line, " %s=", field->name);
+        append_json_text(line, shown);
+        return;
+    case LOG_FIELD_BOOL:
+        buffer_append_format(line, " %s=%s", field->name, field->is_true ? "true" : "false");
+        return;
+    case LOG_FIELD_NULL:
+        return;
+    }
+}
+
 static bool is_said_already(const struct log_field *field)
 {
     return bytes_equal_text(bytes_of_text(field->name), "level") ||
            bytes_equal_text(bytes_of_text(field->name), "server_id");
+}
+
+static void write_logfmt(struct buffer *line, const struct log_record *record, const char *time)
+{
+    buffer_append_format(line, "time=%s sequence=%llu severity=%s event=%s", time,
+                         (unsigned long long)record->sequence, log_level_name(record->level), record->event);
+    for (size_t i = 0; i < record->n_fields; i++)
+        append_logfmt_field(line, &record->fields[i]);
+    buffer_append_text(line, "\n");
 }
 
 static void write_text(struct buffer *line, const struct log_record *record, const char *time)
@@ -91,19 +119,39 @@ static void write_text(struct buffer *line, const struct log_record *record, con
     buffer_append_text(line, "\n");
 }
 
+static bool is_wanted(enum log_threshold threshold, const struct log_record *record)
+{
+    if (record->stream == LOG_LINKS)
+        return true;
+    switch (threshold) {
+    case LOG_FROM_ERROR:
+        return record->level >= LOG_ERROR;
+    case LOG_FROM_WARNING:
+        return record->level >= LOG_WARN;
+    case LOG_FROM_INFO:
+        return record->level >= LOG_INFO;
+    case LOG_FROM_DEBUG:
+        return true;
+    }
+    return true;
+}
+
 void log_output_write(const struct log_record *record, void *context)
 {
     const struct log_output *output = context;
     char time[CLOCK_RFC3339_TEXT];
     struct buffer line;
 
-    if (!output->is_verbose && record->level < LOG_WARN && record->stream != LOG_LINKS)
+    if (!is_wanted(output->threshold, record))
         return;
     clock_rfc3339(record->wall_ms, time);
     buffer_init(&line);
     switch (output->format) {
     case LOG_FORMAT_TEXT:
         write_text(&line, record, time);
+        break;
+    case LOG_FORMAT_LOGFMT:
+        write_logfmt(&line, record, time);
         break;
     case LOG_FORMAT_JSON:
         write_json(&line, record, time);

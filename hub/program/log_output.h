@@ -3,7 +3,7 @@
  * Log records as lines on standard error, as text or JSON
  *
  * Names in records come from strangers: control characters and marks that turn the direction of writing are
- * escaped. Without `is_verbose` only warnings, errors and link states are written.
+ * escaped. Changes of links are written at any threshold.
  */
 #ifndef COMMHUB_PROGRAM_LOG_OUTPUT_H
 #define COMMHUB_PROGRAM_LOG_OUTPUT_H
@@ -13,7 +13,7 @@
 
 struct log_output {
     enum log_format format;
-    bool is_verbose;
+    enum log_threshold threshold;
 };
 
 /* A log sink; @context is a struct log_output. */

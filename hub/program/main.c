@@ -12,24 +12,41 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* Runs, or only shows, what was read into @options; @r is the outcome of reading. */
+static int serve_as_read(struct serve_options *options, int r, const char *why)
+{
+    int status = 0;
+
+    if (r == SERVE_OPTIONS_E_USAGE) {
+        fprintf(stderr, "commhub: %s\n", why);
+        status = EXIT_USAGE;
+    } else if (r == 0 && options->is_print_only) {
+        status = serve_options_print(options, stdout) < 0;
+    } else if (r == 0) {
+        status = serve_run(options);
+    }
+    serve_options_clear(options);
+    return status;
+}
+
 static int run_serve(int argc, char **argv)
 {
     struct serve_options options;
-    int r = serve_options_read(argc, argv, &options);
+    char why[SERVE_WHY_SIZE];
+    int r = serve_options_read(argc, argv, &options, why);
 
-    if (r != 0)
-        return r == SERVE_OPTIONS_E_DONE ? 0 : EXIT_USAGE;
-    return serve_run(&options);
+    if (r != SERVE_OPTIONS_E_DONE)
+        serve_options_warn_of_environment();
+    return serve_as_read(&options, r, why);
 }
 
 static int run_server(int argc, char **argv)
 {
     struct serve_options options;
-    int r = serve_options_read_original(argc, argv, &options);
+    char why[SERVE_WHY_SIZE];
+    int r = serve_options_read_original(argc, argv, &options, why);
 
-    if (r != 0)
-        return r == SERVE_OPTIONS_E_DONE ? 0 : EXIT_USAGE;
-    return serve_run(&options);
+    return serve_as_read(&options, r, why);
 }
 
 static char bench_name[] = "commhub bench";

@@ -40,7 +40,7 @@ static int read_all(int fd, struct buffer *out)
     return -EFBIG;
 }
 
-static int read_file(const char *path, struct buffer *out, char out_why[SECRET_FILE_WHY_SIZE])
+static int read_file(const char *path, struct buffer *out, bool is_secret, char out_why[SECRET_FILE_WHY_SIZE])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     int r;
@@ -50,7 +50,8 @@ static int read_file(const char *path, struct buffer *out, char out_why[SECRET_F
         snprintf(out_why, SECRET_FILE_WHY_SIZE, "cannot read %s: %s", path, strerror(-r));
         return r;
     }
-    warn_of_readers(path, fd);
+    if (is_secret)
+        warn_of_readers(path, fd);
     r = read_all(fd, out);
     close(fd);
     if (r < 0)
@@ -59,12 +60,17 @@ static int read_file(const char *path, struct buffer *out, char out_why[SECRET_F
     return r;
 }
 
+int secret_file_read_whole(const char *path, struct buffer *out, char out_why[SECRET_FILE_WHY_SIZE])
+{
+    return read_file(path, out, false, out_why);
+}
+
 int secret_file_read(const char *path, struct buffer *out_secret, char out_why[SECRET_FILE_WHY_SIZE])
 {
     int r;
 
     buffer_init(out_secret);
-    r = read_file(path, out_secret, out_why);
+    r = read_file(path, out_secret, true, out_why);
     while (r == 0 && out_secret->len &&
            (out_secret->ptr[out_secret->len - 1] == '\n' || out_secret->ptr[out_secret->len - 1] == '\r'))
         out_secret->len--;
@@ -122,7 +128,7 @@ int secret_file_each_password(const char *path,
     int r;
 
     buffer_init(&content);
-    r = read_file(path, &content, out_why);
+    r = read_file(path, &content, true, out_why);
     if (r < 0) {
         buffer_clear(&content);
         return r;

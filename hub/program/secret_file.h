@@ -15,6 +15,9 @@
  */
 int secret_file_read(const char *path, struct buffer *out_secret, char out_why[SECRET_FILE_WHY_SIZE]);
 
+/* The same of a file that is no secret, as it stands: appended to @out. */
+int secret_file_read_whole(const char *path, struct buffer *out, char out_why[SECRET_FILE_WHY_SIZE]);
+
 /* Calls @visit for every channel and password of a JSON object. 0, or a negative errno and a sentence. */
 int secret_file_each_password(const char *path,
                               int (*visit)(void *context, struct bytes channel, struct bytes password),

@@ -27,6 +27,7 @@
 #include "hub/io/mailbox.h"
 #include "hub/program/log_output.h"
 #include "hub/program/secret_file.h"
+#include "hub/program/serve_plan.h"
 #include "hub/server/server.h"
 #include "mgmt/mgmt.h"
 #include "mgmt/store/store.h"
@@ -34,7 +35,6 @@
 #define LOG_RING_RECORDS 10000
 #define DRAIN_GRACE_MS 3000      /* for outstanding calls; the whole end takes less than 5 s */
 #define RESERVED_DESCRIPTORS 256 /* for listeners, links, the management plane, the store */
-#define DATA_DIR_SIZE 4096
 
 #define MAX_SETTINGS 8
 
@@ -42,13 +42,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct house {
     const struct serve_options *options;
-    struct address listen[SERVE_MAX_LISTEN];
-    size_t n_listen;
-    mode_t unix_mode; /* 0: the listener's default */
-    struct buffer connection_secret;
-    struct buffer link_secret;
-    struct tls_context *tls;
-    char data_dir[DATA_DIR_SIZE]; /* "": nothing is kept */
+    struct serve_plan plan;
     char server_id[NAME_MAX_BYTES + 1];
     struct store_identity identity;
 
@@ -70,165 +64,6 @@ static int complain(const char *why)
 {
     fprintf(stderr, "commhub: %s\n", why);
     return EXIT_FAILED;
-}
-
-/* --- settings that need more than reading --- */
-
-static int parse_addresses(struct house *house)
-{
-    const struct serve_options *options = house->options;
-    char socket_path[ADDRESS_HOST_SIZE];
-    char text[ADDRESS_TEXT_SIZE];
-    const char *why;
-
-    if (options->n_listen == 0) {
-        serve_options_default_socket(socket_path);
-        snprintf(text, sizeof text, "unix:%s", socket_path);
-        house->n_listen = 1;
-        if (address_parse(text, &house->listen[0], &why) == 0)
-            return 0;
-        fprintf(stderr, "commhub: default socket %s: %s\n", text, why);
-        return EXIT_USAGE;
-    }
-    for (size_t i = 0; i < options->n_listen; i++) {
-        char shown[128];
-
-        if (address_parse(options->listen[i], &house->listen[house->n_listen++], &why) == 0)
-            continue;
-        text_escape(bytes_of_text(options->listen[i]), shown, sizeof shown);
-        fprintf(stderr, "commhub: --listen %s: %s\n", shown, why);
-        return EXIT_USAGE;
-    }
-    return 0;
-}
-
-static int parse_unix_mode(struct house *house)
-{
-    const char *text = house->options->unix_mode;
-    char *end;
-    unsigned long mode;
-
-    if (!text)
-        return 0;
-    mode = strtoul(text, &end, 8);
-    if (*end || mode == 0 || mode > 0777) {
-        fputs("commhub: --unix-mode must be octal permissions, such as 0660\n", stderr);
-        return EXIT_USAGE;
-    }
-    house->unix_mode = (mode_t)mode;
-    return 0;
-}
-
-static int load_tls(struct house *house)
-{
-    const struct serve_options *options = house->options;
-    struct tls_files files = {
-        .certificate = options->tls_cert,
-        .key = options->tls_key,
-        .ca = options->tls_ca,
-    };
-    bool is_needed = false;
-    char why[TLS_WHY_SIZE];
-
-    for (size_t i = 0; i < house->n_listen; i++)
-        is_needed = is_needed || house->listen[i].kind == ADDRESS_TLS;
-    if (!options->tls_cert && !options->tls_key) {
-        if (!is_needed)
-            return 0;
-        fputs("commhub: a tls:// address needs --tls-cert and --tls-key\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (!options->tls_cert || !options->tls_key) {
-        fputs("commhub: --tls-cert and --tls-key belong together\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (tls_context_new_server(&house->tls, &files, why) == 0)
-        return 0;
-    complain(why);
-    return EXIT_USAGE;
-}
-
-/* Where state is kept: as told, else the service manager's place, else the user's. */
-static int choose_data_dir(struct house *house)
-{
-    const char *given = house->options->data_dir;
-    const char *state = getenv("STATE_DIRECTORY");
-    const char *xdg = getenv("XDG_DATA_HOME");
-    const char *home = getenv("HOME");
-    int len;
-
-    if (given)
-        len = snprintf(house->data_dir, sizeof house->data_dir, "%s", given);
-    else if (state && *state)
-        len = snprintf(house->data_dir, sizeof house->data_dir, "%s", state);
-    else if (xdg && *xdg)
-        len = snprintf(house->data_dir, sizeof house->data_dir, "%s/commhub", xdg);
-    else if (home && *home)
-        len = snprintf(house->data_dir, sizeof house->data_dir, "%s/.local/share/commhub", home);
-    else {
-        fputs("commhub: no place for the data: give --data-dir\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (len >= 0 && (size_t)len < sizeof house->data_dir)
-        return 0;
-    fputs("commhub: the path of the data directory is too long\n", stderr);
-    return EXIT_USAGE;
-}
-
-static int load_secret(const char *path, struct buffer *out_secret)
-{
-    char why[SECRET_FILE_WHY_SIZE];
-
-    if (!path || secret_file_read(path, out_secret, why) == 0)
-        return 0;
-    complain(why);
-    return EXIT_USAGE;
-}
-
-static int accept_any_password(void *context, struct bytes channel, struct bytes password)
-{
-    (void)context;
-    (void)channel;
-    (void)password;
-    return 0;
-}
-
-/* All that can be known to be wrong without touching anything: also what --check-config runs. */
-static int check_settings(struct house *house)
-{
-    const struct serve_options *options = house->options;
-    char why[SECRET_FILE_WHY_SIZE];
-    char mgmt_why[MGMT_WHY_SIZE];
-    int r;
-
-    if (options->server_id && !name_is_valid(bytes_of_text(options->server_id))) {
-        fputs("commhub: --server-id must be 1 to 255 bytes of UTF-8 without control characters\n", stderr);
-        return EXIT_USAGE;
-    }
-    r = choose_data_dir(house);
-    if (r == 0)
-        r = parse_unix_mode(house);
-    if (r == 0)
-        r = parse_addresses(house);
-    if (r == 0)
-        r = load_tls(house);
-    if (r == 0)
-        r = load_secret(options->connection_secret_file, &house->connection_secret);
-    if (r == 0)
-        r = load_secret(options->link_secret_file, &house->link_secret);
-    if (r == 0 && strcmp(options->mgmt, "off") != 0 &&
-        mgmt_check_settings(options->mgmt, options->admin_token_file, mgmt_why) < 0) {
-        complain(mgmt_why);
-        r = EXIT_USAGE;
-    }
-    if (r == 0 && options->connection_secret)
-        r = buffer_append_text(&house->connection_secret, options->connection_secret) < 0 ? EXIT_FAILED : 0;
-    if (r == 0 && options->system_passwords_file &&
-        secret_file_each_password(options->system_passwords_file, accept_any_password, NULL, why) < 0) {
-        complain(why);
-        r = EXIT_USAGE;
-    }
-    return r;
 }
 
 /* --- building --- */
@@ -280,14 +115,14 @@ static int open_store(struct house *house)
 {
     char why[STORE_WHY_SIZE];
 
-    if (!*house->data_dir) {
+    if (!*house->plan.data_dir) {
         random_hex(house->identity.hub_id, 16);
         memcpy(house->identity.server_id, "srv-", 4);
         random_hex(house->identity.server_id + 4, 4);
         house->identity.incarnation = 1;
         return 0;
     }
-    if (store_open(&house->store, house->data_dir, why) < 0)
+    if (store_open(&house->store, house->plan.data_dir, why) < 0)
         return complain(why);
     house->identity = *store_identity(house->store);
     return 0;
@@ -344,13 +179,13 @@ static int build_hub(struct house *house)
         .call_deadline_ms = options->call_deadline_ms,
     };
     struct server_options server_options = {
-        .connection_secret = buffer_bytes(&house->connection_secret),
+        .connection_secret = buffer_bytes(&house->plan.connection_secret),
         .idle_timeout_ms = options->idle_timeout_ms,
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,
         .max_connections = raise_descriptor_limit(options),
-        .unix_socket = {.unix_mode = house->unix_mode, .unix_group = options->unix_group},
-        .tls = house->tls,
+        .unix_socket = {.unix_mode = house->plan.unix_mode, .unix_group = options->unix_group},
+        .tls = house->plan.tls,
     };
     struct outlet outlet = {.note = note, .context = house};
     char why[SECRET_FILE_WHY_SIZE];
@@ -380,7 +215,7 @@ static int build_federation(struct house *house)
         .max_frame_bytes = house->options->max_frame_bytes,
         .outlet = {.note = note, .context = house},
     };
-    char *secret = bytes_to_text(buffer_bytes(&house->link_secret));
+    char *secret = bytes_to_text(buffer_bytes(&house->plan.link_secret));
     int r = secret ? 0 : -ENOMEM;
 
     memcpy(options.hub_id, house->identity.hub_id, sizeof options.hub_id);
@@ -409,9 +244,9 @@ static size_t list_settings(const struct house *house, struct mgmt_setting *out_
     out_settings[n++] = (struct mgmt_setting){"lb-policy", balance_policies[options->balance_policy]};
     out_settings[n++] = (struct mgmt_setting){"error-policy", error_policies[options->error_policy]};
     out_settings[n++] =
-        (struct mgmt_setting){"connection-secret", house->connection_secret.len ? "required" : "none"};
-    out_settings[n++] = (struct mgmt_setting){"links", house->link_secret.len ? "accepted" : "refused"};
-    out_settings[n++] = (struct mgmt_setting){"data-dir", house->data_dir};
+        (struct mgmt_setting){"connection-secret", house->plan.connection_secret.len ? "required" : "none"};
+    out_settings[n++] = (struct mgmt_setting){"links", house->plan.link_secret.len ? "accepted" : "refused"};
+    out_settings[n++] = (struct mgmt_setting){"data-dir", house->plan.data_dir};
     return n;
 }
 
@@ -441,8 +276,8 @@ static int listen_everywhere(struct house *house)
 {
     char why[LISTENER_WHY_SIZE];
 
-    for (size_t i = 0; i < house->n_listen; i++)
-        if (server_listen(house->server, &house->listen[i], why) < 0)
+    for (size_t i = 0; i < house->plan.n_listen; i++)
+        if (server_listen(house->server, &house->plan.listen[i], why) < 0)
             return complain(why);
     return 0;
 }
@@ -531,13 +366,6 @@ static int build(struct house *house)
     return r;
 }
 
-static void clear_secret(struct buffer *secret)
-{
-    if (secret->ptr)
-        explicit_bzero(secret->ptr, secret->len);
-    buffer_clear(secret);
-}
-
 static void clear(struct house *house)
 {
     if (house->mailbox)
@@ -558,23 +386,25 @@ static void clear(struct house *house)
     store_close(house->store);
     if (house->log)
         log_free(house->log);
-    tls_context_unref(house->tls);
-    clear_secret(&house->connection_secret);
-    clear_secret(&house->link_secret);
+    serve_plan_clear(&house->plan);
 }
 
 int serve_run(const struct serve_options *options)
 {
     struct house house = {
         .options = options,
-        .log_output = {options->log_format, options->is_verbose},
+        .log_output = {options->log_format, options->log_level},
         .signals = {.fd = -1},
     };
-    int status = check_settings(&house);
+    char why[SERVE_WHY_SIZE];
+    int status = 0;
 
-    if (status == 0 && options->is_check_only)
+    if (serve_plan_make(&house.plan, options, why)) {
+        complain(why);
+        status = EXIT_USAGE;
+    } else if (options->is_check_only) {
         puts("configuration is valid");
-    else if (status == 0) {
+    } else {
         status = build(&house);
         if (status == 0) {
             say_ready(&house);

@@ -1,94 +1,22 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The layers of settings, read from the weakest to the strongest, so that each overwrites the one before;
+ * only which file there is must be known first. What the operator has changed over REST lies below all of
+ * them: it is read when the store is open (configuration.c).
+ */
 #include "hub/program/serve_options.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub/base/text.h"
+#include "hub/program/config_file.h"
+#include "hub/program/settings.h"
 
-/* How a value is read into its field. */
-enum kind {
-    KIND_TEXT,
-    KIND_LIST, /* repeatable; comma-separated in the environment */
-    KIND_FLAG,
-    KIND_SECONDS, /* into milliseconds; `least` in milliseconds, `most` in seconds */
-    KIND_NUMBER,
-    KIND_CHOICE,
-};
-
-struct setting {
-    const char *flag;
-    const char *environment;
-    enum kind kind;
-    size_t field; /* offset in struct serve_options */
-    uint64_t least;
-    uint64_t most;
-    const char *choices; /* words in the order of the enum, separated by | */
-    const char *value_name;
-    const char *help;
-};
-
-#define FIELD(name) offsetof(struct serve_options, name)
-
-#define MAX_SECONDS 31536000U /* a year */
-
-static const struct setting settings[] = {
-    {"--data-dir", "COMMHUB_DATA_DIR", KIND_TEXT, FIELD(data_dir), 0, 0, NULL, "DIR",
-     "identity, bridges, passwords and tokens are kept here (default: $STATE_DIRECTORY, else "
-     "$XDG_DATA_HOME/commhub, else ~/.local/share/commhub)"},
-    {"--server-id", "COMMHUB_SERVER_ID", KIND_TEXT, FIELD(server_id), 0, 0, NULL, "ID",
-     "name that clients see (default: srv- and 8 hex digits, kept in the data directory)"},
-    {"--listen", "COMMHUB_LISTEN", KIND_LIST, FIELD(listen), 0, 0, NULL, "ADDRESS",
-     "unix:/path, tcp://host:port or tls://host:port; repeatable (default: the socket that comm-ipc clients "
-     "use)"},
-    {"--unix-mode", "COMMHUB_UNIX_MODE", KIND_TEXT, FIELD(unix_mode), 0, 0, NULL, "MODE",
-     "permissions of socket files, octal (default: 0600)"},
-    {"--unix-group", "COMMHUB_UNIX_GROUP", KIND_TEXT, FIELD(unix_group), 0, 0, NULL, "GROUP",
-     "group of socket files"},
-    {"--tls-cert", "COMMHUB_TLS_CERT", KIND_TEXT, FIELD(tls_cert), 0, 0, NULL, "FILE",
-     "certificate chain (PEM) for tls:// addresses"},
-    {"--tls-key", "COMMHUB_TLS_KEY", KIND_TEXT, FIELD(tls_key), 0, 0, NULL, "FILE", "its private key (PEM)"},
-    {"--tls-ca", "COMMHUB_TLS_CA", KIND_TEXT, FIELD(tls_ca), 0, 0, NULL, "FILE",
-     "clients must show a certificate signed by this authority"},
-    {"--connection-secret-file", "COMMHUB_CONNECTION_SECRET_FILE", KIND_TEXT, FIELD(connection_secret_file),
-     0, 0, NULL, "FILE", "clients must know the secret in this file"},
-    {"--link-secret-file", "COMMHUB_LINK_SECRET_FILE", KIND_TEXT, FIELD(link_secret_file), 0, 0, NULL, "FILE",
-     "other hubs that know the secret in this file may link to this one"},
-    {"--system-passwords-file", "COMMHUB_SYSTEM_PASSWORDS_FILE", KIND_TEXT, FIELD(system_passwords_file), 0,
-     0, NULL, "FILE", "JSON object of channel and password; these passwords outlive the channels' members"},
-    {"--channel-policy", "COMMHUB_CHANNEL_POLICY", KIND_CHOICE, FIELD(channel_policy), 0, 0,
-     "terminate|promote", NULL, "what becomes of a channel when its owner leaves (default: terminate)"},
-    {"--lb-policy", "COMMHUB_LB_POLICY", KIND_CHOICE, FIELD(balance_policy), 0, 0, "least-active|round-robin",
-     NULL, "who of a group gets a call (default: least-active)"},
-    {"--error-policy", "COMMHUB_ERROR_POLICY", KIND_CHOICE, FIELD(error_policy), 0, 0,
-     "ignore|raise|broadcast", NULL,
-     "errors of clients are logged only, end the client, or are posted on __comm_ipc_errors (default: "
-     "ignore)"},
-    {"--idle-timeout", "COMMHUB_IDLE_TIMEOUT", KIND_SECONDS, FIELD(idle_timeout_ms), 1, MAX_SECONDS, NULL,
-     "S", "a client that is silent so long is closed (default: 60)"},
-    {"--data-timeout", "COMMHUB_DATA_TIMEOUT", KIND_SECONDS, FIELD(data_timeout_ms), 1, MAX_SECONDS, NULL,
-     "S", "a frame must be complete within this time (default: 60)"},
-    {"--call-deadline", "COMMHUB_CALL_DEADLINE", KIND_SECONDS, FIELD(call_deadline_ms), 0, MAX_SECONDS, NULL,
-     "S",
-     "a call not answered so long, or a stream silent so long, ends with an error; 0: never (default: 3600)"},
-    {"--max-frame", "COMMHUB_MAX_FRAME", KIND_NUMBER, FIELD(max_frame_bytes), 1024, 1U << 30, NULL, "BYTES",
-     "longest frame that is taken (default: 16777216)"},
-    {"--max-connections", "COMMHUB_MAX_CONNECTIONS", KIND_NUMBER, FIELD(max_connections), 1, 1000000, NULL,
-     "N", "connections at once (default: what the limit of open files allows)"},
-    {"--mgmt", "COMMHUB_MGMT", KIND_TEXT, FIELD(mgmt), 0, 0, NULL, "HOST:PORT|off",
-     "page, REST and metrics (default: 127.0.0.1:8080)"},
-    {"--admin-token-file", "COMMHUB_ADMIN_TOKEN_FILE", KIND_TEXT, FIELD(admin_token_file), 0, 0, NULL, "FILE",
-     "the administrator's token (default: one is made at the first start, see <data-dir>/first-run-token)"},
-    {"--log-format", "COMMHUB_LOG_FORMAT", KIND_CHOICE, FIELD(log_format), 0, 0, "text|json", NULL,
-     "of the lines on standard error (default: text)"},
-    {"--verbose", "COMMHUB_VERBOSE", KIND_FLAG, FIELD(is_verbose), 0, 0, NULL, NULL,
-     "log every client and registration"},
-    {"--check-config", NULL, KIND_FLAG, FIELD(is_check_only), 0, 0, NULL, NULL,
-     "check the settings, touch nothing, exit"},
-};
-
-#define N_SETTINGS (sizeof settings / sizeof settings[0])
+#define VARIABLE_PREFIX "COMMHUB_"
 
 static const struct serve_options defaults = {
     .channel_policy = CHANNEL_TERMINATE,
@@ -100,250 +28,280 @@ static const struct serve_options defaults = {
     .max_frame_bytes = 16U << 20,
     .mgmt = "127.0.0.1:8080",
     .log_format = LOG_FORMAT_TEXT,
+    .log_level = LOG_FROM_WARNING,
 };
 
-static void *place_of(struct serve_options *options, const struct setting *setting)
+struct kept_text {
+    struct kept_text *next;
+    char text[];
+};
+
+const char *serve_options_keep(struct serve_options *options, struct bytes text)
 {
-    return (char *)options + setting->field;
+    struct kept_text *kept = malloc(sizeof *kept + text.len + 1);
+
+    if (!kept)
+        return NULL;
+    if (text.len)
+        memcpy(kept->text, text.ptr, text.len);
+    kept->text[text.len] = '\0';
+    kept->next = options->texts;
+    options->texts = kept;
+    return kept->text;
 }
 
-static int complain(const char *name, const char *value, const char *what)
+void serve_options_clear(struct serve_options *options)
 {
-    char shown[128];
+    while (options->texts) {
+        struct kept_text *kept = options->texts;
 
-    text_escape(bytes_of_text(value), shown, sizeof shown);
-    fprintf(stderr, "commhub: %s: \"%s\" %s\n", name, shown, what);
+        options->texts = kept->next;
+        explicit_bzero(kept->text, strlen(kept->text));
+        free(kept);
+    }
+    *options = (struct serve_options){0};
+}
+
+__attribute__((format(printf, 2, 3))) static int complain(char out_why[SERVE_WHY_SIZE], const char *format,
+                                                          ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(out_why, SERVE_WHY_SIZE, format, arguments);
+    va_end(arguments);
     return SERVE_OPTIONS_E_USAGE;
 }
 
-/* "2", "0.25": whole seconds with up to three decimals, into milliseconds. */
-static int read_seconds(const char *text, uint64_t most_s, uint64_t *out_ms)
+/* --- environment --- */
+
+static int read_variable(struct serve_options *options, const struct setting *setting, const char *value,
+                         char out_why[SERVE_WHY_SIZE])
 {
-    const char *dot = strchr(text, '.');
-    uint64_t whole = 0;
-    uint64_t thousandths = 0;
-    char digits[4] = "000";
-    char front[16];
-    size_t len = dot ? (size_t)(dot - text) : strlen(text);
+    char why[SETTINGS_WHY_SIZE];
+    int r = settings_read(options, setting, setting->environment, value,
+                          (struct setting_origin){.source = SOURCE_ENVIRONMENT}, why);
 
-    if (len == 0 || len >= sizeof front)
-        return -EINVAL;
-    memcpy(front, text, len);
-    front[len] = '\0';
-    if (text_to_u64(front, 0, most_s, &whole) < 0)
-        return -EINVAL;
-    if (dot) {
-        size_t n = strlen(dot + 1);
-
-        if (n == 0 || n > 3)
-            return -EINVAL;
-        memcpy(digits, dot + 1, n);
-        if (text_to_u64(digits, 0, 999, &thousandths) < 0)
-            return -EINVAL;
-    }
-    *out_ms = whole * 1000 + thousandths;
-    return 0;
+    return r == SETTINGS_E_VALUE ? complain(out_why, "%s", why) : r;
 }
 
-/* The position of @text among the words of @choices, -1 where it is none of them. */
-static int find_choice(const char *choices, const char *text)
-{
-    size_t len = strlen(text);
-    int i = 0;
-
-    for (const char *word = choices; word; i++) {
-        const char *end = strchr(word, '|');
-        size_t word_len = end ? (size_t)(end - word) : strlen(word);
-
-        if (word_len == len && memcmp(word, text, len) == 0)
-            return i;
-        word = end ? end + 1 : NULL;
-    }
-    return -1;
-}
-
-static int add_to_list(struct serve_options *options, const char *name, const char *value)
-{
-    if (options->n_listen == SERVE_MAX_LISTEN)
-        return complain(name, value, "is one address too many: at most 32");
-    options->listen[options->n_listen++] = value;
-    return 0;
-}
-
-static int read_flag(const char *name, const char *value, bool *out_flag)
-{
-    if (!value || strcmp(value, "1") == 0 || strcmp(value, "true") == 0)
-        *out_flag = true;
-    else if (strcmp(value, "0") == 0 || strcmp(value, "false") == 0 || !*value)
-        *out_flag = false;
-    else
-        return complain(name, value, "is neither true (1) nor false (0)");
-    return 0;
-}
-
-static int read_value(struct serve_options *options, const struct setting *setting, const char *name,
-                      const char *value)
-{
-    void *place = place_of(options, setting);
-    char sentence[128];
-    int choice;
-
-    switch (setting->kind) {
-    case KIND_TEXT:
-        if (!*value)
-            return complain(name, value, "is empty: give a value or leave it out");
-        *(const char **)place = value;
-        return 0;
-    case KIND_LIST:
-        return add_to_list(options, name, value);
-    case KIND_FLAG:
-        return read_flag(name, value, place);
-    case KIND_SECONDS:
-        if (read_seconds(value, setting->most, place) == 0 && *(uint64_t *)place >= setting->least)
-            return 0;
-        return complain(name, value, "is not a number of seconds that will do, such as 60 or 0.5");
-    case KIND_NUMBER:
-        if (text_to_u64(value, setting->least, setting->most, place) == 0)
-            return 0;
-        snprintf(sentence, sizeof sentence, "is not a whole number from %llu to %llu",
-                 (unsigned long long)setting->least, (unsigned long long)setting->most);
-        return complain(name, value, sentence);
-    case KIND_CHOICE:
-        choice = find_choice(setting->choices, value);
-        if (choice >= 0) {
-            *(unsigned *)place = (unsigned)choice;
-            return 0;
-        }
-        snprintf(sentence, sizeof sentence, "is not one of %s", setting->choices);
-        return complain(name, value, sentence);
-    }
-    return SERVE_OPTIONS_E_USAGE;
-}
-
-/* The environment's list is cut at its commas, in memory that stays for the life of the program. */
-static int read_environment_list(struct serve_options *options, const struct setting *setting,
-                                 const char *value)
+/* The list is cut at its commas. */
+static int read_variable_list(struct serve_options *options, const struct setting *setting, const char *value,
+                              char out_why[SERVE_WHY_SIZE])
 {
     char *copy = strdup(value);
     char *rest = copy;
-    int r = 0;
+    int r = copy ? 0 : -ENOMEM;
 
-    if (!copy)
-        return SERVE_OPTIONS_E_USAGE;
     while (rest && r == 0) {
         char *item = strsep(&rest, ",");
 
         if (*item)
-            r = read_value(options, setting, setting->environment, item);
+            r = read_variable(options, setting, item, out_why);
     }
+    free(copy);
     return r;
 }
 
-static int read_environment(struct serve_options *options)
+/* Variables of the command itself (COMMHUB_CONFIG) where @is_command, else all the others. */
+static int read_environment(struct serve_options *options, bool is_command, char out_why[SERVE_WHY_SIZE])
 {
     int r = 0;
 
-    for (size_t i = 0; i < N_SETTINGS && r == 0; i++) {
-        const char *value = settings[i].environment ? getenv(settings[i].environment) : NULL;
+    for (size_t i = 0; i < settings_n && r == 0; i++) {
+        const struct setting *setting = &settings_table[i];
+        const char *value = setting->environment ? getenv(setting->environment) : NULL;
 
-        if (!value || !*value)
+        if (!value || !*value || (setting->change == CHANGE_COMMAND) != is_command)
             continue;
-        r = settings[i].kind == KIND_LIST ? read_environment_list(options, &settings[i], value)
-                                          : read_value(options, &settings[i], settings[i].environment, value);
+        r = setting->kind == KIND_LIST ? read_variable_list(options, setting, value, out_why)
+                                       : read_variable(options, setting, value, out_why);
     }
     return r;
 }
 
-static const struct setting *find_setting(const char *flag, size_t len)
+/* Variables of other commands and of the tests. */
+static bool is_known_elsewhere(const char *name)
 {
-    for (size_t i = 0; i < N_SETTINGS; i++)
-        if (strlen(settings[i].flag) == len && memcmp(settings[i].flag, flag, len) == 0)
-            return &settings[i];
+    static const char *const names[] = {"COMMHUB_API", "COMMHUB_TOKEN_FILE", "COMMHUB_BIN"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static const struct setting *setting_of_variable(const char *name)
+{
+    for (size_t i = 0; i < settings_n; i++)
+        if (settings_table[i].environment && strcmp(settings_table[i].environment, name) == 0)
+            return &settings_table[i];
     return NULL;
 }
 
-static size_t shared_letters(const char *a, const char *b)
+/* "COMMHUB_IDEL_TIMEOUT" as the name it would be: "idel-timeout". */
+static void name_of_variable(const char *variable, char *out_name)
 {
-    size_t front = 0;
-    size_t back = 0;
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
+    const char *from = variable + strlen(VARIABLE_PREFIX);
 
-    while (front < a_len && front < b_len && a[front] == b[front])
-        front++;
-    while (back < a_len - front && back < b_len - front && a[a_len - 1 - back] == b[b_len - 1 - back])
-        back++;
-    return front + back;
+    for (; *from; from++)
+        *out_name++ = *from == '_' ? '-' : (char)(*from >= 'A' && *from <= 'Z' ? *from - 'A' + 'a' : *from);
+    *out_name = '\0';
 }
 
-static int complain_unknown(const char *argument)
+static void warn_of_variable(const char *variable)
 {
-    const struct setting *nearest = NULL;
-    size_t most = 4; /* less in common than "--" and two letters is no likeness */
+    const struct setting *nearest;
+    char name[64];
     char shown[128];
 
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        size_t n = shared_letters(argument, settings[i].flag);
+    if (setting_of_variable(variable) || is_known_elsewhere(variable) || strlen(variable) >= sizeof name)
+        return;
+    name_of_variable(variable, name);
+    nearest = settings_nearest(name);
+    text_escape(bytes_of_text(variable), shown, sizeof shown);
+    fprintf(stderr, "commhub: warning: the variable %s means nothing here%s%s%s\n", shown,
+            nearest && nearest->environment ? ": did you mean " : "",
+            nearest && nearest->environment ? nearest->environment : "",
+            nearest && nearest->environment ? "?" : "");
+}
 
-        if (n > most) {
-            most = n;
-            nearest = &settings[i];
-        }
+void serve_options_warn_of_environment(void)
+{
+    for (char **entry = environ; *entry; entry++) {
+        const char *equals = strchr(*entry, '=');
+        char variable[64];
+
+        if (strncmp(*entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0 || !equals ||
+            (size_t)(equals - *entry) >= sizeof variable)
+            continue;
+        memcpy(variable, *entry, (size_t)(equals - *entry));
+        variable[equals - *entry] = '\0';
+        warn_of_variable(variable);
     }
+}
+
+/* --- command line --- */
+
+struct argument {
+    const struct setting *setting;
+    const char *value; /* NULL: a flag that is only named */
+};
+
+static int complain_of_unknown(const char *argument, char out_why[SERVE_WHY_SIZE])
+{
+    const struct setting *nearest =
+        settings_nearest(strncmp(argument, "--", 2) == 0 ? argument + 2 : argument);
+    char shown[128];
+
     text_escape(bytes_of_text(argument), shown, sizeof shown);
     if (nearest)
-        fprintf(stderr, "commhub: unknown argument %s: did you mean %s? See commhub serve --help\n", shown,
-                nearest->flag);
-    else
-        fprintf(stderr, "commhub: unknown argument %s: see commhub serve --help\n", shown);
-    return SERVE_OPTIONS_E_USAGE;
+        return complain(out_why, "unknown argument %s: did you mean %s? See commhub serve --help", shown,
+                        nearest->flag);
+    return complain(out_why, "unknown argument %s: see commhub serve --help", shown);
 }
 
-/* Reads one argument, and the next one where it is the value; counts *i on. */
-static int read_argument(struct serve_options *options, int argc, char **argv, int *i, bool *is_first_listen)
+/* The argument at *i, and the next one where it is the value; counts *i on past them. */
+static int next_argument(int argc, char **argv, int *i, struct argument *out_argument,
+                         char out_why[SERVE_WHY_SIZE])
 {
-    const char *argument = argv[*i];
-    const char *equals = strchr(argument, '=');
-    const struct setting *setting =
-        find_setting(argument, equals ? (size_t)(equals - argument) : strlen(argument));
-    const char *value = equals ? equals + 1 : NULL;
+    const char *argument = argv[(*i)++];
+    size_t len = strcspn(argument, "=");
 
-    if (!setting)
-        return complain_unknown(argument);
-    if (!value && setting->kind != KIND_FLAG) {
-        if (*i + 1 >= argc) {
-            fprintf(stderr, "commhub: %s needs a value\n", argument);
-            return SERVE_OPTIONS_E_USAGE;
-        }
-        value = argv[++*i];
-    }
-    /* Addresses on the command line replace the environment's, as every other flag does. */
-    if (setting->kind == KIND_LIST && *is_first_listen) {
-        options->n_listen = 0;
-        *is_first_listen = false;
-    }
-    return read_value(options, setting, setting->flag, value);
+    out_argument->setting =
+        strncmp(argument, "--", 2) == 0 ? settings_find(bytes_of(argument + 2, len - 2)) : NULL;
+    out_argument->value = argument[len] ? argument + len + 1 : NULL;
+    if (!out_argument->setting)
+        return complain_of_unknown(argument, out_why);
+    if (out_argument->value || out_argument->setting->kind == KIND_FLAG)
+        return 0;
+    if (*i >= argc)
+        return complain(out_why, "%s needs a value", argument);
+    out_argument->value = argv[(*i)++];
+    return 0;
 }
 
-int serve_options_read(int argc, char **argv, struct serve_options *out_options)
+static int read_argument(struct serve_options *options, const struct argument *argument,
+                         char out_why[SERVE_WHY_SIZE])
 {
-    bool is_first_listen = true;
-    int r;
+    char why[SETTINGS_WHY_SIZE];
+    int r = settings_read(options, argument->setting, argument->setting->flag, argument->value,
+                          (struct setting_origin){.source = SOURCE_FLAG}, why);
 
-    *out_options = defaults;
-    r = read_environment(out_options);
-    for (int i = 0; i < argc && r == 0; i++) {
+    return r == SETTINGS_E_VALUE ? complain(out_why, "%s", why) : r;
+}
+
+/* Takes the arguments of the command itself (--config, ...) where @is_command, else all the others. */
+static int read_arguments(struct serve_options *options, bool is_command, char out_why[SERVE_WHY_SIZE])
+{
+    int r = 0;
+
+    for (int i = 0; i < options->argc && r == 0;) {
+        struct argument argument;
+
+        r = next_argument(options->argc, options->argv, &i, &argument, out_why);
+        if (r == 0 && (argument.setting->change == CHANGE_COMMAND) == is_command)
+            r = read_argument(options, &argument, out_why);
+    }
+    return r;
+}
+
+/* Where one of them stands in the place of a value it is none. */
+static bool answer_question(int argc, char **argv)
+{
+    char why[SERVE_WHY_SIZE];
+
+    for (int i = 0; i < argc;) {
+        struct argument argument;
+
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             serve_options_help(stdout);
-            return SERVE_OPTIONS_E_DONE;
+            return true;
         }
         if (strcmp(argv[i], "--version") == 0) {
             puts("commhub " COMMHUB_VERSION);
-            return SERVE_OPTIONS_E_DONE;
+            return true;
         }
-        r = read_argument(out_options, argc, argv, &i, &is_first_listen);
+        if (next_argument(argc, argv, &i, &argument, why))
+            return false;
     }
-    return r;
+    return false;
+}
+
+/* --verbose is the log level's short form. */
+static void settle_log_level(struct serve_options *options)
+{
+    const struct setting *verbose = settings_find(BYTES_LITERAL("verbose"));
+    const struct setting *level = settings_find(BYTES_LITERAL("log-level"));
+    struct setting_origin origin = settings_origin(options, verbose);
+
+    if (!options->is_verbose || settings_origin(options, level).source > origin.source)
+        return;
+    options->log_level = LOG_FROM_DEBUG;
+    options->origins[level - settings_table] = origin;
+}
+
+int serve_options_read(int argc, char **argv, struct serve_options *out_options, char out_why[SERVE_WHY_SIZE])
+{
+    struct serve_options *options = out_options;
+    int r;
+
+    *options = defaults;
+    options->argc = argc;
+    options->argv = argv;
+    if (answer_question(argc, argv))
+        return SERVE_OPTIONS_E_DONE;
+    r = read_environment(options, true, out_why);
+    if (r == 0)
+        r = read_arguments(options, true, out_why);
+    if (r == 0)
+        r = config_file_read(options, out_why);
+    if (r == 0)
+        r = read_environment(options, false, out_why);
+    if (r == 0)
+        r = read_arguments(options, false, out_why);
+    settle_log_level(options);
+    return r < 0 ? complain(out_why, "out of memory") : r;
 }
 
 void serve_options_help(FILE *out)
@@ -351,10 +309,12 @@ void serve_options_help(FILE *out)
     fputs("Usage: commhub serve [SETTING ...]\n\n"
           "Runs a hub until SIGTERM or SIGINT. Prints one line \"ready ADDRESS ...\" on standard output once "
           "it\n"
-          "accepts connections. Each setting may also come from the environment; flags win.\n\n",
+          "accepts connections. Each setting may also come from the environment, or from a file under its "
+          "name\n"
+          "without the dashes (idle-timeout = 30). Flags win over the environment, that over the file.\n\n",
           out);
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        const struct setting *setting = &settings[i];
+    for (size_t i = 0; i < settings_n; i++) {
+        const struct setting *setting = &settings_table[i];
         const char *value = setting->choices ? setting->choices : setting->value_name;
 
         fprintf(out, "  %s%s%s\n", setting->flag, value ? " " : "", value ? value : "");
@@ -365,6 +325,36 @@ void serve_options_help(FILE *out)
     fputs("  --version\n      print the version, exit\n  --help\n      print this, exit\n\n"
           "Exit status: 0 after an orderly end, 1 when something failed, 2 for a wrong setting.\n",
           out);
+}
+
+static void print_setting(const struct serve_options *options, const struct setting *setting,
+                          struct buffer *text)
+{
+    char origin[SETTINGS_ORIGIN_SIZE];
+
+    settings_origin_text(options, setting, origin);
+    if (settings_is_set(options, setting)) {
+        buffer_append_format(text, "%s = ", settings_name(setting));
+        settings_write(options, setting, text);
+        buffer_append_format(text, "  # %s\n", origin);
+    } else {
+        buffer_append_format(text, "# %s is not set\n", settings_name(setting));
+    }
+}
+
+int serve_options_print(const struct serve_options *options, FILE *out)
+{
+    struct buffer text = {0};
+    int r;
+
+    for (size_t i = 0; i < settings_n; i++)
+        if (settings_table[i].change != CHANGE_COMMAND)
+            print_setting(options, &settings_table[i], &text);
+    r = text.failed ? -ENOMEM : 0;
+    if (r == 0)
+        fwrite(text.ptr, 1, text.len, out);
+    buffer_clear(&text);
+    return r;
 }
 
 void serve_options_default_socket(char out_path[ADDRESS_HOST_SIZE])
@@ -391,7 +381,8 @@ struct original_arguments {
     bool is_verbose;
 };
 
-static int read_original_argument(struct original_arguments *arguments, int argc, char **argv, int *i)
+static int read_original_argument(struct original_arguments *arguments, int argc, char **argv, int *i,
+                                  char out_why[SERVE_WHY_SIZE])
 {
     static const char *const names[] = {"--socket-path", "--host", "--port", "--connection-secret"};
     const char **const places[] = {&arguments->socket_path, &arguments->host, &arguments->port,
@@ -415,57 +406,53 @@ static int read_original_argument(struct original_arguments *arguments, int argc
             return 0;
         }
     }
-    fprintf(stderr,
-            "commhub: unknown or unfinished argument %s: commhub server takes --socket-path PATH, --host "
-            "HOST, --port PORT, --connection-secret SECRET, --verbose\n",
-            argv[*i]);
-    return SERVE_OPTIONS_E_USAGE;
+    return complain(
+        out_why,
+        "unknown or unfinished argument %s: commhub server takes --socket-path PATH, --host HOST, "
+        "--port PORT, --connection-secret SECRET, --verbose",
+        argv[*i]);
 }
 
 /* What stands on the command line is seen by every user of the machine: it is copied and wiped. */
-static char *command_line_secret;
-
-static const char *take_secret(char *argument)
+static const char *take_secret(struct serve_options *options, char *argument)
 {
-    command_line_secret = strdup(argument);
+    const char *secret = serve_options_keep(options, bytes_of_text(argument));
+
     memset(argument, '*', strlen(argument));
     fputs("commhub: warning: a secret on the command line is visible to others; use commhub serve "
           "--connection-secret-file\n",
           stderr);
-    return command_line_secret;
+    return secret;
 }
 
-static int take_original_address(const struct original_arguments *arguments, struct serve_options *options)
+static int take_original_address(const struct original_arguments *arguments, struct serve_options *options,
+                                 char out_why[SERVE_WHY_SIZE])
 {
-    static char text[ADDRESS_TEXT_SIZE];
+    char text[ADDRESS_TEXT_SIZE];
     uint64_t port;
 
     if (arguments->host && arguments->port) {
         if (text_to_u64(arguments->port, 0, 65535, &port) < 0)
-            return complain("--port", arguments->port, "is not a port number");
+            return complain(out_why, "--port: \"%.64s\" is not a port number", arguments->port);
         snprintf(text, sizeof text, strchr(arguments->host, ':') ? "tcp://[%s]:%s" : "tcp://%s:%s",
                  arguments->host, arguments->port);
     } else if (arguments->socket_path) {
         snprintf(text, sizeof text, "unix:%s", arguments->socket_path);
     } else if (arguments->host || arguments->port) {
-        fputs("commhub: --host and --port belong together\n", stderr);
-        return SERVE_OPTIONS_E_USAGE;
+        return complain(out_why, "--host and --port belong together");
     } else {
         return 0;
     }
-    options->listen[0] = text;
-    options->n_listen = 1;
-    return 0;
+    options->listen.texts[0] = serve_options_keep(options, bytes_of_text(text));
+    options->listen.n = 1;
+    return options->listen.texts[0] ? 0 : complain(out_why, "out of memory");
 }
 
-int serve_options_read_original(int argc, char **argv, struct serve_options *out_options)
+static int read_original_arguments(int argc, char **argv, struct original_arguments *arguments,
+                                   char out_why[SERVE_WHY_SIZE])
 {
-    struct original_arguments arguments = {0};
     int r = 0;
 
-    *out_options = defaults;
-    out_options->data_dir = "";
-    out_options->mgmt = "off";
     for (int i = 0; i < argc && r == 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             puts("Usage: commhub server [--socket-path PATH | --host HOST --port PORT] [--connection-secret "
@@ -475,15 +462,29 @@ int serve_options_read_original(int argc, char **argv, struct serve_options *out
                  "See commhub serve\nfor everything else.");
             return SERVE_OPTIONS_E_DONE;
         }
-        r = read_original_argument(&arguments, argc, argv, &i);
+        r = read_original_argument(arguments, argc, argv, &i, out_why);
     }
+    return r;
+}
+
+int serve_options_read_original(int argc, char **argv, struct serve_options *out_options,
+                                char out_why[SERVE_WHY_SIZE])
+{
+    struct original_arguments arguments = {0};
+    int r;
+
+    *out_options = defaults;
+    out_options->data_dir = "";
+    out_options->mgmt = "off";
+    r = read_original_arguments(argc, argv, &arguments, out_why);
     if (r == 0)
-        r = take_original_address(&arguments, out_options);
+        r = take_original_address(&arguments, out_options, out_why);
     if (r == 0 && arguments.connection_secret) {
-        out_options->connection_secret = take_secret(arguments.connection_secret);
+        out_options->connection_secret = take_secret(out_options, arguments.connection_secret);
         if (!out_options->connection_secret)
-            return SERVE_OPTIONS_E_USAGE;
+            r = complain(out_why, "out of memory");
     }
-    out_options->is_verbose = arguments.is_verbose;
+    if (arguments.is_verbose)
+        out_options->log_level = LOG_FROM_DEBUG;
     return r;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The settings of `commhub serve`: flags over environment over defaults, each with where it came from
+ * The settings of `commhub serve`: flags over environment over file over defaults, each with where it came
+ * from
  *
- * One table row a setting (serve_options.c): flag, environment variable, how it is read, help. Texts point
- * into argv or the environment.
+ * The rows are in settings.c. Texts belong to the options and live until serve_options_clear().
  */
 #ifndef COMMHUB_PROGRAM_SERVE_OPTIONS_H
 #define COMMHUB_PROGRAM_SERVE_OPTIONS_H
@@ -14,14 +14,32 @@
 #include "hub/io/address.h"
 
 #define SERVE_MAX_LISTEN 32
+#define SERVE_MAX_SETTINGS 64
+#define SERVE_WHY_SIZE 1024
 
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+
+enum log_threshold { LOG_FROM_ERROR, LOG_FROM_WARNING, LOG_FROM_INFO, LOG_FROM_DEBUG };
+
+enum setting_source { SOURCE_BUILT_IN, SOURCE_STORE, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+struct setting_origin {
+    enum setting_source source;
+    size_t line; /* of the file */
+};
+
+struct setting_list {
+    size_t n;
+    const char *texts[SERVE_MAX_LISTEN];
+};
+
+struct kept_text;
 
 struct serve_options {
-    const char *data_dir;  /* NULL: the default one; "" (only `commhub server`): nothing is kept */
-    const char *server_id; /* NULL: the data directory's */
-    const char *listen[SERVE_MAX_LISTEN];
-    size_t n_listen; /* 0: the reference's default socket */
+    const char *config_file;    /* NULL: none was read */
+    const char *data_dir;       /* NULL: the default one; "" (only `commhub server`): nothing is kept */
+    const char *server_id;      /* NULL: the data directory's */
+    struct setting_list listen; /* empty: the reference's default socket */
     const char *unix_mode;
     const char *unix_group;
     const char *tls_cert;
@@ -42,22 +60,44 @@ struct serve_options {
     const char *mgmt;         /* host:port; "off" */
     const char *admin_token_file;
     enum log_format log_format;
-    bool is_verbose;
+    enum log_threshold log_level;
+    bool is_verbose; /* has become log_level */
     bool is_check_only;
+    bool is_print_only;
+
+    struct setting_origin origins[SERVE_MAX_SETTINGS]; /* in the order of the table */
+    struct kept_text *texts;
+    int argc; /* what was read, for reading it again */
+    char **argv;
 };
 
 enum {
-    SERVE_OPTIONS_E_USAGE = 1, /* said on stderr what is wrong and what to do */
+    SERVE_OPTIONS_E_USAGE = 1, /* out_why says what is wrong and what to do */
     SERVE_OPTIONS_E_DONE,      /* --help or --version was answered */
 };
 
-/* Reads the environment and the arguments behind the subcommand. 0 or SERVE_OPTIONS_E_*. */
-int serve_options_read(int argc, char **argv, struct serve_options *out_options);
+/*
+ * Reads file, environment and the arguments behind the subcommand, which must stay. 0 or SERVE_OPTIONS_E_*;
+ * @out_options is to be cleared in any case.
+ */
+int serve_options_read(int argc, char **argv, struct serve_options *out_options,
+                       char out_why[SERVE_WHY_SIZE]);
+void serve_options_clear(struct serve_options *options);
 
 /* The same for the original's `server` command and its few flags. Secrets are overwritten in argv. */
-int serve_options_read_original(int argc, char **argv, struct serve_options *out_options);
+int serve_options_read_original(int argc, char **argv, struct serve_options *out_options,
+                                char out_why[SERVE_WHY_SIZE]);
+
+/* Keeps a copy of @text with the options; NULL: out of memory. */
+const char *serve_options_keep(struct serve_options *options, struct bytes text);
+
+/* Says on stderr which COMMHUB_ variables of the environment mean nothing. */
+void serve_options_warn_of_environment(void);
 
 void serve_options_help(FILE *out);
+
+/* The settings as a TOML file, each with its origin as a comment. 0 or -ENOMEM. */
+int serve_options_print(const struct serve_options *options, FILE *out);
 
 /* Where a reference client looks when it is told nothing: fills @out_path. */
 void serve_options_default_socket(char out_path[ADDRESS_HOST_SIZE]);

@@ -13,6 +13,7 @@ from running_hub import run_to_end
 
 # One wrong value at least for each flag that `commhub serve --help` lists, and a word of the complaint.
 WRONG: dict[str, list[tuple[str, str]]] = {
+    "--config": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/zero", "64 KiB")],
     "--data-dir": [("", "empty")],
     "--server-id": [
         ("", "empty"),
@@ -73,10 +74,15 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("127.0.0.1:", "--mgmt"),
     ],
     "--admin-token-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
-    "--log-format": [("xml", "text|json")],
+    "--log-format": [("xml", "text|logfmt|json")],
+    "--log-level": [("loud", "error|warning|info|debug")],
     "--verbose": [("maybe", "true")],
     "--check-config": [("maybe", "true")],
+    "--print-config": [("maybe", "true")],
 }
+# These have no value that must follow, those no variable.
+BARE = ("--verbose", "--check-config", "--print-config")
+COMMAND_ONLY = ("--check-config", "--print-config")
 ROWS = [(flag, value, word) for flag, rows in WRONG.items() for value, word in rows]
 
 
@@ -103,11 +109,72 @@ def test_a_wrong_value_is_told(tmp_path: Path, flag: str, value: str, word: str)
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "word"), [row for row in ROWS if row[1] and row[0] != "--check-config"]
+    ("flag", "value", "word"), [row for row in ROWS if row[1] and row[0] not in COMMAND_ONLY]
 )
 def test_a_wrong_value_in_the_environment_is_told(tmp_path: Path, flag: str, value: str, word: str) -> None:
     name = "COMMHUB_" + flag[2:].upper().replace("-", "_")
     assert_wrong(untouched(tmp_path, **{name: value}), word)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "word"),
+    [
+        ("idle-timeout = 30\nidel-timeout = 3\n", 2, "did you mean idle-timeout?"),
+        ("zzzzzz = 3\n", 1, "see commhub serve --help"),
+        ("# config itself has no place in it\nconfig = 'x'\n", 2, "there is no setting config"),
+        ("idle-timeout = 30\n\nidle-timeout = 31\n", 3, "line 1 sets it"),
+        ("idle-timeout = '30'\n", 1, "a number, without quotes"),
+        ("idle-timeout = -1\n", 1, "seconds"),
+        ("max-frame = 1.5\n", 1, "whole number"),
+        ("verbose = 1\n", 1, "true or false"),
+        ("mgmt = off\n", 1, "no text in quotes"),
+        ("listen = 7411\n", 1, "list of texts"),
+        ("log-format = 'xml'\n", 1, "text|logfmt|json"),
+        ("[hub]\n", 1, "no tables"),
+        ("log-level = 'info\n", 1, "a ' is missing"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, content: str, line: int, word: str) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text(content)
+    home = tmp_path / "home"
+    home.mkdir()
+    got = untouched(home, "--config", str(file), "--check-config")
+    assert_wrong(got, f"{file}:{line}: ")
+    assert word in got[2]
+
+
+def test_the_settings_in_force_are_printed_with_their_origin_and_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text(
+        "idle-timeout = 30\ndata-timeout = 30\ncall-deadline = 0.25\nlisten = ['tcp://[::1]:1', 'unix:/x']\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {"COMMHUB_CONFIG": str(file), "COMMHUB_DATA_TIMEOUT": "31", "COMMHUB_IDLE_TIMEOUT": "31"}
+    status, output, errors = untouched(home, "--print-config", "--idle-timeout", "32", **variables)
+    assert (status, errors) == (0, "")
+    for line in (
+        "idle-timeout = 32  # flag --idle-timeout",
+        "data-timeout = 31  # environment COMMHUB_DATA_TIMEOUT",
+        f"call-deadline = 0.25  # {file}:3",
+        f'listen = ["tcp://[::1]:1", "unix:/x"]  # {file}:4',
+        "max-frame = 16777216  # built-in",
+        "# server-id is not set",
+    ):
+        assert line in output.splitlines(), output
+    again = tmp_path / "again.toml"
+    again.write_text(output)
+    status, printed, errors = untouched(home, "--print-config", "--config", str(again))
+    assert (status, errors) == (0, "")
+    values = [[line.split("  #")[0] for line in text.splitlines()] for text in (printed, output)]
+    assert values[0] == values[1]
+
+
+def test_a_variable_that_means_nothing_is_told(tmp_path: Path) -> None:
+    status, _, errors = untouched(tmp_path, "--check-config", COMMHUB_IDEL_TIMEOUT="3")
+    assert status == 0
+    assert "COMMHUB_IDEL_TIMEOUT means nothing here: did you mean COMMHUB_IDLE_TIMEOUT?" in errors
 
 
 def test_every_flag_has_a_wrong_value_here() -> None:
@@ -144,7 +211,7 @@ def test_what_is_like_no_flag_is_answered_with_the_help(tmp_path: Path, wrong: s
     assert "\x1b" not in got[2]
 
 
-@pytest.mark.parametrize("flag", [flag for flag in WRONG if flag not in ("--verbose", "--check-config")])
+@pytest.mark.parametrize("flag", [flag for flag in WRONG if flag not in BARE])
 def test_a_flag_without_its_value_is_told(tmp_path: Path, flag: str) -> None:
     assert_wrong(untouched(tmp_path, flag), f"{flag} needs a value")
 

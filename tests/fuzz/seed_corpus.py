@@ -139,6 +139,12 @@ def seeds() -> dict[str, dict[str, bytes]]:
             "controls": b"\x10a\n\x1b[31m\x7f" + "\u202e\u2028\u0085".encode(),
             "broken": b"\x08\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82",
         },
+        "toml": {
+            "settings": b'data-dir = "/var/lib/commhub" # where\nlisten = [\n  "tcp://0.0.0.0:7411",\n'
+            b"  'unix:/run/c.sock',\n]\nidle-timeout = 0.5\nmax-frame = 16_777_216\nverbose = true\n",
+            "escapes": b'a = "\\u00e4\\U0001F600\\t\\""',
+            "table": b"[table]\na = 1",
+        },
     }
 
 

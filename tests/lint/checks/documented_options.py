@@ -9,7 +9,7 @@ from tree import Tree, line_of
 
 NAME = "the operator's guide and the program agree on the options"
 
-SOURCE = "hub/program/serve_options.c"
+SOURCE = "hub/program/settings.c"
 GUIDE = "docs/operating.md"
 # A row of the program's table: {"--data-dir", "COMMHUB_DATA_DIR", ... or NULL for no variable.
 ROW = re.compile(r'^\s*\{"(--[a-z-]+)", (?:"(COMMHUB_[A-Z_]+)"|NULL), KIND_', re.MULTILINE)

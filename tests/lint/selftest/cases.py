@@ -37,7 +37,7 @@ class Case:
     executable: list[str] = field(default_factory=list)
 
 
-OPTIONS_SOURCE = """static const struct setting settings[] = {
+OPTIONS_SOURCE = """static const struct setting settings_table[] = {
     {"--data-dir", "COMMHUB_DATA_DIR", KIND_TEXT, FIELD(data_dir),
     {"--check-config", NULL, KIND_FLAG, FIELD(is_check_only),
 """

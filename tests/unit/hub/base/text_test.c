@@ -204,6 +204,30 @@ static void test_text_for_eyes_is_cut_at_any_size(void **state)
     }
 }
 
+static void test_the_distance_counts_typing_mistakes(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        size_t distance;
+    } rows[] = {
+        {"", "", 0},
+        {"abc", "abc", 0},
+        {"abc", "", 3},
+        {"idle", "idel", 1},
+        {"idle", "ile", 1},
+        {"idle", "iddle", 1},
+        {"lb-policy", "lb_policy", 1},
+        {"kitten", "sitting", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        assert_int_equal(text_distance(rows[i].a, rows[i].b), rows[i].distance);
+        assert_int_equal(text_distance(rows[i].b, rows[i].a), rows[i].distance);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_one_high_bit_anywhere_is_not_ascii),
         cmocka_unit_test(test_text_for_eyes),
         cmocka_unit_test(test_text_for_eyes_is_cut_at_any_size),
+        cmocka_unit_test(test_the_distance_counts_typing_mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

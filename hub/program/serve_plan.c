@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/program/serve_plan.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/name.h"
+#include "hub/base/text.h"
+#include "hub/program/secret_file.h"
+#include "mgmt/mgmt.h"
+
+struct planning {
+    struct serve_plan *plan;
+    const struct serve_options *options;
+    char *why; /* SERVE_WHY_SIZE */
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct planning *planning, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(planning->why, SERVE_WHY_SIZE, format, arguments);
+    va_end(arguments);
+    return SERVE_PLAN_E_WRONG;
+}
+
+static int parse_default_address(struct planning *planning)
+{
+    char socket_path[ADDRESS_HOST_SIZE];
+    char text[ADDRESS_TEXT_SIZE];
+    const char *why;
+
+    serve_options_default_socket(socket_path);
+    snprintf(text, sizeof text, "unix:%s", socket_path);
+    planning->plan->n_listen = 1;
+    if (address_parse(text, &planning->plan->listen[0], &why) == 0)
+        return 0;
+    return refuse(planning, "default socket %s: %s", text, why);
+}
+
+static int parse_addresses(struct planning *planning)
+{
+    const struct setting_list *listen = &planning->options->listen;
+
+    if (listen->n == 0)
+        return parse_default_address(planning);
+    for (size_t i = 0; i < listen->n; i++) {
+        struct address *place = &planning->plan->listen[planning->plan->n_listen++];
+        char shown[128];
+        const char *why;
+
+        if (address_parse(listen->texts[i], place, &why) == 0)
+            continue;
+        text_escape(bytes_of_text(listen->texts[i]), shown, sizeof shown);
+        return refuse(planning, "--listen %s: %s", shown, why);
+    }
+    return 0;
+}
+
+static int parse_unix_mode(struct planning *planning)
+{
+    const char *text = planning->options->unix_mode;
+    char *end;
+    unsigned long mode;
+
+    if (!text)
+        return 0;
+    mode = strtoul(text, &end, 8);
+    if (*end || mode == 0 || mode > 0777)
+        return refuse(planning, "--unix-mode must be octal permissions, such as 0660");
+    planning->plan->unix_mode = (mode_t)mode;
+    return 0;
+}
+
+static int load_tls(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    struct tls_files files = {
+        .certificate = options->tls_cert,
+        .key = options->tls_key,
+        .ca = options->tls_ca,
+    };
+    bool is_needed = false;
+    char why[TLS_WHY_SIZE];
+
+    for (size_t i = 0; i < planning->plan->n_listen; i++)
+        is_needed = is_needed || planning->plan->listen[i].kind == ADDRESS_TLS;
+    if (!options->tls_cert && !options->tls_key)
+        return is_needed ? refuse(planning, "a tls:// address needs --tls-cert and --tls-key") : 0;
+    if (!options->tls_cert || !options->tls_key)
+        return refuse(planning, "--tls-cert and --tls-key belong together");
+    if (tls_context_new_server(&planning->plan->tls, &files, why) == 0)
+        return 0;
+    return refuse(planning, "%s", why);
+}
+
+/* Where state is kept: as told, else the service manager's place, else the user's. */
+static int choose_data_dir(struct planning *planning)
+{
+    char *place = planning->plan->data_dir;
+    const char *given = planning->options->data_dir;
+    const char *state = getenv("STATE_DIRECTORY");
+    const char *xdg = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    int len;
+
+    if (given)
+        len = snprintf(place, SERVE_PLAN_DIRECTORY_SIZE, "%s", given);
+    else if (state && *state)
+        len = snprintf(place, SERVE_PLAN_DIRECTORY_SIZE, "%s", state);
+    else if (xdg && *xdg)
+        len = snprintf(place, SERVE_PLAN_DIRECTORY_SIZE, "%s/commhub", xdg);
+    else if (home && *home)
+        len = snprintf(place, SERVE_PLAN_DIRECTORY_SIZE, "%s/.local/share/commhub", home);
+    else
+        return refuse(planning, "no place for the data: give --data-dir");
+    if (len >= 0 && len < SERVE_PLAN_DIRECTORY_SIZE)
+        return 0;
+    return refuse(planning, "the path of the data directory is too long");
+}
+
+static int load_secret(struct planning *planning, const char *path, struct buffer *out_secret)
+{
+    char why[SECRET_FILE_WHY_SIZE];
+
+    if (!path || secret_file_read(path, out_secret, why) == 0)
+        return 0;
+    return refuse(planning, "%s", why);
+}
+
+static int take_secrets(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    int r = load_secret(planning, options->connection_secret_file, &planning->plan->connection_secret);
+
+    if (r == 0)
+        r = load_secret(planning, options->link_secret_file, &planning->plan->link_secret);
+    if (r == 0 && options->connection_secret &&
+        buffer_append_text(&planning->plan->connection_secret, options->connection_secret) < 0) {
+        refuse(planning, "out of memory");
+        r = -ENOMEM;
+    }
+    return r;
+}
+
+static int accept_any_password(void *context, struct bytes channel, struct bytes password)
+{
+    (void)context;
+    (void)channel;
+    (void)password;
+    return 0;
+}
+
+static int check_passwords(struct planning *planning)
+{
+    const char *path = planning->options->system_passwords_file;
+    char why[SECRET_FILE_WHY_SIZE];
+
+    if (!path || secret_file_each_password(path, accept_any_password, NULL, why) == 0)
+        return 0;
+    return refuse(planning, "%s", why);
+}
+
+static int check_mgmt(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    char why[MGMT_WHY_SIZE];
+
+    if (strcmp(options->mgmt, "off") == 0 ||
+        mgmt_check_settings(options->mgmt, options->admin_token_file, why) == 0)
+        return 0;
+    return refuse(planning, "%s", why);
+}
+
+static int check_server_id(struct planning *planning)
+{
+    const char *id = planning->options->server_id;
+
+    if (!id || name_is_valid(bytes_of_text(id)))
+        return 0;
+    return refuse(planning, "--server-id must be 1 to 255 bytes of UTF-8 without control characters");
+}
+
+int serve_plan_make(struct serve_plan *out_plan, const struct serve_options *options,
+                    char out_why[SERVE_WHY_SIZE])
+{
+    static int (*const steps[])(struct planning *) = {
+        check_server_id, choose_data_dir, parse_unix_mode, parse_addresses,
+        load_tls,        take_secrets,    check_mgmt,      check_passwords,
+    };
+    struct planning planning = {out_plan, options, out_why};
+    int r = 0;
+
+    *out_plan = (struct serve_plan){0};
+    for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)
+        r = steps[i](&planning);
+    return r;
+}
+
+static void clear_secret(struct buffer *secret)
+{
+    if (secret->ptr)
+        explicit_bzero(secret->ptr, secret->len);
+    buffer_clear(secret);
+}
+
+void serve_plan_clear(struct serve_plan *plan)
+{
+    tls_context_unref(plan->tls);
+    plan->tls = NULL;
+    clear_secret(&plan->connection_secret);
+    clear_secret(&plan->link_secret);
+}
