@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/base/name.h"
-
-#define MAX_COST 65535U
-#define MAX_SECRET_BYTES 4096U
+#include "federation/bridge_check.h"
 
 __attribute__((format(printf, 2, 3))) static int invalid(char *out_why, const char *format, ...)
 {
@@ -22,50 +19,12 @@ __attribute__((format(printf, 2, 3))) static int invalid(char *out_why, const ch
     return FEDERATION_E_INVALID;
 }
 
-static int check_patterns(const char *which, size_t n, const char *const *patterns, char *out_why)
-{
-    if (n > BRIDGE_POLICY_MAX_PATTERNS)
-        return invalid(out_why, "%s has %zu patterns: at most %d are taken", which, n,
-                       BRIDGE_POLICY_MAX_PATTERNS);
-    for (size_t i = 0; i < n; i++) {
-        if (!bridge_policy_pattern_is_valid(patterns[i]))
-            return invalid(
-                out_why,
-                "%s[%zu] is no channel pattern: 1 to 255 bytes of UTF-8 without control characters, "
-                "in which * stands for any characters",
-                which, i);
-    }
-    return 0;
-}
-
-int bridge_check(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
-{
-    struct address address;
-    const char *why;
-    int r;
-
-    if (!spec->name || !name_is_valid(bytes_of_text(spec->name)))
-        return invalid(out_why, "name must be 1 to 255 bytes of UTF-8 without control characters");
-    if (!spec->address || address_parse(spec->address, &address, &why) < 0)
-        return invalid(out_why, "address: %s", spec->address ? why : "it is missing");
-    if (address.kind != ADDRESS_UNIX && address.port == 0)
-        return invalid(out_why, "address: the port of the other hub is missing");
-    if (spec->secret && strlen(spec->secret) > MAX_SECRET_BYTES)
-        return invalid(out_why, "secret is longer than %u bytes", MAX_SECRET_BYTES);
-    if (spec->cost < 1 || spec->cost > MAX_COST)
-        return invalid(out_why, "cost must be 1 to %u", MAX_COST);
-    r = check_patterns("allow", spec->n_allow, spec->allow, out_why);
-    if (r == 0)
-        r = check_patterns("deny", spec->n_deny, spec->deny, out_why);
-    return r;
-}
-
 static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, char *out_why)
 {
-    bool has_name = spec->tls_server_name && spec->tls_server_name[0];
+    bool has_name = spec->tls.server_name && spec->tls.server_name[0];
     struct tls_files files = {
-        .ca = spec->tls_ca_file && spec->tls_ca_file[0] ? spec->tls_ca_file : NULL,
-        .server_name = has_name ? spec->tls_server_name : bridge->address.host,
+        .ca = spec->tls.ca_file && spec->tls.ca_file[0] ? spec->tls.ca_file : NULL,
+        .server_name = has_name ? spec->tls.server_name : bridge->address.host,
     };
     char why[TLS_WHY_SIZE];
     int r;
@@ -93,17 +52,18 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
         return -ENOMEM;
     if (spec->secret && spec->secret[0] && !(bridge->secret = strdup(spec->secret)))
         return -ENOMEM;
-    r = bridge_policy_init(&bridge->policy, spec->n_allow, spec->allow, spec->n_deny, spec->deny);
+    r = bridge_policy_init(&bridge->policy, spec);
     return r < 0 ? r : make_tls(bridge, spec, out_why);
 }
 
 int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
 {
+    struct bridge_fault fault;
     struct bridge *bridge;
-    int r = bridge_check(spec, out_why);
+    int r = bridge_check(spec, &fault);
 
     if (r != 0)
-        return r;
+        return invalid(out_why, "%s", fault.why);
     bridge = calloc(1, sizeof *bridge);
     if (!bridge)
         return -ENOMEM;

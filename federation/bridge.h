@@ -26,10 +26,7 @@ struct bridge {
     struct link *link;
 };
 
-/* 0 or FEDERATION_E_INVALID with a sentence that says what to do. Touches no file. */
-int bridge_check(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
-
-/* 0, FEDERATION_E_INVALID (a file of TLS can't be used) or -ENOMEM. */
+/* 0, FEDERATION_E_INVALID (it can't be as it is wished, or a file of TLS can't be used) or -ENOMEM. */
 int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
 void bridge_free(struct bridge *bridge);
 

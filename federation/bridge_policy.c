@@ -30,22 +30,22 @@ static int texts_copy(size_t n, const char *const *texts, char ***out_texts)
     return 0;
 }
 
-int bridge_policy_init(struct bridge_policy *policy, size_t n_allow, const char *const *allow, size_t n_deny,
-                       const char *const *deny)
+int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec)
 {
+    const struct bridge_filter *channels = &spec->channels;
     int r;
 
     *policy = (struct bridge_policy){0};
-    r = texts_copy(n_allow, allow, &policy->allow);
+    r = texts_copy(channels->allow.n, channels->allow.texts, &policy->allow);
     if (r < 0)
         return r;
-    policy->n_allow = n_allow;
-    r = texts_copy(n_deny, deny, &policy->deny);
+    policy->n_allow = channels->allow.n;
+    r = texts_copy(channels->deny.n, channels->deny.texts, &policy->deny);
     if (r < 0) {
         bridge_policy_clear(policy);
         return r;
     }
-    policy->n_deny = n_deny;
+    policy->n_deny = channels->deny.n;
     return 0;
 }
 

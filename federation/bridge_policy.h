@@ -9,9 +9,8 @@
 #ifndef COMMHUB_FEDERATION_BRIDGE_POLICY_H
 #define COMMHUB_FEDERATION_BRIDGE_POLICY_H
 
+#include "federation/bridge_spec.h"
 #include "hub/base/bytes.h"
-
-#define BRIDGE_POLICY_MAX_PATTERNS 256
 
 struct bridge_policy {
     size_t n_allow;
@@ -20,9 +19,8 @@ struct bridge_policy {
     char **deny;
 };
 
-/* Copies the patterns, which must be sound: 0 or -ENOMEM. */
-int bridge_policy_init(struct bridge_policy *policy, size_t n_allow, const char *const *allow, size_t n_deny,
-                       const char *const *deny);
+/* Copies what @spec, which must be sound, says of it: 0 or -ENOMEM. */
+int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec);
 void bridge_policy_clear(struct bridge_policy *policy);
 
 /* A pattern is 1 to 255 bytes of UTF-8 without control characters. */

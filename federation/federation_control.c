@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "federation/bridge_check.h"
 #include "federation/federation_state.h"
 #include "federation/link.h"
 #include "federation/mesh_view.h"
 
-int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
+int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
-    return bridge_check(spec, out_why);
+    return bridge_check(spec, out_fault);
 }
 
 static struct bridge *find(const struct federation *federation, const char *name)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "federation/bridge_spec.h"
 #include "federation/mesh_counts.h"
 
 struct federation;
@@ -31,21 +32,6 @@ enum link_state {
 
 const char *link_state_name(enum link_state state);
 
-/* One bridge as the operator wants it. Texts are borrowed during the call. */
-struct bridge_spec {
-    const char *name;
-    const char *address; /* unix:, tcp:// or tls:// */
-    const char *secret;  /* NULL or "": the hub's own link secret */
-    size_t n_allow;      /* channel patterns; none: all but system channels */
-    const char *const *allow;
-    size_t n_deny;
-    const char *const *deny;
-    uint32_t cost; /* 1..65535 */
-    bool is_paused;
-    const char *tls_ca_file;     /* NULL: the system's */
-    const char *tls_server_name; /* NULL: the address' host */
-};
-
 #define FEDERATION_WHY_SIZE 512
 
 enum {
@@ -53,8 +39,16 @@ enum {
     FEDERATION_E_UNKNOWN,
 };
 
+#define FEDERATION_MEMBER_SIZE 64
+
+/* What is wrong with a bridge, and what to do. */
+struct bridge_fault {
+    char member[FEDERATION_MEMBER_SIZE]; /* of the spec: "tls/cert_file", "remap/out/0"; "": the whole */
+    char why[FEDERATION_WHY_SIZE];
+};
+
 /* Checks a bridge without changing anything: 0 or FEDERATION_E_INVALID. Any thread. */
-int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
+int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault);
 
 /* Creates or replaces the bridge of that name and starts dialing. 0, FEDERATION_E_INVALID or -ENOMEM. */
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,

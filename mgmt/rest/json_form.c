@@ -204,6 +204,94 @@ void json_form_texts(struct json_form *form, const char *name, size_t most, size
     *out_n = n;
 }
 
+struct json_form json_form_array(struct json_form *form, const char *name, size_t most)
+{
+    json_t *value = ask(form, name, false);
+    struct json_form array = {.faults = form->faults};
+
+    point(array.pointer, form->pointer, name);
+    if (value && !json_is_array(value))
+        complain(form, name, "an array", value);
+    else if (json_array_size(value) > most)
+        problem_add(form->faults, array.pointer, "must have at most %zu items", most);
+    else
+        array.object = value;
+    return array;
+}
+
+struct json_form json_form_item(struct json_form *array, size_t at)
+{
+    json_t *value = json_array_get(array->object, at);
+    struct json_form item = {.faults = array->faults};
+    char number[24];
+
+    snprintf(number, sizeof number, "%zu", at);
+    point(item.pointer, array->pointer, number);
+    if (json_is_object(value))
+        item.object = value;
+    else
+        problem_add(array->faults, item.pointer, "must be an object, not %s", type_name(value));
+    return item;
+}
+
+/* @n: none of them, and then the fault is noted. */
+static size_t index_of(const json_t *value, const char *const *names, size_t n, struct problem_faults *faults,
+                       const char *pointer)
+{
+    char all[JSON_FORM_POINTER_SIZE] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_is_string(value) && strcmp(json_string_value(value), names[i]) == 0)
+            return i;
+        if (len < sizeof all)
+            len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    problem_add(faults, pointer, "must be one of %s", all);
+    return n;
+}
+
+size_t json_form_choice(struct json_form *form, const char *name, const char *const *names, size_t n,
+                        size_t otherwise)
+{
+    char pointer[JSON_FORM_POINTER_SIZE];
+    json_t *value = ask(form, name, false);
+    size_t at;
+
+    if (!value)
+        return otherwise;
+    point(pointer, form->pointer, name);
+    at = index_of(value, names, n, form->faults, pointer);
+    return at < n ? at : otherwise;
+}
+
+uint32_t json_form_choices(struct json_form *form, const char *name, const char *const *names, size_t n,
+                           uint32_t otherwise)
+{
+    char pointer[JSON_FORM_POINTER_SIZE], item_pointer[JSON_FORM_POINTER_SIZE];
+    json_t *value = ask(form, name, false);
+    uint32_t set = 0;
+
+    if (!value)
+        return otherwise;
+    point(pointer, form->pointer, name);
+    if (!json_is_array(value) || json_array_size(value) == 0) {
+        problem_add(form->faults, pointer, "must be an array of at least one item");
+        return otherwise;
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        char number[24];
+        size_t at;
+
+        snprintf(number, sizeof number, "%zu", i);
+        point(item_pointer, pointer, number);
+        at = index_of(json_array_get(value, i), names, n, form->faults, item_pointer);
+        if (at < n)
+            set |= 1U << at;
+    }
+    return set;
+}
+
 static bool is_known(const struct json_form *form, const char *name)
 {
     for (size_t i = 0; i < form->n_known; i++) {

@@ -11,7 +11,7 @@
 
 #include "mgmt/rest/problem.h"
 
-#define JSON_FORM_MOST_MEMBERS 16 /* of any object we read */
+#define JSON_FORM_MOST_MEMBERS 24 /* of any object we read */
 #define JSON_FORM_POINTER_SIZE 256
 
 struct json_form {
@@ -46,6 +46,19 @@ bool json_form_bool(struct json_form *form, const char *name, bool otherwise);
  */
 void json_form_texts(struct json_form *form, const char *name, size_t most, size_t most_bytes,
                      const char *const **out_texts, size_t *out_n);
+
+/* A member that is an array of at most @most objects; not there: a form without an object. Each of them is
+ * read by json_form_item(). */
+struct json_form json_form_array(struct json_form *form, const char *name, size_t most);
+struct json_form json_form_item(struct json_form *array, size_t at);
+
+/* The index of one of @names. */
+size_t json_form_choice(struct json_form *form, const char *name, const char *const *names, size_t n,
+                        size_t otherwise);
+
+/* An array of some of @names, at least one: the set of their bits. */
+uint32_t json_form_choices(struct json_form *form, const char *name, const char *const *names, size_t n,
+                           uint32_t otherwise);
 
 /* Complains about all members that were not asked for. */
 void json_form_finish(struct json_form *form);

@@ -8,19 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "hub/base/name.h"
-#include "hub/io/address.h"
-#include "mgmt/rest/json_form.h"
+#include "mgmt/rest/bridge_form.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/page.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/store/store_bridge.h"
-
-#define MOST_ADDRESS_BYTES 280
-#define MOST_SECRET_BYTES 1024
-#define MOST_PATTERNS 256
-#define MOST_PATTERN_BYTES 255
-#define MOST_PATH_BYTES 1024
 
 struct asking {
     struct rest *rest;
@@ -69,28 +61,23 @@ static json_t *peer_json(const struct link_status *link)
                      json_value_text(link->server_id));
 }
 
-static json_t *tls_json(const struct store_bridge *bridge)
-{
-    if (!bridge->has_tls)
-        return json_null();
-    return json_pack("{s:o, s:o}", "ca_file", json_value_text_or_null(bridge->spec.tls_ca_file),
-                     "server_name", json_value_text_or_null(bridge->spec.tls_server_name));
-}
-
 static json_t *bridge_json(const struct store_bridge *bridge, const struct link_status *link)
 {
     const struct bridge_spec *spec = &bridge->spec;
     enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
+    json_t *wish = bridge_form_json(spec, bridge->has_tls);
+    json_t *state =
+        json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
+                  "state_since", link ? json_value_time(link->since_ms) : json_null(), "reason",
+                  json_value_text_or_null(link ? link->reason : NULL), "last_error",
+                  json_value_text_or_null(link ? link->last_error : NULL), "peer", peer_json(link));
 
-    return json_pack("{s:o, s:o, s:b, s:{s:o, s:o}, s:I, s:b, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
-                     json_value_text(spec->name), "address", json_value_text(spec->address), "secret_set",
-                     spec->secret != NULL, "channels", "allow", json_value_texts(spec->allow, spec->n_allow),
-                     "deny", json_value_texts(spec->deny, spec->n_deny), "cost", (json_int_t)spec->cost,
-                     "paused", spec->is_paused, "tls", tls_json(bridge), "state",
-                     link_state_name(link ? link->state : otherwise), "state_since",
-                     link ? json_value_time(link->since_ms) : json_null(), "reason",
-                     json_value_text_or_null(link ? link->reason : NULL), "last_error",
-                     json_value_text_or_null(link ? link->last_error : NULL), "peer", peer_json(link));
+    if (json_object_update(wish, state)) {
+        json_decref(wish);
+        wish = NULL;
+    }
+    json_decref(state);
+    return wish;
 }
 
 static json_t *page_json(const struct asking *asking, const struct store_bridges *bridges)
@@ -153,59 +140,6 @@ void rest_bridges_get(struct rest *rest, const struct request *request, struct r
 
 /* ---- writing ---- */
 
-struct wish {
-    struct bridge_spec spec;
-    bool has_tls;
-    bool has_secret; /* else the former one stays */
-};
-
-static void wish_clear(struct wish *wish)
-{
-    free((void *)(uintptr_t)wish->spec.allow);
-    free((void *)(uintptr_t)wish->spec.deny);
-}
-
-static void read_wish(struct wish *wish, struct json_form *form)
-{
-    struct bridge_spec *spec = &wish->spec;
-    struct json_form channels, tls;
-    const char *secret;
-
-    spec->address = json_form_text(form, "address", true, 1, MOST_ADDRESS_BYTES);
-    secret = json_form_text(form, "secret", false, 0, MOST_SECRET_BYTES);
-    wish->has_secret = secret != NULL;
-    spec->secret = secret && *secret ? secret : NULL;
-    channels = json_form_object(form, "channels", false);
-    json_form_texts(&channels, "allow", MOST_PATTERNS, MOST_PATTERN_BYTES, &spec->allow, &spec->n_allow);
-    json_form_texts(&channels, "deny", MOST_PATTERNS, MOST_PATTERN_BYTES, &spec->deny, &spec->n_deny);
-    json_form_finish(&channels);
-    spec->cost = (uint32_t)json_form_number(form, "cost", 1, 65535, 1);
-    spec->is_paused = json_form_bool(form, "paused", false);
-    tls = json_form_object(form, "tls", false);
-    wish->has_tls = tls.object != NULL;
-    spec->tls_ca_file = json_form_text(&tls, "ca_file", false, 1, MOST_PATH_BYTES);
-    spec->tls_server_name = json_form_text(&tls, "server_name", false, 1, MOST_PATTERN_BYTES);
-    json_form_finish(&tls);
-    json_form_finish(form);
-}
-
-/* What is wrong with each member by itself, then whether federation can do with the whole. */
-static void check_wish(const struct wish *wish, struct problem_faults *faults)
-{
-    char why[FEDERATION_WHY_SIZE] = "";
-    struct address address;
-    const char *address_why;
-
-    if (!name_is_valid(bytes_of_text(wish->spec.name)))
-        problem_add(faults, "",
-                    "the bridge's name in the address is not a name: 1 to 255 bytes, no control "
-                    "characters");
-    if (wish->spec.address && address_parse(wish->spec.address, &address, &address_why) < 0)
-        problem_add(faults, "#/address", "%s", address_why);
-    if (!problem_faults_are_any(faults) && federation_control_check_bridge(&wish->spec, why))
-        problem_add(faults, "#", "%s", why);
-}
-
 static void run_put(void *argument)
 {
     struct asking *asking = argument;
@@ -248,7 +182,8 @@ static bool apply(struct asking *asking, const struct request *request, struct r
     return false;
 }
 
-static void put(struct rest *rest, struct wish *wish, const struct request *request, struct reply *reply)
+static void put(struct rest *rest, struct bridge_form *wish, const struct request *request,
+                struct reply *reply)
 {
     cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
     struct asking asking = {.rest = rest, .spec = &wish->spec};
@@ -258,6 +193,8 @@ static void put(struct rest *rest, struct wish *wish, const struct request *requ
 
     if (found == 0 && !wish->has_secret)
         wish->spec.secret = old->spec.secret;
+    if (found == 0 && !wish->has_connection_secret)
+        wish->spec.connection_secret = old->spec.connection_secret;
     if (found >= 0)
         r = store_bridge_put(rest->options.store, &wish->spec, wish->has_tls, why);
     if (r < 0) {
@@ -275,15 +212,15 @@ static void put(struct rest *rest, struct wish *wish, const struct request *requ
 
 void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    cleanup_(wish_clear) struct wish wish = {.spec.name = request->segments[RESOURCES_NAME_SEGMENT]};
+    cleanup_(bridge_form_clear) struct bridge_form wish = {.spec.name =
+                                                               request->segments[RESOURCES_NAME_SEGMENT]};
     struct problem_faults faults = {0};
     struct json_form form;
     json_t *root;
 
     if (!json_form_read(&form, &root, &faults, request, reply))
         return;
-    read_wish(&wish, &form);
-    check_wish(&wish, &faults);
+    bridge_form_read(&wish, &form);
     if (problem_faults_are_any(&faults)) {
         problem_reply_faults(reply, request, &faults);
     } else {

@@ -7,20 +7,106 @@
 
 #include "mgmt/store/store_inside.h"
 
-#define COLUMNS "id, name, address, sealed_secret, cost, is_paused, has_tls, tls_ca_file, tls_server_name"
+/*
+ * The plain columns: name, form, and the member of struct bridge_spec. Statements are made of this list, so a
+ * new column is one line here and one in a migration.
+ */
+#define FIELDS(X)                                                                                            \
+    X(address, TEXT, address)                                                                                \
+    X(kind, ENUM, kind)                                                                                      \
+    X(cost, U32, cost)                                                                                       \
+    X(is_paused, BOOL, is_paused)                                                                            \
+    X(classes, U32, classes)                                                                                 \
+    X(max_entries, U32, limits.entries)                                                                      \
+    X(messages_per_s, U32, limits.messages_per_s)                                                            \
+    X(queue_bytes, U64, limits.queue_bytes)                                                                  \
+    X(resend_bytes, U64, limits.resend_bytes)                                                                \
+    X(resume_window_s, U32, resume_window_s)                                                                 \
+    X(durable_bytes, U64, durable.max_bytes)                                                                 \
+    X(durable_age_s, U32, durable.max_age_s)                                                                 \
+    X(durable_at_bound, ENUM, durable.at_bound)                                                              \
+    X(tls_ca_file, TEXT, tls.ca_file)                                                                        \
+    X(tls_server_name, TEXT, tls.server_name)                                                                \
+    X(tls_cert_file, TEXT, tls.cert_file)                                                                    \
+    X(tls_key_file, TEXT, tls.key_file)                                                                      \
+    X(tls_pinned_name, TEXT, tls.pinned_name)                                                                \
+    X(management, ENUM, management)
+
+enum field_form { FIELD_TEXT, FIELD_ENUM, FIELD_BOOL, FIELD_U32, FIELD_U64 };
+
+static const struct field {
+    enum field_form form;
+    size_t at;
+} fields[] = {
+#define X(column, form, member) {FIELD_##form, offsetof(struct bridge_spec, member)},
+    FIELDS(X)
+#undef X
+};
+
+#define N_FIELDS (sizeof fields / sizeof *fields)
+
+/* Before the fields: id, name, has_tls, two sealed secrets. */
+#define COMMA_NAME(column, form, member) ", " #column
+#define COMMA_PLACE(column, form, member) ", ?"
+#define COMMA_ASSIGN(column, form, member) ", " #column " = excluded." #column
+#define OWN_COLUMNS "name, has_tls, sealed_secret, sealed_connection_secret"
+#define COLUMNS "id, " OWN_COLUMNS FIELDS(COMMA_NAME)
+#define FIRST_FIELD 5
+
+/* What the secrets are sealed for. */
+#define SECRET_KIND "bridge"
+#define CONNECTION_SECRET_KIND "bridge-connection"
+
+/* The lists: name in the table, and the member. */
+static const struct spec_list {
+    const char *name;
+    size_t at;
+} pattern_lists[] = {
+    {"allow", offsetof(struct bridge_spec, channels.allow)},
+    {"deny", offsetof(struct bridge_spec, channels.deny)},
+    {"in_allow", offsetof(struct bridge_spec, in.allow)},
+    {"in_deny", offsetof(struct bridge_spec, in.deny)},
+    {"out_allow", offsetof(struct bridge_spec, out.allow)},
+    {"out_deny", offsetof(struct bridge_spec, out.deny)},
+    {"durable", offsetof(struct bridge_spec, durable.topics)},
+};
+
+static const struct spec_list rename_lists[] = {
+    {"remap_in", offsetof(struct bridge_spec, remap_in)},
+    {"remap_out", offsetof(struct bridge_spec, remap_out)},
+};
+
+#define N_ELEMENTS(array) (sizeof(array) / sizeof *(array))
+
+static void *member_of(struct bridge_spec *spec, size_t at)
+{
+    return (char *)spec + at;
+}
+
+static const void *const_member_of(const struct bridge_spec *spec, size_t at)
+{
+    return (const char *)spec + at;
+}
+
+static bool is_secret(const struct bridge_spec *spec, const char *text)
+{
+    return text == spec->secret || text == spec->connection_secret;
+}
 
 void store_bridge_free(struct store_bridge *bridge)
 {
     if (!bridge)
         return;
     for (size_t i = 0; i < bridge->n_texts; i++) {
-        if (bridge->texts[i] == bridge->spec.secret)
+        if (is_secret(&bridge->spec, bridge->texts[i]))
             explicit_bzero(bridge->texts[i], strlen(bridge->texts[i]));
         free(bridge->texts[i]);
     }
     free(bridge->texts);
-    free((void *)bridge->spec.allow);
-    free((void *)bridge->spec.deny);
+    for (size_t i = 0; i < N_ELEMENTS(pattern_lists); i++)
+        free((void *)((struct bridge_patterns *)member_of(&bridge->spec, pattern_lists[i].at))->texts);
+    for (size_t i = 0; i < N_ELEMENTS(rename_lists); i++)
+        free((void *)((struct bridge_renames *)member_of(&bridge->spec, rename_lists[i].at))->rules);
     free(bridge);
 }
 
@@ -54,8 +140,8 @@ static int keep(struct store_bridge *bridge, struct bytes column, const char **o
     return 0;
 }
 
-static int keep_secret(struct store *store, struct store_bridge *bridge, struct bytes sealed,
-                       char out_why[STORE_WHY_SIZE])
+static int keep_secret(struct store *store, struct store_bridge *bridge, const char *kind,
+                       struct bytes sealed, const char **out_text, char out_why[STORE_WHY_SIZE])
 {
     cleanup_(seal_wipe) struct buffer secret = {0};
     cleanup_free_ char *purpose = NULL;
@@ -63,46 +149,107 @@ static int keep_secret(struct store *store, struct store_bridge *bridge, struct 
 
     if (!sealed.ptr)
         return 0;
-    purpose = store_purpose("bridge", bytes_of_text(bridge->spec.name));
+    purpose = store_purpose(kind, bytes_of_text(bridge->spec.name));
     if (!purpose)
         return -ENOMEM;
     r = store_unseal(store, purpose, sealed, &secret, out_why);
-    return r < 0 ? r : keep(bridge, buffer_bytes(&secret), &bridge->spec.secret);
+    return r < 0 ? r : keep(bridge, buffer_bytes(&secret), out_text);
 }
 
-static int add_pattern(struct store_bridge *bridge, const char *const **list, size_t *n, struct bytes pattern)
+static int add_pattern(struct store_bridge *bridge, struct bridge_patterns *patterns, struct bytes pattern)
 {
-    const char **longer = reallocarray((void *)*list, *n + 1, sizeof *longer);
+    const char **longer = reallocarray((void *)patterns->texts, patterns->n + 1, sizeof *longer);
     int r;
 
     if (!longer)
         return -ENOMEM;
-    *list = longer;
-    r = keep(bridge, pattern, &longer[*n]);
+    patterns->texts = longer;
+    r = keep(bridge, pattern, &longer[patterns->n]);
     if (r == 0)
-        (*n)++;
+        patterns->n++;
     return r;
 }
 
-static int read_patterns(struct store *store, struct store_bridge *bridge)
+static int add_rename(struct store_bridge *bridge, struct bridge_renames *renames, struct bytes from,
+                      struct bytes to)
+{
+    struct bridge_rename *longer = reallocarray((void *)renames->rules, renames->n + 1, sizeof *longer);
+    int r;
+
+    if (!longer)
+        return -ENOMEM;
+    renames->rules = longer;
+    r = keep(bridge, from, &longer[renames->n].from);
+    if (r == 0)
+        r = keep(bridge, to, &longer[renames->n].to);
+    if (r == 0)
+        renames->n++;
+    return r;
+}
+
+static int add_item(struct store_bridge *bridge, struct bytes list, struct bytes text, struct bytes target)
+{
+    for (size_t i = 0; i < N_ELEMENTS(pattern_lists); i++) {
+        if (bytes_equal_text(list, pattern_lists[i].name))
+            return add_pattern(bridge, member_of(&bridge->spec, pattern_lists[i].at), text);
+    }
+    for (size_t i = 0; i < N_ELEMENTS(rename_lists); i++) {
+        if (bytes_equal_text(list, rename_lists[i].name))
+            return add_rename(bridge, member_of(&bridge->spec, rename_lists[i].at), text, target);
+    }
+    return 0;
+}
+
+static int read_items(struct store *store, struct store_bridge *bridge)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    struct bridge_spec *spec = &bridge->spec;
     int r = db_prepare(store->db,
-                       "SELECT is_allow, pattern FROM bridge_pattern WHERE bridge_id = ?1 ORDER BY position",
+                       "SELECT list, text, target FROM bridge_item WHERE bridge_id = ?1 ORDER BY position",
                        &statement);
 
     if (r < 0)
         return r;
     db_bind_number(statement, 1, bridge->serial);
     while ((r = db_step(statement)) == DB_ROW) {
-        bool is_allow = db_column_number(statement, 0) != 0;
-
-        r = is_allow ? add_pattern(bridge, &spec->allow, &spec->n_allow, db_column(statement, 1))
-                     : add_pattern(bridge, &spec->deny, &spec->n_deny, db_column(statement, 1));
+        r = add_item(bridge, db_column(statement, 0), db_column(statement, 1), db_column(statement, 2));
         if (r < 0)
             break;
     }
+    return r;
+}
+
+static int read_field(struct store_bridge *bridge, const struct field *field, struct db_statement *statement,
+                      int column)
+{
+    void *member = member_of(&bridge->spec, field->at);
+    int64_t number = db_column_number(statement, column);
+
+    switch (field->form) {
+    case FIELD_TEXT:
+        return keep(bridge, db_column(statement, column), member);
+    case FIELD_BOOL:
+        *(bool *)member = number != 0;
+        break;
+    case FIELD_ENUM:
+    case FIELD_U32:
+        *(uint32_t *)member = (uint32_t)number;
+        break;
+    case FIELD_U64:
+        *(uint64_t *)member = (uint64_t)number;
+        break;
+    }
+    return 0;
+}
+
+static int read_fields(struct store_bridge *bridge, struct db_statement *statement)
+{
+    int r;
+
+    bridge->serial = db_column_number(statement, 0);
+    bridge->has_tls = db_column_number(statement, 2) != 0;
+    r = keep(bridge, db_column(statement, 1), &bridge->spec.name);
+    for (size_t i = 0; r == 0 && i < N_FIELDS; i++)
+        r = read_field(bridge, &fields[i], statement, FIRST_FIELD + (int)i);
     return r;
 }
 
@@ -110,26 +257,16 @@ static int read_row(struct store *store, struct db_statement *statement, struct 
                     char out_why[STORE_WHY_SIZE])
 {
     cleanup_(store_bridge_freep) struct store_bridge *bridge = calloc(1, sizeof *bridge);
-    int r = bridge ? 0 : -ENOMEM;
+    int r = bridge ? read_fields(bridge, statement) : -ENOMEM;
 
-    if (r == 0) {
-        bridge->serial = db_column_number(statement, 0);
-        bridge->spec.cost = (uint32_t)db_column_number(statement, 4);
-        bridge->spec.is_paused = db_column_number(statement, 5) != 0;
-        bridge->has_tls = db_column_number(statement, 6) != 0;
-        r = keep(bridge, db_column(statement, 1), &bridge->spec.name);
-    }
     if (r == 0)
-        r = keep(bridge, db_column(statement, 2), &bridge->spec.address);
-    if (r == 0)
-        r = keep(bridge, db_column(statement, 7), &bridge->spec.tls_ca_file);
-    if (r == 0)
-        r = keep(bridge, db_column(statement, 8), &bridge->spec.tls_server_name);
-    if (r == 0)
-        r = read_patterns(store, bridge);
+        r = read_items(store, bridge);
     if (r < 0)
         return store_fault(store, r, out_why);
-    r = keep_secret(store, bridge, db_column(statement, 3), out_why);
+    r = keep_secret(store, bridge, SECRET_KIND, db_column(statement, 3), &bridge->spec.secret, out_why);
+    if (r == 0)
+        r = keep_secret(store, bridge, CONNECTION_SECRET_KIND, db_column(statement, 4),
+                        &bridge->spec.connection_secret, out_why);
     if (r < 0)
         return r;
     *out_bridge = take(bridge);
@@ -203,28 +340,59 @@ int store_bridge_find(struct store *store, const char *name, struct store_bridge
     return r;
 }
 
-static int upsert(struct store *store, const struct bridge_spec *spec, bool has_tls, struct bytes sealed,
-                  int64_t *out_id)
+struct sealed {
+    struct buffer secret;
+    struct buffer connection_secret;
+};
+
+static void sealed_clear(struct sealed *sealed)
+{
+    buffer_clear(&sealed->secret);
+    buffer_clear(&sealed->connection_secret);
+}
+
+static void bind_field(struct db_statement *statement, int place, const struct field *field,
+                       const struct bridge_spec *spec)
+{
+    const void *member = const_member_of(spec, field->at);
+
+    switch (field->form) {
+    case FIELD_TEXT:
+        db_bind_text(statement, place, bytes_of_text(*(const char *const *)member));
+        break;
+    case FIELD_BOOL:
+        db_bind_number(statement, place, *(const bool *)member);
+        break;
+    case FIELD_ENUM:
+    case FIELD_U32:
+        db_bind_number(statement, place, *(const uint32_t *)member);
+        break;
+    case FIELD_U64:
+        db_bind_number(statement, place, (int64_t) * (const uint64_t *)member);
+        break;
+    }
+}
+
+static int upsert(struct store *store, const struct bridge_spec *spec, bool has_tls,
+                  const struct sealed *sealed, int64_t *out_id)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(
-        store->db,
-        "INSERT INTO bridge (name, address, sealed_secret, cost, is_paused, has_tls, tls_ca_file, "
-        "tls_server_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET "
-        "address = ?2, sealed_secret = ?3, cost = ?4, is_paused = ?5, has_tls = ?6, "
-        "tls_ca_file = ?7, tls_server_name = ?8 RETURNING id",
-        &statement);
+    int r =
+        db_prepare(store->db,
+                   "INSERT INTO bridge (" OWN_COLUMNS FIELDS(COMMA_NAME) ") VALUES (?, ?, ?, ?" FIELDS(
+                       COMMA_PLACE) ") ON CONFLICT (name) DO UPDATE SET has_tls = excluded.has_tls, "
+                                    "sealed_secret = excluded.sealed_secret, sealed_connection_secret = "
+                                    "excluded.sealed_connection_secret" FIELDS(COMMA_ASSIGN) " RETURNING id",
+                   &statement);
 
     if (r < 0)
         return r;
     db_bind_text(statement, 1, bytes_of_text(spec->name));
-    db_bind_text(statement, 2, bytes_of_text(spec->address));
-    db_bind_blob(statement, 3, sealed);
-    db_bind_number(statement, 4, spec->cost);
-    db_bind_number(statement, 5, spec->is_paused);
-    db_bind_number(statement, 6, has_tls);
-    db_bind_text(statement, 7, bytes_of_text(spec->tls_ca_file));
-    db_bind_text(statement, 8, bytes_of_text(spec->tls_server_name));
+    db_bind_number(statement, 2, has_tls);
+    db_bind_blob(statement, 3, buffer_bytes(&sealed->secret));
+    db_bind_blob(statement, 4, buffer_bytes(&sealed->connection_secret));
+    for (size_t i = 0; i < N_FIELDS; i++)
+        bind_field(statement, FIRST_FIELD + (int)i, &fields[i], spec);
     r = db_step(statement);
     if (r != DB_ROW)
         return r < 0 ? r : -EIO;
@@ -233,33 +401,49 @@ static int upsert(struct store *store, const struct bridge_spec *spec, bool has_
     return r;
 }
 
-static int insert_patterns(struct store *store, int64_t id, bool is_allow, const char *const *patterns,
-                           size_t n)
+static int insert_item(struct store *store, int64_t id, const char *list, size_t position, const char *text,
+                       const char *target)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db,
+                       "INSERT INTO bridge_item (bridge_id, list, position, text, target) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5)",
+                       &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_number(statement, 1, id);
+    db_bind_text(statement, 2, bytes_of_text(list));
+    db_bind_number(statement, 3, (int64_t)position);
+    db_bind_text(statement, 4, bytes_of_text(text));
+    db_bind_text(statement, 5, bytes_of_text(target));
+    return db_step(statement);
+}
+
+static int insert_items(struct store *store, int64_t id, const struct bridge_spec *spec)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    for (size_t i = 0; i < N_ELEMENTS(pattern_lists); i++) {
+        const struct bridge_patterns *patterns = const_member_of(spec, pattern_lists[i].at);
 
-        r = db_prepare(store->db,
-                       "INSERT INTO bridge_pattern (bridge_id, is_allow, position, pattern) "
-                       "VALUES (?1, ?2, ?3, ?4)",
-                       &statement);
-        if (r < 0)
-            return r;
-        db_bind_number(statement, 1, id);
-        db_bind_number(statement, 2, is_allow);
-        db_bind_number(statement, 3, (int64_t)i);
-        db_bind_text(statement, 4, bytes_of_text(patterns[i]));
-        r = db_step(statement);
+        for (size_t at = 0; r == 0 && at < patterns->n; at++)
+            r = insert_item(store, id, pattern_lists[i].name, at, patterns->texts[at], NULL);
+    }
+    for (size_t i = 0; i < N_ELEMENTS(rename_lists); i++) {
+        const struct bridge_renames *renames = const_member_of(spec, rename_lists[i].at);
+
+        for (size_t at = 0; r == 0 && at < renames->n; at++)
+            r = insert_item(store, id, rename_lists[i].name, at, renames->rules[at].from,
+                            renames->rules[at].to);
     }
     return r;
 }
 
-static int delete_patterns(struct store *store, int64_t id)
+static int delete_items(struct store *store, int64_t id)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "DELETE FROM bridge_pattern WHERE bridge_id = ?1", &statement);
+    int r = db_prepare(store->db, "DELETE FROM bridge_item WHERE bridge_id = ?1", &statement);
 
     if (r < 0)
         return r;
@@ -267,7 +451,7 @@ static int delete_patterns(struct store *store, int64_t id)
     return db_step(statement);
 }
 
-static int put(struct store *store, const struct bridge_spec *spec, bool has_tls, struct bytes sealed)
+static int put(struct store *store, const struct bridge_spec *spec, bool has_tls, const struct sealed *sealed)
 {
     int64_t id = 0;
     int r = store_begin(store);
@@ -276,26 +460,38 @@ static int put(struct store *store, const struct bridge_spec *spec, bool has_tls
         return r;
     r = upsert(store, spec, has_tls, sealed, &id);
     if (r == 0)
-        r = delete_patterns(store, id);
+        r = delete_items(store, id);
     if (r == 0)
-        r = insert_patterns(store, id, true, spec->allow, spec->n_allow);
-    if (r == 0)
-        r = insert_patterns(store, id, false, spec->deny, spec->n_deny);
+        r = insert_items(store, id, spec);
     return store_end(store, r);
+}
+
+/* No secret: the buffer stays without memory, which is NULL in the row. */
+static int seal_secret(struct store *store, const char *kind, const struct bridge_spec *spec,
+                       const char *secret, struct buffer *out_sealed)
+{
+    cleanup_free_ char *purpose = NULL;
+
+    if (!secret)
+        return 0;
+    purpose = store_purpose(kind, bytes_of_text(spec->name));
+    if (!purpose)
+        return -ENOMEM;
+    return seal_close(&store->key, bytes_of_text(purpose), bytes_of_text(secret), out_sealed);
 }
 
 int store_bridge_put(struct store *store, const struct bridge_spec *spec, bool has_tls,
                      char out_why[STORE_WHY_SIZE])
 {
-    cleanup_(buffer_clear) struct buffer sealed = {0};
-    cleanup_free_ char *purpose = store_purpose("bridge", bytes_of_text(spec->name));
-    int r = purpose ? 0 : -ENOMEM;
+    cleanup_(sealed_clear) struct sealed sealed = {0};
+    int r = seal_secret(store, SECRET_KIND, spec, spec->secret, &sealed.secret);
 
-    if (r == 0 && spec->secret)
-        r = seal_close(&store->key, bytes_of_text(purpose), bytes_of_text(spec->secret), &sealed);
+    if (r == 0)
+        r = seal_secret(store, CONNECTION_SECRET_KIND, spec, spec->connection_secret,
+                        &sealed.connection_secret);
     pthread_mutex_lock(&store->mutex);
     if (r == 0)
-        r = put(store, spec, has_tls, buffer_bytes(&sealed));
+        r = put(store, spec, has_tls, &sealed);
     r = store_fault(store, r, out_why);
     pthread_mutex_unlock(&store->mutex);
     return r;

@@ -10,10 +10,10 @@
 #include "federation/federation_control.h"
 #include "mgmt/store/store.h"
 
-/* A row of its own memory; spec.secret is NULL where none is stored. */
+/* A row of its own memory; the secrets of the spec are NULL where none are stored. */
 struct store_bridge {
     int64_t serial; /* grows in the order of making; > 0 */
-    bool has_tls;   /* a tls object was given, even if both its members are NULL */
+    bool has_tls;   /* a tls object was given, even if all its members are NULL */
     struct bridge_spec spec;
     char **texts; /* what spec points to */
     size_t n_texts;

@@ -563,6 +563,7 @@ static void test_members_are_seen_and_forgotten_everywhere(void **state)
 static void test_what_a_filter_holds_back_finds_another_way_or_none(void **state)
 {
     const char *deny[] = {"secret*"};
+    struct bridge_spec spec = {.channels.deny = {1, deny}};
     struct bridge_policy policy;
     struct sim *sim = sim_new(3, 1);
     struct sim_client *from = sim_connect(sim, 0, "from");
@@ -570,7 +571,7 @@ static void test_what_a_filter_holds_back_finds_another_way_or_none(void **state
     unsigned filtered = sim_add_link(sim, 0, 1);
 
     (void)state;
-    assert_int_equal(bridge_policy_init(&policy, 0, NULL, 1, deny), 0);
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
     sim_link(sim, filtered)->policy = &policy;
     sim_join(sim, filtered);
     sim_open(to, "room");

@@ -62,13 +62,37 @@ export interface Channel {
 export interface BridgeTls {
   readonly ca_file?: string | null;
   readonly server_name?: string | null;
+  readonly cert_file?: string | null;
+  readonly key_file?: string | null;
+  readonly pinned_name?: string | null;
 }
 
-export interface Bridge {
+export interface ChannelFilter {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
+export interface BridgeChannels extends ChannelFilter {
+  readonly in?: ChannelFilter;
+  readonly out?: ChannelFilter;
+}
+
+/** What this page does not show of a bridge but must not lose when it changes the rest. */
+export interface BridgeRest {
+  readonly kind?: unknown;
+  readonly remap?: unknown;
+  readonly classes?: unknown;
+  readonly limits?: unknown;
+  readonly resume_window_s?: unknown;
+  readonly durable?: unknown;
+  readonly management?: unknown;
+}
+
+export interface Bridge extends BridgeRest {
   readonly name: string;
   readonly address: string;
   readonly secret_set: boolean;
-  readonly channels: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly channels: BridgeChannels;
   readonly cost: number;
   readonly paused: boolean;
   readonly tls: BridgeTls | null;
@@ -81,10 +105,10 @@ export interface Bridge {
 }
 
 /** What PUT takes. A missing secret keeps the one that is stored. */
-export interface BridgeInput {
+export interface BridgeInput extends BridgeRest {
   readonly address: string;
   readonly secret?: string;
-  readonly channels?: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly channels?: BridgeChannels;
   readonly cost?: number;
   readonly paused?: boolean;
   readonly tls?: BridgeTls;
@@ -288,11 +312,14 @@ export async function deleteBridge(name: string): Promise<void> {
   await request("DELETE", `bridges/${part(name)}`);
 }
 
-/** The wish behind a bridge as it stands, without its secret: what to send to change one thing and keep the rest. */
+const REST = ["kind", "remap", "classes", "limits", "resume_window_s", "durable", "management"] as const;
+
+/** The wish behind a bridge as it stands, without its secrets: what to send to change one thing and keep the rest. */
 export function bridgeInputOf(bridge: Bridge): BridgeInput {
   return {
+    ...Object.fromEntries(REST.filter((name) => name in bridge).map((name) => [name, bridge[name]])),
     address: bridge.address,
-    channels: { allow: bridge.channels.allow, deny: bridge.channels.deny },
+    channels: bridge.channels,
     cost: bridge.cost,
     paused: bridge.paused,
     ...(bridge.tls === null ? {} : { tls: bridge.tls }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // Between the text fields of the bridge form and what the API takes. Pure: the screen around it is screens/bridge_editor.tsx.
 
-import { fieldOf, type Bridge, type BridgeInput, type BridgeTls, type FieldError } from "./api.ts";
+import { bridgeInputOf, fieldOf, type Bridge, type BridgeInput, type BridgeTls, type FieldError } from "./api.ts";
 
 export interface BridgeDraft {
   readonly name: string;
@@ -63,14 +63,20 @@ function patterns(text: string): string[] {
     .filter((line) => line !== "");
 }
 
-export function inputOf(draft: BridgeDraft): BridgeInput {
+/** `former`: the bridge that is changed; what the form does not show stays as it is there. */
+export function inputOf(draft: BridgeDraft, former?: Bridge): BridgeInput {
+  const kept = former === undefined ? undefined : bridgeInputOf(former);
+  const { ca_file: _ca, server_name: _name, ...keptTls } = kept?.tls ?? {};
   const tls: BridgeTls = {
+    ...keptTls,
     ...(draft.caFile.trim() === "" ? {} : { ca_file: draft.caFile.trim() }),
     ...(draft.serverName.trim() === "" ? {} : { server_name: draft.serverName.trim() }),
   };
+  const { tls: _tls, cost: _cost, ...rest } = kept ?? {};
   return {
+    ...rest,
     address: draft.address.trim(),
-    channels: { allow: patterns(draft.allow), deny: patterns(draft.deny) },
+    channels: { ...kept?.channels, allow: patterns(draft.allow), deny: patterns(draft.deny) },
     paused: draft.isPaused,
     ...(draft.secret === "" ? {} : { secret: draft.secret }),
     ...(draft.cost.trim() === "" ? {} : { cost: Number(draft.cost.trim()) }),

@@ -37,6 +37,23 @@ test("a bridge goes through the form unchanged, its secret untouched", () => {
   assert.equal(inputOf({ ...draftOf(bridge), secret: " s " }).secret, " s ");
 });
 
+test("what the form does not show of a bridge is kept", () => {
+  const rest = {
+    kind: "auto", remap: { in: [], out: [{ from: "a.", to: "b." }] }, classes: ["calls"], limits: { entries: 5 },
+    resume_window_s: 9, durable: { topics: ["t"] }, management: "read",
+  };
+  const filter = { allow: ["x"], deny: [] };
+  const channels = { ...bridge.channels, in: filter, out: filter };
+  const tls = { ca_file: "/ca.pem", server_name: null, cert_file: "/c.pem", key_file: "/k.pem", pinned_name: "p" };
+  const full = { ...bridge, ...rest, channels, tls };
+  const input = inputOf({ ...draftOf(full), address: "tls://i:1" }, full);
+  assert.deepEqual(input, {
+    ...rest, address: "tls://i:1", channels, cost: 7, paused: false,
+    tls: { ca_file: "/ca.pem", cert_file: "/c.pem", key_file: "/k.pem", pinned_name: "p" },
+  });
+  assert.deepEqual(bridgeInputOf(full), { ...rest, address: "tls://h:1", channels, cost: 7, paused: false, tls });
+});
+
 test("an almost empty form leaves the rest to the hub", () => {
   assert.deepEqual(inputOf({ ...EMPTY_DRAFT, name: "x", address: " unix:/s ", allow: "\n a \n\n" }), {
     address: "unix:/s", channels: { allow: ["a"], deny: [] }, paused: false,

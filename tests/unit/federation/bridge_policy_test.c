@@ -51,10 +51,11 @@ static void test_deny_beats_allow_and_system_channels_never_pass(void **state)
 {
     const char *allow[] = {"room*", "__comm_ipc_*"};
     const char *deny[] = {"room.secret*"};
+    struct bridge_spec spec = {.channels = {.allow = {2, allow}, .deny = {1, deny}}};
     struct bridge_policy policy;
 
     (void)state;
-    assert_int_equal(bridge_policy_init(&policy, 2, allow, 1, deny), 0);
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
     assert_true(bridge_policy_lets(&policy, BYTES_LITERAL("room.a")));
     assert_false(bridge_policy_lets(&policy, BYTES_LITERAL("hall")));
     assert_false(bridge_policy_lets(&policy, BYTES_LITERAL("room.secret.1")));

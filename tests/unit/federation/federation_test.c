@@ -492,8 +492,14 @@ static void test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do(void **
         {"no cost", {.name = "b", .address = "tcp://h:1", .secret = "s"}, "cost"},
         {"no secret anywhere", {.name = "b", .address = "tcp://h:1", .cost = 1}, "secret"},
         {"bad pattern",
-         {.name = "b", .address = "tcp://h:1", .secret = "s", .cost = 1, .n_deny = 1, .deny = bad_pattern},
-         "deny[0]"},
+         {.name = "b", .address = "tcp://h:1", .secret = "s", .cost = 1, .in.deny = {1, bad_pattern}},
+         "channels/in/deny/0"},
+        {"too many entries",
+         {.name = "b", .address = "tcp://h:1", .secret = "s", .cost = 1, .limits.entries = 1000001},
+         "limits/entries"},
+        {"a certificate without its key",
+         {.name = "b", .address = "tls://h:1", .secret = "s", .cost = 1, .tls.cert_file = "/c.pem"},
+         "tls/key_file"},
     };
     char why[WHY_SIZE];
 

@@ -218,11 +218,15 @@ const char *link_state_name(enum link_state state)
     return names[state];
 }
 
-int federation_control_check_bridge(const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
+int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
-    if (strcmp(spec->name, "invalid") != 0)
+    *out_fault = (struct bridge_fault){0};
+    if (strcmp(spec->name, "invalid") == 0)
+        snprintf(out_fault->why, sizeof out_fault->why, "no bridge may be called so");
+    else if (spec->tls.cert_file && !spec->tls.key_file)
+        *out_fault = (struct bridge_fault){.member = "tls/key_file", .why = "the key is missing"};
+    else
         return 0;
-    snprintf(out_why, FEDERATION_WHY_SIZE, "no bridge may be called so");
     return FEDERATION_E_INVALID;
 }
 
@@ -239,7 +243,7 @@ int federation_control_put_bridge(struct federation *federation, const struct br
     }
     if (!bridge)
         bridge = &fake_controls.bridges[fake_controls.n_bridges++];
-    *bridge = (struct fake_bridge){.n_allow = spec->n_allow, .is_paused = spec->is_paused};
+    *bridge = (struct fake_bridge){.n_allow = spec->channels.allow.n, .is_paused = spec->is_paused};
     snprintf(bridge->name, sizeof bridge->name, "%s", spec->name);
     snprintf(bridge->address, sizeof bridge->address, "%s", spec->address);
     snprintf(bridge->secret, sizeof bridge->secret, "%s", spec->secret ? spec->secret : "");

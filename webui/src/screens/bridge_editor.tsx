@@ -80,7 +80,7 @@ export function BridgeEditor({ bridge, taken, onClose, onSaved }: Props): JSX.El
     if (Object.keys(errors.value).length > 0) return;
     isBusy.value = true;
     try {
-      await putBridge(draft.value.name, inputOf(draft.value));
+      await putBridge(draft.value.name, inputOf(draft.value, bridge));
       onSaved(draft.value.name);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -9,6 +9,7 @@
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/seal.h"
 #include "mgmt/store/store.h"
+#include "mgmt/store/migrations.h"
 #include "mgmt/store/store_bridge.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
@@ -50,22 +51,38 @@ static int tear_down(void **state)
 
 static const char *const allow[] = {"jobs", "news.*"};
 static const char *const deny[] = {"news.secret"};
+static const struct bridge_rename remap_in[] = {{"far.", "near."}};
+static const struct bridge_rename remap_out[] = {{"near.", "far."}, {"a.", ""}};
 static const struct bridge_spec west = {
     .name = "west \xc3\xa4/%",
     .address = "tls://west:7071",
     .secret = "canary-bridge-secret",
-    .n_allow = 2,
-    .allow = allow,
-    .n_deny = 1,
-    .deny = deny,
+    .connection_secret = "canary-connection-secret",
+    .kind = BRIDGE_AUTO,
+    .channels = {.allow = {2, allow}, .deny = {1, deny}},
+    .in = {.allow = {1, deny}},
+    .out = {.deny = {2, allow}},
+    .remap_in = {1, remap_in},
+    .remap_out = {2, remap_out},
+    .classes = 1U << BRIDGE_CALLS | 1U << BRIDGE_MEMBERS,
+    .limits = {.entries = 7, .messages_per_s = 8, .queue_bytes = UINT64_C(1) << 30, .resend_bytes = 65536},
+    .resume_window_s = 9,
+    .durable = {.topics = {2, allow},
+                .max_bytes = UINT64_C(1) << 40,
+                .max_age_s = 10,
+                .at_bound = BRIDGE_AT_BOUND_REFUSE},
     .cost = 17,
     .is_paused = true,
-    .tls_ca_file = "/etc/ca.pem",
+    .tls = {.ca_file = "/etc/ca.pem",
+            .cert_file = "/etc/cert.pem",
+            .key_file = "/etc/key.pem",
+            .pinned_name = "west.example"},
+    .management = BRIDGE_MANAGEMENT_WRITE,
 };
 
 static void put(struct place *place, const struct bridge_spec *spec)
 {
-    if (store_bridge_put(place->store, spec, spec->tls_ca_file != NULL, place->why) < 0)
+    if (store_bridge_put(place->store, spec, spec->tls.ca_file != NULL, place->why) < 0)
         fail_msg("%s", place->why);
 }
 
@@ -84,6 +101,22 @@ static void test_identity_stays_and_incarnation_grows(void **state)
     assert_int_equal(store_identity(place->store)->incarnation, 2);
 }
 
+static void assert_patterns(const struct bridge_patterns *got, const struct bridge_patterns *wanted)
+{
+    assert_int_equal(got->n, wanted->n);
+    for (size_t i = 0; i < wanted->n; i++)
+        assert_string_equal(got->texts[i], wanted->texts[i]);
+}
+
+static void assert_renames(const struct bridge_renames *got, const struct bridge_renames *wanted)
+{
+    assert_int_equal(got->n, wanted->n);
+    for (size_t i = 0; i < wanted->n; i++) {
+        assert_string_equal(got->rules[i].from, wanted->rules[i].from);
+        assert_string_equal(got->rules[i].to, wanted->rules[i].to);
+    }
+}
+
 static void test_a_bridge_comes_back_as_it_was(void **state)
 {
     struct place *place = *state;
@@ -94,16 +127,32 @@ static void test_a_bridge_comes_back_as_it_was(void **state)
     assert_int_equal(store_bridge_find(place->store, west.name, &bridge, place->why), 0);
     assert_string_equal(bridge->spec.address, west.address);
     assert_string_equal(bridge->spec.secret, west.secret);
-    assert_int_equal(bridge->spec.n_allow, 2);
-    assert_string_equal(bridge->spec.allow[0], "jobs");
-    assert_string_equal(bridge->spec.allow[1], "news.*");
-    assert_int_equal(bridge->spec.n_deny, 1);
-    assert_string_equal(bridge->spec.deny[0], "news.secret");
+    assert_string_equal(bridge->spec.connection_secret, west.connection_secret);
+    assert_int_equal(bridge->spec.kind, BRIDGE_AUTO);
+    assert_patterns(&bridge->spec.channels.allow, &west.channels.allow);
+    assert_patterns(&bridge->spec.channels.deny, &west.channels.deny);
+    assert_patterns(&bridge->spec.in.allow, &west.in.allow);
+    assert_patterns(&bridge->spec.in.deny, &west.in.deny);
+    assert_patterns(&bridge->spec.out.allow, &west.out.allow);
+    assert_patterns(&bridge->spec.out.deny, &west.out.deny);
+    assert_patterns(&bridge->spec.durable.topics, &west.durable.topics);
+    assert_renames(&bridge->spec.remap_in, &west.remap_in);
+    assert_renames(&bridge->spec.remap_out, &west.remap_out);
+    assert_int_equal(bridge->spec.classes, west.classes);
+    assert_memory_equal(&bridge->spec.limits, &west.limits, sizeof west.limits);
+    assert_int_equal(bridge->spec.resume_window_s, 9);
+    assert_int_equal(bridge->spec.durable.max_bytes, west.durable.max_bytes);
+    assert_int_equal(bridge->spec.durable.max_age_s, 10);
+    assert_int_equal(bridge->spec.durable.at_bound, BRIDGE_AT_BOUND_REFUSE);
+    assert_int_equal(bridge->spec.management, BRIDGE_MANAGEMENT_WRITE);
     assert_int_equal(bridge->spec.cost, 17);
     assert_true(bridge->spec.is_paused);
     assert_true(bridge->has_tls);
-    assert_string_equal(bridge->spec.tls_ca_file, "/etc/ca.pem");
-    assert_null(bridge->spec.tls_server_name);
+    assert_string_equal(bridge->spec.tls.ca_file, "/etc/ca.pem");
+    assert_null(bridge->spec.tls.server_name);
+    assert_string_equal(bridge->spec.tls.cert_file, "/etc/cert.pem");
+    assert_string_equal(bridge->spec.tls.key_file, "/etc/key.pem");
+    assert_string_equal(bridge->spec.tls.pinned_name, "west.example");
     store_bridge_free(bridge);
 }
 
@@ -122,7 +171,7 @@ static void test_a_replaced_bridge_keeps_its_place_and_no_old_patterns(void **st
     assert_false(bridges.has_more);
     assert_string_equal(bridges.rows[0]->spec.name, west.name);
     assert_string_equal(bridges.rows[0]->spec.address, "tcp://c:1");
-    assert_int_equal(bridges.rows[0]->spec.n_allow, 0);
+    assert_int_equal(bridges.rows[0]->spec.channels.allow.n, 0);
     assert_null(bridges.rows[0]->spec.secret);
     store_bridge_list_clear(&bridges);
     assert_int_equal(store_bridge_remove(place->store, west.name, place->why), 0);
@@ -221,6 +270,7 @@ static void test_no_secret_is_in_the_files(void **state)
         file_holds(place->dir, "commhub.db-wal", "canary-channel")); /* the search finds what is there */
     for (size_t i = 0; i < N_ELEMENTS(files); i++) {
         assert_false(file_holds(place->dir, files[i], "canary-bridge-secret"));
+        assert_false(file_holds(place->dir, files[i], "canary-connection-secret"));
         assert_false(file_holds(place->dir, files[i], "canary-password"));
     }
 }
@@ -282,6 +332,7 @@ static void run_sql(struct place *place, const char *sql)
 static void test_the_schema_of_a_newer_program_is_refused_and_kept(void **state)
 {
     struct place *place = *state;
+    char back[64];
 
     store_close(place->store);
     place->store = NULL;
@@ -289,7 +340,8 @@ static void test_the_schema_of_a_newer_program_is_refused_and_kept(void **state)
     assert_int_equal(store_open(&place->store, place->dir, place->why), -EPROTO);
     assert_non_null(strstr(place->why, "newer CommHub"));
     assert_non_null(strstr(place->why, "99"));
-    run_sql(place, "PRAGMA user_version = 1");
+    snprintf(back, sizeof back, "PRAGMA user_version = %zu", migrations_n);
+    run_sql(place, back);
     reopen(place);
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A bridge's wish as JSON: the body of a write, and the same members in what is shown
+ */
+#ifndef COMMHUB_MGMT_REST_BRIDGE_FORM_H
+#define COMMHUB_MGMT_REST_BRIDGE_FORM_H
+
+#include "federation/federation_control.h"
+#include "mgmt/rest/json_form.h"
+
+struct bridge_form {
+    struct bridge_spec spec; /* borrows from the body; defaults are filled in */
+    bool has_tls;
+    bool has_secret; /* else the former one stays */
+    bool has_connection_secret;
+};
+
+/*
+ * Reads all members; faults are noted, also that the whole can't be. spec.name is the caller's to set before.
+ * To be cleared in any case.
+ */
+void bridge_form_read(struct bridge_form *bridge, struct json_form *form);
+void bridge_form_clear(struct bridge_form *bridge);
+
+/* Name and wish, without secrets (but whether there are any); NULL: out of memory. */
+json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls);
+
+#endif
