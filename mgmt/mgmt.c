@@ -54,6 +54,20 @@ static void serve_upgraded(void *context, int fd)
     ws_server_serve(mgmt->live, fd);
 }
 
+static void tick(void *context, uint64_t now_ms)
+{
+    struct mgmt *mgmt = context;
+
+    http_server_tick(mgmt->http, now_ms);
+}
+
+static void client_left(void *context, int fd)
+{
+    struct mgmt *mgmt = context;
+
+    http_server_client_left(mgmt->http, fd);
+}
+
 static bool live_has_room(void *context)
 {
     struct mgmt *mgmt = context;
@@ -148,6 +162,8 @@ static int start_pump(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
         .context = mgmt,
         .serve = serve,
         .serve_upgraded = serve_upgraded,
+        .client_left = client_left,
+        .tick = tick,
     };
     char why[ACCEPTOR_WHY_SIZE];
     int r = acceptor_listen(mgmt->options.listen, &options.listen_fd, mgmt->address, why);

@@ -11,6 +11,8 @@
  * - It answers 414 and 431 by itself (a head over HEAD_BYTES), as 400 for what is no HTTP.
  * - An answer given before the body is read makes it close the connection after the answer; the pump lingers
  * for that.
+ * - A connection that waits is suspended (later.h): it costs no thread and is not polled. The library aborts
+ * if it is stopped while one sleeps, so all are woken first, and from then on nobody goes to sleep.
  * - Over a socketpair it complains about TCP options at every answer: the logger is there to swallow all it
  * says.
  */
@@ -20,14 +22,18 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "hub/base/buffer.h"
+#include "hub/base/list.h"
 
 #define THREADS 4
+#define STREAM_BLOCK_BYTES 4096 /* of a streamed answer, at most at a time */
 #define HEAD_BYTES ((size_t)40 * 1024)
 #define MOST_DISCARDED_BYTES                                                                                 \
     (8 * HTTP_SERVER_BODY_BYTES) /* of a body that is too long, then the line is cut */
@@ -36,6 +42,9 @@ struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
     struct pump *pump;
+    pthread_mutex_t mutex; /* of waiting */
+    struct list waiting;   /* exchanges with a later */
+    atomic_bool is_stopping;
 };
 
 /* One request, from its first line to the end of its answer. */
@@ -48,12 +57,29 @@ struct exchange {
     size_t discarded_bytes;
     bool has_reply; /* settled by the head, to be given at the end of the request */
     struct reply reply;
+    struct http_server *server; /* while it is on the server's list */
+    struct list waiting;
+    struct later *later;
+    int fd; /* of the connection */
+    atomic_bool has_left;
 };
+
+static void stop_waiting(struct exchange *exchange)
+{
+    if (!exchange->later)
+        return;
+    pthread_mutex_lock(&exchange->server->mutex);
+    list_unlink(&exchange->waiting);
+    pthread_mutex_unlock(&exchange->server->mutex);
+    later_end(exchange->later);
+    exchange->later = NULL;
+}
 
 static void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
+    stop_waiting(exchange);
     request_clear(&exchange->request);
     reply_clear(&exchange->reply);
     buffer_clear(&exchange->body);
@@ -156,8 +182,50 @@ static void add_headers(struct http_server *server, struct MHD_Response *respons
         MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
 }
 
+/* Nobody is there to be answered. */
+static bool is_cut(struct exchange *exchange)
+{
+    return atomic_load(&exchange->has_left) || atomic_load(&exchange->server->is_stopping);
+}
+
+/* The streamed body of an answer. */
+static ssize_t read_later(void *context, uint64_t position, char *room, size_t size)
+{
+    struct exchange *exchange = context;
+    struct later *later = exchange->later;
+
+    (void)position;
+    for (;;) {
+        long n = later_source_of(later)->read(later_state(later), room, size);
+
+        if (n > 0)
+            return n;
+        if (n == LATER_END || is_cut(exchange))
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (later_sleep(later))
+            return 0;
+    }
+}
+
+static struct MHD_Response *response_of(struct exchange *exchange, struct reply *reply)
+{
+    struct MHD_Response *response;
+
+    if (reply->is_streamed) {
+        pump_answer_is_streamed(exchange->server->pump, exchange->fd);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_later, exchange,
+                                                 NULL);
+    }
+    response =
+        MHD_create_response_from_buffer(reply->body.len, (void *)(uintptr_t)reply->body.ptr,
+                                        reply->own_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (response)
+        reply->own_body = NULL; /* the response's now */
+    return response;
+}
+
 static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection,
-                              const struct request *request, struct reply *reply)
+                              struct exchange *exchange, struct reply *reply)
 {
     struct MHD_Response *response;
     enum MHD_Result result;
@@ -170,19 +238,89 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
         pump_upgrade(server->pump, descriptor_of(connection), head);
         return MHD_NO; /* the library closes its end, and the pump finds the head */
     }
-    response =
-        MHD_create_response_from_buffer(reply->body.len, (void *)(uintptr_t)reply->body.ptr,
-                                        reply->own_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    response = response_of(exchange, reply);
     if (!response) {
         reply_clear(reply);
         return MHD_NO;
     }
-    reply->own_body = NULL; /* the response's now */
-    add_headers(server, response, request, reply);
+    add_headers(server, response, &exchange->request, reply);
     result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     reply_clear(reply);
     return result;
+}
+
+/* ---- answers that come later ---- */
+
+static void put_to_sleep(void *connection)
+{
+    MHD_suspend_connection(connection);
+}
+
+static void wake_up(void *connection)
+{
+    MHD_resume_connection(connection);
+}
+
+static void begin_waiting(struct http_server *server, struct MHD_Connection *connection,
+                          struct exchange *exchange, struct reply *reply)
+{
+    exchange->server = server;
+    exchange->fd = descriptor_of(connection);
+    exchange->later = reply->later;
+    reply->later = NULL;
+    exchange->reply = *reply;
+    later_attach(exchange->later, connection, put_to_sleep, wake_up);
+    pthread_mutex_lock(&server->mutex);
+    list_append(&server->waiting, &exchange->waiting);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static enum MHD_Result answer_later(struct http_server *server, struct MHD_Connection *connection,
+                                    struct exchange *exchange)
+{
+    struct later *later = exchange->later;
+
+    for (;;) {
+        struct reply reply = exchange->reply; /* with the headers that are known already */
+
+        if (later_source_of(later)->fill(later_state(later), &exchange->request, &reply))
+            return answer(server, connection, exchange, &reply);
+        if (is_cut(exchange))
+            return MHD_NO;
+        if (later_sleep(later))
+            return MHD_YES;
+    }
+}
+
+void http_server_tick(struct http_server *server, uint64_t now_ms)
+{
+    pthread_mutex_lock(&server->mutex);
+    list_for_each (link, &server->waiting)
+        later_wake_if_due(container_of(link, struct exchange, waiting)->later, now_ms);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+void http_server_client_left(struct http_server *server, int fd)
+{
+    pthread_mutex_lock(&server->mutex);
+    list_for_each (link, &server->waiting) {
+        struct exchange *exchange = container_of(link, struct exchange, waiting);
+
+        if (exchange->fd != fd)
+            continue;
+        atomic_store(&exchange->has_left, true);
+        later_wake(exchange->later);
+    }
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void wake_all(struct http_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    list_for_each (link, &server->waiting)
+        later_wake(container_of(link, struct exchange, waiting)->later);
+    pthread_mutex_unlock(&server->mutex);
 }
 
 /* ---- the course of a request ---- */
@@ -209,12 +347,12 @@ static enum MHD_Result on_first_call(struct http_server *server, struct MHD_Conn
     if (exchange->has_too_many_headers) {
         server->options.on_too_many_headers(server->options.context, request, &reply);
         reply.closes_connection = true;
-        return answer(server, connection, request, &reply);
+        return answer(server, connection, exchange, &reply);
     }
     if (!server->options.on_head(server->options.context, request, &reply))
         return MHD_YES;
     if (reply.upgrade_head || reply.closes_connection || has_body(request))
-        return answer(server, connection, request, &reply);
+        return answer(server, connection, exchange, &reply);
     exchange->reply = reply;
     exchange->has_reply = true;
     return MHD_YES;
@@ -252,14 +390,19 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
         return on_first_call(server, connection, exchange, method);
     if (*upload_len > 0)
         return on_body(exchange, upload, upload_len);
+    if (exchange->later)
+        return answer_later(server, connection, exchange);
     if (exchange->has_reply)
-        return answer(server, connection, &exchange->request, &exchange->reply);
+        return answer(server, connection, exchange, &exchange->reply);
     exchange->request.body = buffer_bytes(&exchange->body);
     if (exchange->discarded_bytes)
         server->options.on_too_long(server->options.context, &exchange->request, &reply);
     else
         server->options.on_request(server->options.context, &exchange->request, &reply);
-    return answer(server, connection, &exchange->request, &reply);
+    if (!reply.later)
+        return answer(server, connection, exchange, &reply);
+    begin_waiting(server, connection, exchange, &reply);
+    return answer_later(server, connection, exchange);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **request_context,
@@ -289,15 +432,20 @@ int http_server_new(struct http_server **out_server, const struct http_server_op
         return -ENOMEM;
     server->options = *options;
     server->pump = pump;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL,
-        NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, swallow, NULL, MHD_OPTION_THREAD_POOL_SIZE,
-        THREADS, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s, MHD_OPTION_CONNECTION_LIMIT,
-        /* the pool shares it out evenly, and connections do not come evenly */
-        (unsigned)(options->most_connections * THREADS), MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+    pthread_mutex_init(&server->mutex, NULL);
+    list_init(&server->waiting);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_NO_LISTEN_SOCKET | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC |
+                             MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
+                         0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, swallow, NULL,
+                         MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+                         MHD_OPTION_CONNECTION_LIMIT,
+                         /* the pool shares it out evenly, and connections do not come evenly */
+                         (unsigned)(options->most_connections * THREADS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+                         server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
     if (!server->daemon) {
+        pthread_mutex_destroy(&server->mutex);
         free(server);
         return -EMFILE;
     }
@@ -314,6 +462,9 @@ void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
+    atomic_store(&server->is_stopping, true);
+    wake_all(server);
     MHD_stop_daemon(server->daemon);
+    pthread_mutex_destroy(&server->mutex);
     free(server);
 }

@@ -44,6 +44,12 @@ int http_server_new(struct http_server **out_server, const struct http_server_op
 /* Any thread: takes over a connected descriptor. */
 void http_server_serve(struct http_server *server, int fd, const struct sockaddr *peer, socklen_t peer_len);
 
+/* Some four times a second, any thread: wakes those whose time has come (later_source.is_due). */
+void http_server_tick(struct http_server *server, uint64_t now_ms);
+
+/* Any thread: the client behind the descriptor has gone; what waits for an answer on its behalf is ended. */
+void http_server_client_left(struct http_server *server, int fd);
+
 /* After pump_stop(): waits for handlers that run, closes all connections. */
 void http_server_free(struct http_server *server);
 

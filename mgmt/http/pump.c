@@ -79,7 +79,8 @@ struct connection {
     bool server_is_deaf; /* its end is closed for what the client sends: thrown away */
     bool is_upgraded;
     bool is_dead;
-    int served_fd; /* the number of the other end of server.fd while the HTTP library has it; -1 */
+    atomic_bool is_streamed; /* the answer that is on the way has no end: a client that ends has left */
+    int served_fd;           /* the number of the other end of server.fd while the HTTP library has it; -1 */
     uint64_t linger_due_ms;
     uint64_t progress_ms;
     _Atomic uint64_t head_due_ms;
@@ -454,7 +455,11 @@ static void pass_ends_on(struct pump *pump, struct connection *connection)
 
 static void bury(struct pump *pump, struct connection *connection)
 {
+    int fd = connection->served_fd;
+
     free(leave_served(pump, connection));
+    if (fd >= 0 && pump->options.client_left)
+        pump->options.client_left(pump->options.context, fd);
     close_side(pump, &connection->client);
     close_side(pump, &connection->server);
     flow_drop(&connection->up);
@@ -553,6 +558,8 @@ static bool is_overdue(const struct connection *connection, uint64_t now_ms)
 
     if (head_due_ms < HEAD_IDLE && now_ms >= head_due_ms)
         return true;
+    if (connection->client.has_ended && atomic_load(&connection->is_streamed))
+        return true;
     if (connection->down.is_shut)
         return now_ms >= connection->linger_due_ms;
     return connection->server.has_ended && now_ms >= connection->progress_ms + STALL_MS;
@@ -604,6 +611,8 @@ static void *run(void *argument)
         now_ms = clock_monotonic_ms();
         if (now_ms >= tick_ms) {
             cut_overdue(pump, now_ms);
+            if (pump->options.tick)
+                pump->options.tick(pump->options.context, now_ms);
             tick_ms = now_ms + TICK_MS;
         }
         free_dead(pump);
@@ -701,9 +710,26 @@ void pump_head_is_whole(struct pump *pump, int fd)
     set_head_clock(pump, fd, HEAD_WHOLE);
 }
 
+static void set_streamed(struct pump *pump, int fd, bool is_streamed)
+{
+    struct connection *connection;
+
+    pthread_mutex_lock(&pump->mutex);
+    connection = served(pump, fd);
+    if (connection)
+        atomic_store(&connection->is_streamed, is_streamed);
+    pthread_mutex_unlock(&pump->mutex);
+}
+
 void pump_request_is_done(struct pump *pump, int fd)
 {
     set_head_clock(pump, fd, HEAD_IDLE);
+    set_streamed(pump, fd, false);
+}
+
+void pump_answer_is_streamed(struct pump *pump, int fd)
+{
+    set_streamed(pump, fd, true);
 }
 
 void pump_upgrade(struct pump *pump, int fd, char *head)

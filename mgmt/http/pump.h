@@ -19,9 +19,12 @@ struct pump_options {
     uint64_t head_ms; /* how long a connection may take until a request's head is whole */
     void *context;
 
-    /* Both on the pump's thread. @fd goes over to the function, in any case. */
+    /* All on the pump's thread. @fd goes over to the function, in any case. */
     void (*serve)(void *context, int fd, const struct sockaddr *peer, socklen_t peer_len);
     void (*serve_upgraded)(void *context, int fd);
+    /* The client of a descriptor that serve() got has gone before its owner closed it. May be NULL. */
+    void (*client_left)(void *context, int fd);
+    void (*tick)(void *context, uint64_t now_ms); /* every quarter of a second; may be NULL */
 };
 
 /* 0 or a negative errno; nothing runs before pump_start(). */
@@ -36,11 +39,13 @@ void pump_free(struct pump *pump);
 
 /*
  * Any thread; @fd is the descriptor that serve() got, which its owner has not closed yet. The head of a
- * request is whole; its answer is on the way; the connection is to be upgraded as soon as the owner closes
+ * request is whole; its answer is out; its answer goes on until the client ends; the connection is to be
+ * upgraded as soon as the owner closes
  * @fd, which must be at once: @head (taken) is what serve_upgraded()'s descriptor reads first.
  */
 void pump_head_is_whole(struct pump *pump, int fd);
 void pump_request_is_done(struct pump *pump, int fd);
+void pump_answer_is_streamed(struct pump *pump, int fd);
 void pump_upgrade(struct pump *pump, int fd, char *head);
 
 #endif

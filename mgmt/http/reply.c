@@ -9,6 +9,7 @@ void reply_clear(struct reply *reply)
 {
     free(reply->own_body);
     free(reply->upgrade_head);
+    later_end(reply->later);
     *reply = (struct reply){0};
 }
 
@@ -64,6 +65,7 @@ const char *reply_status_title(unsigned status)
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
         {409, "Conflict"},
         {411, "Length Required"},
         {413, "Content Too Large"},
@@ -75,7 +77,9 @@ const char *reply_status_title(unsigned status)
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
+        {502, "Bad Gateway"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {507, "Insufficient Storage"},
     };
 

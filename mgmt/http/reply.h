@@ -8,6 +8,7 @@
 #define COMMHUB_MGMT_HTTP_REPLY_H
 
 #include "hub/base/bytes.h"
+#include "mgmt/http/later.h"
 
 #define REPLY_MAX_HEADERS 12
 #define REPLY_VALUE_SIZE 256
@@ -24,6 +25,8 @@ struct reply {
     char *own_body;         /* what body points into, for free(); NULL: static storage */
     bool may_be_cached;     /* else Cache-Control: no-store */
     bool closes_connection; /* the rest of what was sent cannot be trusted */
+    struct later *later;    /* set by a handler: the answer comes in time, see later.h */
+    bool is_streamed;       /* by a later's fill(): the body is what its read() gives */
     char *upgrade_head; /* set: no answer; the connection goes to the live socket, which reads this head */
     size_t n_headers;
     struct reply_header headers[REPLY_MAX_HEADERS];

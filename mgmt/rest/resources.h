@@ -33,6 +33,13 @@ void rest_bridges_get(struct rest *rest, const struct request *request, struct r
 void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_delete(struct rest *rest, const struct request *request, struct reply *reply);
 
+void rest_traffic_call(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_traffic_send(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_traffic_broadcast(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_traffic_publish(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_traffic_subscribe(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_traffic_listen(struct rest *rest, const struct request *request, struct reply *reply);
+
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
 
 #endif

@@ -49,7 +49,14 @@ class Rest:
         self.hub = hub
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, token: str | None = "", raw_body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "",
+        raw_body: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         data = raw_body if raw_body is not None else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
@@ -57,6 +64,8 @@ class Rest:
         )
         if data is not None:
             request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         if token is not None:
             request.add_header("Authorization", f"Bearer {token or first_run_token(self.hub)}")
         try:
