@@ -10,6 +10,7 @@
  */
 #include "federation/advertise.h"
 
+#include "federation/crossing.h"
 #include "federation/origins.h"
 
 /* An entry message is sent when it has grown so far; well below what the far side takes in one frame. */
@@ -59,13 +60,21 @@ static bool write_path(struct mesh_link *link, const struct route *route, struct
     return true;
 }
 
-static struct link_entry entry_of(const struct route *route, enum link_entry_change change)
+/* The entry under the name that the far side has for its channel, which is put together in @room. */
+static struct link_entry entry_of(const struct mesh_link *link, const struct route *route,
+                                  enum link_entry_change change, struct bridge_remap_room *room)
 {
+    struct bytes first_channel = route_table_first_channel(route);
+    struct bytes channel;
+
+    /* What was told had a name, and still has it. */
+    (void)crossing_rename(link, BRIDGE_OUT, route->channel, room, &channel);
     return (struct link_entry){
         .kind = (uint8_t)route->kind,
         .change = change,
         .origin = route->origin->id,
-        .channel = route->channel,
+        .channel = channel,
+        .first_channel = bytes_equal(first_channel, channel) ? BYTES_NONE : first_channel,
         .name = route->name,
         .incarnation = route->seq.incarnation,
         .counter = route->seq.counter,
@@ -74,7 +83,8 @@ static struct link_entry entry_of(const struct route *route, enum link_entry_cha
 
 static void tell_set(struct mesh_link *link, struct route *route)
 {
-    struct link_entry entry = entry_of(route, LINK_ENTRY_SET);
+    struct bridge_remap_room room;
+    struct link_entry entry = entry_of(link, route, LINK_ENTRY_SET, &room);
 
     if (!write_path(link, route, &entry.path))
         return;
@@ -86,7 +96,9 @@ static void tell_set(struct mesh_link *link, struct route *route)
 
 static void tell_gone(struct mesh_link *link, struct route *route)
 {
-    struct link_entry entry = entry_of(route, route->is_dead ? LINK_ENTRY_DEAD : LINK_ENTRY_LOST);
+    enum link_entry_change change = route->is_dead ? LINK_ENTRY_DEAD : LINK_ENTRY_LOST;
+    struct bridge_remap_room room;
+    struct link_entry entry = entry_of(link, route, change, &room);
 
     append_entry(link, &entry);
     link_set_remove(&route->told, link->slot);
@@ -100,7 +112,7 @@ static bool may_tell(const struct mesh_link *link, const struct route *route)
         return false;
     if (path_n_hops(candidate_path(best)) >= PATH_MAX_HOPS || path_has_hub(candidate_path(best), &link->peer))
         return false;
-    return !route_kind_has_channel(route->kind) || bridge_policy_lets(link->policy, route->channel);
+    return crossing_lets_tell(link, route->kind, route->channel, route->name);
 }
 
 static void tell(struct mesh_link *link, struct route *route)

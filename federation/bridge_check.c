@@ -128,6 +128,100 @@ static int check_tls(const struct bridge_spec *spec, struct bridge_fault *fault)
     return 0;
 }
 
+static int check_rule(const char *list, size_t at, const struct bridge_rename *rule,
+                      struct bridge_fault *fault)
+{
+    char member[FEDERATION_MEMBER_SIZE];
+
+    snprintf(member, sizeof member, "%s/%zu", list, at);
+    if (!rule->from || !rule->to)
+        return invalid(fault, member, "%s needs `from` and `to`", member);
+    if (!bridge_remap_prefix_is_valid(rule->from) || !bridge_remap_prefix_is_valid(rule->to))
+        return invalid(fault, member,
+                       "%s: `from` and `to` are at most 255 bytes of UTF-8 without control characters",
+                       member);
+    if (strncmp(rule->from, "__comm_ipc_", 11) == 0 || strncmp(rule->to, "__comm_ipc_", 11) == 0)
+        return invalid(fault, member,
+                       "%s: system channels (__comm_ipc_*) never cross a bridge, under no name", member);
+    return 0;
+}
+
+/* Two rules of one direction that begin with the same, or make the same of different names. */
+static int check_pair(const char *list, const struct bridge_renames *renames, size_t a, size_t b,
+                      struct bridge_fault *fault)
+{
+    const struct bridge_rename *first = &renames->rules[a];
+    const struct bridge_rename *second = &renames->rules[b];
+    char member[FEDERATION_MEMBER_SIZE];
+    bool is_same_from = strcmp(first->from, second->from) == 0;
+
+    if (!is_same_from && strcmp(first->to, second->to) != 0)
+        return 0;
+    snprintf(member, sizeof member, "%s/%zu", list, b);
+    return invalid(fault, member,
+                   "%s/%zu (\"%.64s\" to \"%.64s\") and %s/%zu (\"%.64s\" to \"%.64s\") %s: leave one of "
+                   "them out",
+                   list, a, first->from, first->to, list, b, second->from, second->to,
+                   is_same_from ? "begin with the same" : "make the same name of different ones");
+}
+
+static int check_rules(const char *list, const struct bridge_renames *renames, struct bridge_fault *fault)
+{
+    int r = 0;
+
+    if (renames->n > BRIDGE_MAX_RENAMES)
+        return invalid(fault, list, "%s has %zu rules: at most %u are taken", list, renames->n,
+                       BRIDGE_MAX_RENAMES);
+    for (size_t i = 0; r == 0 && i < renames->n; i++) {
+        r = check_rule(list, i, &renames->rules[i], fault);
+        for (size_t before = 0; r == 0 && before < i; before++)
+            r = check_pair(list, renames, before, i, fault);
+    }
+    return r;
+}
+
+/* What goes by a rule of @there must come by one of @back under its first name. */
+static int check_way_back(const char *there_list, const struct bridge_renames *there, const char *back_list,
+                          const struct bridge_renames *back, struct bridge_fault *fault)
+{
+    char member[FEDERATION_MEMBER_SIZE];
+
+    for (size_t i = 0; i < there->n; i++) {
+        const struct bridge_rename *rule = &there->rules[i];
+        const struct bridge_rename *answer = bridge_remap_find(back, bytes_of_text(rule->to));
+
+        if (answer && strcmp(answer->from, rule->to) == 0 && strcmp(answer->to, rule->from) == 0)
+            continue;
+        snprintf(member, sizeof member, "%s/%zu", there_list, i);
+        if (!answer)
+            return invalid(fault, member,
+                           "%s (\"%.64s\" to \"%.64s\") has no way back: %s needs \"%.64s\" to \"%.64s\", or "
+                           "leave %s out altogether, then it is the inverse",
+                           member, rule->from, rule->to, back_list, rule->to, rule->from, back_list);
+        return invalid(
+            fault, member,
+            "%s (\"%.64s\" to \"%.64s\") and %s/%zu (\"%.64s\" to \"%.64s\") make a cycle: what goes "
+            "by one and comes back by the other must have its first name",
+            member, rule->from, rule->to, back_list, (size_t)(answer - back->rules), answer->from,
+            answer->to);
+    }
+    return 0;
+}
+
+static int check_remap(const struct bridge_spec *spec, struct bridge_fault *fault)
+{
+    const struct bridge_renames *in = &spec->remap_in;
+    const struct bridge_renames *out = &spec->remap_out;
+    int r = check_rules("remap/in", in, fault);
+
+    if (r == 0)
+        r = check_rules("remap/out", out, fault);
+    if (r != 0 || in->n == 0 || out->n == 0)
+        return r;
+    r = check_way_back("remap/out", out, "remap/in", in, fault);
+    return r != 0 ? r : check_way_back("remap/in", in, "remap/out", out, fault);
+}
+
 int bridge_check(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
     int r;
@@ -144,6 +238,8 @@ int bridge_check(const struct bridge_spec *spec, struct bridge_fault *out_fault)
         r = check_numbers(spec, out_fault);
     if (r == 0)
         r = check_filters(spec, out_fault);
+    if (r == 0)
+        r = check_remap(spec, out_fault);
     if (r == 0)
         r = check_tls(spec, out_fault);
     return r;

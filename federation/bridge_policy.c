@@ -30,29 +30,51 @@ static int texts_copy(size_t n, const char *const *texts, char ***out_texts)
     return 0;
 }
 
-int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec)
+static int filter_init(struct bridge_policy_filter *filter, const struct bridge_filter *spec)
 {
-    const struct bridge_filter *channels = &spec->channels;
-    int r;
+    int r = texts_copy(spec->allow.n, spec->allow.texts, &filter->allow);
 
-    *policy = (struct bridge_policy){0};
-    r = texts_copy(channels->allow.n, channels->allow.texts, &policy->allow);
     if (r < 0)
         return r;
-    policy->n_allow = channels->allow.n;
-    r = texts_copy(channels->deny.n, channels->deny.texts, &policy->deny);
-    if (r < 0) {
+    filter->n_allow = spec->allow.n;
+    r = texts_copy(spec->deny.n, spec->deny.texts, &filter->deny);
+    if (r == 0)
+        filter->n_deny = spec->deny.n;
+    return r;
+}
+
+static void filter_clear(struct bridge_policy_filter *filter)
+{
+    texts_free(filter->n_allow, filter->allow);
+    texts_free(filter->n_deny, filter->deny);
+}
+
+int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec)
+{
+    int r;
+
+    *policy = (struct bridge_policy){
+        .classes = spec->classes ? spec->classes : BRIDGE_ALL_CLASSES,
+        .limits = spec->limits,
+    };
+    r = filter_init(&policy->both, &spec->channels);
+    if (r == 0)
+        r = filter_init(&policy->one_way[BRIDGE_IN], &spec->in);
+    if (r == 0)
+        r = filter_init(&policy->one_way[BRIDGE_OUT], &spec->out);
+    if (r == 0)
+        r = bridge_remap_init(&policy->remap, &spec->remap_in, &spec->remap_out);
+    if (r < 0)
         bridge_policy_clear(policy);
-        return r;
-    }
-    policy->n_deny = channels->deny.n;
-    return 0;
+    return r;
 }
 
 void bridge_policy_clear(struct bridge_policy *policy)
 {
-    texts_free(policy->n_allow, policy->allow);
-    texts_free(policy->n_deny, policy->deny);
+    filter_clear(&policy->both);
+    filter_clear(&policy->one_way[BRIDGE_IN]);
+    filter_clear(&policy->one_way[BRIDGE_OUT]);
+    bridge_remap_clear(&policy->remap);
     *policy = (struct bridge_policy){0};
 }
 
@@ -104,13 +126,20 @@ static bool any_matches(size_t n, char *const *patterns, struct bytes channel)
     return false;
 }
 
-bool bridge_policy_lets(const struct bridge_policy *policy, struct bytes channel)
+static bool filter_lets(const struct bridge_policy_filter *filter, struct bytes channel)
+{
+    if (any_matches(filter->n_deny, filter->deny, channel))
+        return false;
+    return filter->n_allow == 0 || any_matches(filter->n_allow, filter->allow, channel);
+}
+
+bool bridge_policy_lets(const struct bridge_policy *policy, enum bridge_direction direction, uint32_t classes,
+                        struct bytes channel)
 {
     if (bridge_policy_is_system(channel))
         return false;
     if (!policy)
         return true;
-    if (any_matches(policy->n_deny, policy->deny, channel))
-        return false;
-    return policy->n_allow == 0 || any_matches(policy->n_allow, policy->allow, channel);
+    return (policy->classes & classes) != 0 && filter_lets(&policy->both, channel) &&
+           filter_lets(&policy->one_way[direction], channel);
 }

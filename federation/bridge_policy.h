@@ -1,22 +1,39 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Which channels a bridge lets through, both ways
+ * What a bridge lets through: which channels, in which direction, which classes of messages, how much
  *
- * Patterns are channel names in which `*` stands for any run of characters. A channel crosses if no deny
- * pattern and, where there are allow patterns, one of them matches. System channels (`__comm_ipc_*`) belong
- * to their own hub and never cross.
+ * Patterns are names of channels as this hub knows them, in which `*` stands for any run of characters. A
+ * filter lets a channel through if no deny pattern and, where there are allow patterns, one of them matches;
+ * one filter holds for both directions, one more for each. The direction is that of the messages: a call goes
+ * out where its caller is on this side, whichever way its answer goes. System channels (`__comm_ipc_*`)
+ * belong to their own hub and never cross.
  */
 #ifndef COMMHUB_FEDERATION_BRIDGE_POLICY_H
 #define COMMHUB_FEDERATION_BRIDGE_POLICY_H
 
+#include "federation/bridge_remap.h"
 #include "federation/bridge_spec.h"
 #include "hub/base/bytes.h"
 
-struct bridge_policy {
+enum bridge_direction {
+    BRIDGE_IN, /* messages from the far side */
+    BRIDGE_OUT,
+    BRIDGE_DIRECTION_COUNT
+};
+
+struct bridge_policy_filter {
     size_t n_allow;
     char **allow;
     size_t n_deny;
     char **deny;
+};
+
+struct bridge_policy {
+    struct bridge_policy_filter both;
+    struct bridge_policy_filter one_way[BRIDGE_DIRECTION_COUNT];
+    uint32_t classes; /* set of 1 << enum bridge_class */
+    struct bridge_limits limits;
+    struct bridge_remap remap;
 };
 
 /* Copies what @spec, which must be sound, says of it: 0 or -ENOMEM. */
@@ -28,8 +45,10 @@ bool bridge_policy_pattern_is_valid(const char *pattern);
 
 bool bridge_policy_is_system(struct bytes channel);
 
-/* NULL: the default, all but system channels. */
-bool bridge_policy_lets(const struct bridge_policy *policy, struct bytes channel);
+/* Whether messages of one of @classes at least may cross. @policy NULL: the default, all but system channels.
+ */
+bool bridge_policy_lets(const struct bridge_policy *policy, enum bridge_direction direction, uint32_t classes,
+                        struct bytes channel);
 
 bool bridge_policy_matches(const char *pattern, struct bytes channel);
 

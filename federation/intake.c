@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "federation/crossing.h"
 #include "federation/origins.h"
 
 static struct route_key key_of(const struct link_entry *entry)
@@ -66,6 +67,39 @@ static void watch_for_conflict(struct mesh *mesh, const struct link_entry *entry
         "another hub in the mesh bears the hub id of this one: give one of them a new data directory");
 }
 
+/* The route is known by another way, by which its channel was given another name: the remaps of two bridges
+ * make a circle, and one name here would mean two channels there. */
+static bool has_other_name(const struct link_entry *entry, const struct route *route,
+                           const struct candidate *previous)
+{
+    if (!route || bytes_equal(entry->first_channel, route_table_first_channel(route)))
+        return false;
+    for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next) {
+        if (container_of(at, struct candidate, in_route) != previous)
+            return true;
+    }
+    return false;
+}
+
+/* Of two channels that are given one name here, the nearer one has it, so that it is not a matter of who
+ * came first. */
+static bool is_nearer(const struct mesh_link *link, const struct link_entry *entry,
+                      const struct candidate *best)
+{
+    uint64_t cost = entry->cost + link->cost;
+
+    if (!best || cost != best->cost)
+        return !best || cost < best->cost;
+    return entry->path.len < best->path_bytes;
+}
+
+static uint32_t most_entries(const struct mesh_link *link)
+{
+    uint32_t limit = link->policy ? link->policy->limits.entries : 0;
+
+    return limit > 0 ? limit : BRIDGE_DEFAULT_ENTRIES;
+}
+
 /* The reason to refuse it, or MESH_REFUSAL_COUNT. */
 static enum mesh_refusal judge(const struct mesh_link *link, const struct link_entry *entry,
                                const struct route *route, const struct candidate *previous)
@@ -77,35 +111,54 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
         return MESH_REFUSED_LOOP;
     if (path_n_hops(entry->path) > PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;
-    if (route_kind_has_channel((enum route_kind)entry->kind) &&
-        !bridge_policy_lets(link->policy, entry->channel))
+    if (!crossing_lets_take(link, (enum route_kind)entry->kind, entry->channel, entry->name))
         return MESH_REFUSED_FILTERED;
+    if (has_other_name(entry, route, previous) && !is_nearer(link, entry, route->best))
+        return MESH_REFUSED_RENAMED;
     if (has_dead_session(mesh, entry->path))
         return MESH_REFUSED_DEAD_SESSION;
     if (origin && entry->incarnation < origin->incarnation)
         return MESH_REFUSED_OLD;
-    if (route) {
+    if (route && !has_other_name(entry, route, previous)) {
         int age = route_table_compare_seq(seq_of(entry), route->seq);
 
         if (age < 0 || (age == 0 && route->is_dead))
             return MESH_REFUSED_OLD;
     }
-    if (!previous && link->n_candidates >= MESH_MAX_CANDIDATES)
+    if (!previous && link->n_candidates >= most_entries(link))
         return MESH_REFUSED_OVER_LIMIT;
     return MESH_REFUSAL_COUNT;
 }
 
 static void refuse(struct mesh_link *link, enum mesh_refusal refusal)
 {
-    struct mesh *mesh = link->mesh;
+    mesh_refuse(link->mesh, refusal);
+    if (refusal == MESH_REFUSED_OVER_LIMIT && !link->has_told_limit) {
+        link->has_told_limit = true;
+        mesh_warn_of_link(link, "over_limit",
+                          "it brings more entries than limits.entries lets in: what is over the limit is not "
+                          "reachable by it");
+    } else if (refusal == MESH_REFUSED_RENAMED && !link->has_told_renamed) {
+        link->has_told_renamed = true;
+        mesh_warn_of_link(
+            link, "remap_conflict",
+            "it gives a channel of another hub a name that has come by another way for another "
+            "channel: the remaps of two bridges make a circle, and what came second is refused");
+    }
+}
 
-    mesh_refuse(mesh, refusal);
-    if (refusal != MESH_REFUSED_OVER_LIMIT || link->has_told_limit)
+/* Said once, and again after there were markedly fewer. */
+static void watch_limit(struct mesh_link *link)
+{
+    uint64_t most = most_entries(link);
+
+    if (link->n_candidates * 10 < most * 7)
+        link->has_told_nearly_full = false;
+    if (link->has_told_nearly_full || link->n_candidates * 10 < most * 8)
         return;
-    link->has_told_limit = true;
-    mesh->outlet.warn(
-        mesh->outlet.context, "over_limit",
-        "a link brings more entries than a link may: what is over the limit is not reachable by it");
+    link->has_told_nearly_full = true;
+    mesh_warn_of_link(link, "nearly_over_limit",
+                      "it brings four fifths of the entries that limits.entries lets in");
 }
 
 static void drop(struct mesh_link *link, struct candidate *candidate)
@@ -169,7 +222,12 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     if (entry->incarnation > origin->incarnation)
         renew_origin(mesh, origin, entry->incarnation);
     route = route_table_get(&mesh->table, key, origin, &origin->routes);
-    if (!route)
+    if (route && has_other_name(entry, route, route_table_candidate_of(route, link))) {
+        refuse(link, MESH_REFUSED_RENAMED);
+        drop_ways(mesh, route);
+        route->seq = (struct route_seq){0};
+    }
+    if (!route || route_table_set_first_channel(route, entry->first_channel) < 0)
         return -ENOMEM;
     if (route->kind == ROUTE_HUB)
         origin->hub_route = route;
@@ -181,6 +239,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
                         entry->cost + link->cost, entry->raw_attributes);
     if (r == 0)
         link->n_candidates++;
+    watch_limit(link);
     mesh_route_changed(mesh, route);
     return r;
 }
@@ -223,6 +282,10 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
 
     if (!route)
         return;
+    if (has_other_name(entry, route, NULL)) {
+        refuse(link, MESH_REFUSED_RENAMED);
+        return;
+    }
     if (route_table_compare_seq(seq_of(entry), route->seq) <= 0) {
         mesh_refuse(mesh, MESH_REFUSED_OLD);
         return;
@@ -232,14 +295,8 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
     mesh_route_changed(mesh, route);
 }
 
-static int take_entry(struct mesh_link *link, const struct link_entry *entry)
+static int take_named(struct mesh_link *link, const struct link_entry *entry)
 {
-    if (entry->kind >= ROUTE_KIND_COUNT) {
-        mesh_refuse(link->mesh, MESH_REFUSED_UNKNOWN_KIND);
-        return 0;
-    }
-    if (!is_sound(entry))
-        return MESH_E_BAD_MESSAGE;
     switch (entry->change) {
     case LINK_ENTRY_SET:
         return take_set(link, entry);
@@ -251,6 +308,25 @@ static int take_entry(struct mesh_link *link, const struct link_entry *entry)
         return 0;
     }
     return MESH_E_BAD_MESSAGE;
+}
+
+static int take_entry(struct mesh_link *link, struct link_entry *entry)
+{
+    struct bridge_remap_room room;
+
+    if (entry->kind >= ROUTE_KIND_COUNT) {
+        mesh_refuse(link->mesh, MESH_REFUSED_UNKNOWN_KIND);
+        return 0;
+    }
+    if (!is_sound(entry))
+        return MESH_E_BAD_MESSAGE;
+    if (entry->first_channel.len == 0)
+        entry->first_channel = entry->channel;
+    if (!crossing_rename(link, BRIDGE_IN, entry->channel, &room, &entry->channel)) {
+        mesh_refuse(link->mesh, MESH_REFUSED_RENAMED);
+        return 0;
+    }
+    return take_named(link, entry);
 }
 
 int intake_entries(struct mesh_link *link, uint32_t n_entries, struct bytes raw)

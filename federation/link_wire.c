@@ -469,10 +469,11 @@ struct block *link_wire_write(const struct link_message *message, uint64_t numbe
 
 /* An entry is an array, for a full table has many of them and their keys would be half of it. */
 #define ENTRY_ITEMS 10
+#define ENTRY_ITEMS_RENAMED 11
 
 void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
 {
-    msgpack_write_array(out, ENTRY_ITEMS);
+    msgpack_write_array(out, entry->first_channel.len > 0 ? ENTRY_ITEMS_RENAMED : ENTRY_ITEMS);
     msgpack_write_u64(out, entry->kind);
     msgpack_write_u64(out, entry->change);
     msgpack_write_bin(out, hub_id_bytes(&entry->origin));
@@ -483,6 +484,8 @@ void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
     msgpack_write_u64(out, entry->cost);
     msgpack_write_bin(out, entry->path);
     msgpack_write_raw_or_nil(out, entry->raw_attributes);
+    if (entry->first_channel.len > 0)
+        msgpack_write_str(out, entry->first_channel);
 }
 
 static int next(struct msgpack_reader *reader, enum msgpack_type type, struct msgpack_value *out_value)
@@ -530,13 +533,17 @@ static int next_hub(struct msgpack_reader *reader, struct hub_id *out_hub)
 int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_entry)
 {
     struct msgpack_value value;
+    uint32_t n_items;
     uint64_t kind;
     uint64_t change;
 
-    if (next(reader, MSGPACK_ARRAY, &value) || value.n_items != ENTRY_ITEMS ||
-        next_u64(reader, UINT8_MAX, &kind) || next_u64(reader, LINK_ENTRY_DEAD, &change) ||
-        next_hub(reader, &out_entry->origin) || next_name(reader, &out_entry->channel) ||
-        next_name(reader, &out_entry->name) || next_u64(reader, UINT64_MAX, &out_entry->incarnation) ||
+    if (next(reader, MSGPACK_ARRAY, &value))
+        return LINK_WIRE_E_BAD_FIELD;
+    n_items = value.n_items;
+    if ((n_items != ENTRY_ITEMS && n_items != ENTRY_ITEMS_RENAMED) || next_u64(reader, UINT8_MAX, &kind) ||
+        next_u64(reader, LINK_ENTRY_DEAD, &change) || next_hub(reader, &out_entry->origin) ||
+        next_name(reader, &out_entry->channel) || next_name(reader, &out_entry->name) ||
+        next_u64(reader, UINT64_MAX, &out_entry->incarnation) ||
         next_u64(reader, UINT64_MAX, &out_entry->counter) || next_u64(reader, UINT32_MAX, &out_entry->cost) ||
         next(reader, MSGPACK_BIN, &value))
         return LINK_WIRE_E_BAD_FIELD;
@@ -545,5 +552,6 @@ int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_e
     out_entry->path = value.raw;
     if (value.raw.len % PATH_HOP_BYTES != 0 || msgpack_skip(reader, &out_entry->raw_attributes) != 0)
         return LINK_WIRE_E_BAD_FIELD;
-    return 0;
+    out_entry->first_channel = BYTES_NONE;
+    return n_items == ENTRY_ITEMS_RENAMED ? next_name(reader, &out_entry->first_channel) : 0;
 }

@@ -112,7 +112,8 @@ struct link_entry {
     uint8_t kind; /* enum route_kind */
     enum link_entry_change change;
     struct hub_id origin;
-    struct bytes channel;
+    struct bytes channel;       /* as the far side names it */
+    struct bytes first_channel; /* as the origin names it, where that differs; else empty */
     struct bytes name;
     uint64_t incarnation; /* with the counter: set by the origin alone */
     uint64_t counter;

@@ -7,6 +7,7 @@
 #include "federation/mesh.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "federation/advertise.h"
 #include "federation/attributes.h"
@@ -49,6 +50,18 @@ void mesh_end_link(struct mesh_link *link, const char *reason)
         return;
     link->is_ending = true;
     link->mesh->outlet.end_link(link->mesh->outlet.context, link->owner, reason);
+}
+
+void mesh_warn_of_link(const struct mesh_link *link, const char *event, const char *text)
+{
+    const struct origin *peer = origins_find(link->mesh, &link->peer);
+    char sentence[1024];
+    char id[HUB_ID_TEXT];
+
+    hub_id_text(&link->peer, id);
+    snprintf(sentence, sizeof sentence, "link to %s: %s", peer && peer->server_id ? peer->server_id : id,
+             text);
+    link->mesh->outlet.warn(link->mesh->outlet.context, event, sentence);
 }
 
 void mesh_mark_untold(struct mesh *mesh, struct route *route)

@@ -26,7 +26,6 @@ struct origin; /* one hub of the mesh, us or another */
 
 #define MESH_MAX_LINKS LINK_SET_SLOTS
 #define MESH_MAX_ORIGINS 1024U
-#define MESH_MAX_CANDIDATES 100000U /* of one link */
 
 /* What the mesh shows the core of a remote hub: one entry of it. */
 struct mesh_offer {

@@ -16,6 +16,8 @@
     X(OVER_LIMIT, "over_limit", "the link brought more entries than a link may")                             \
     X(DEAD_SESSION, "dead_session", "its path leads over a link that is gone")                               \
     X(UNKNOWN_KIND, "unknown_kind", "a kind of entry that this version does not know")                       \
+    X(RENAMED, "renamed", "its channel has no name on this side, or had another one by another way")         \
+    X(TOO_FAST, "too_fast", "more messages than the bridge's limit lets pass")                               \
     X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
     X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
     X(LATE, "late", "a message older than the window of seen ones")

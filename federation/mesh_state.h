@@ -21,6 +21,12 @@ struct dead_sessions {
     unsigned next;
 };
 
+/* How many messages may pass now: a bucket that the time fills. */
+struct mesh_rate {
+    uint64_t thousandths;
+    uint64_t at_ms;
+};
+
 struct mesh_link {
     struct mesh *mesh;
     void *owner;
@@ -29,8 +35,12 @@ struct mesh_link {
     uint64_t session;
     uint32_t cost;
     const struct bridge_policy *policy;
-    bool is_ending; /* the shell was asked to end it */
+    bool is_ending;            /* the shell was asked to end it */
+    bool has_told_nearly_full; /* of entries: once, until there are markedly fewer */
     bool has_told_limit;
+    bool has_told_rate;
+    bool has_told_renamed;
+    struct mesh_rate rates[BRIDGE_DIRECTION_COUNT];
     struct list candidates;
     size_t n_candidates;
     struct buffer entries; /* waiting to be told */
@@ -86,6 +96,9 @@ struct mesh {
 void mesh_wake(struct mesh *mesh);
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal);
 void mesh_end_link(struct mesh_link *link, const char *reason);
+
+/* Tells the operator something of a link; the text goes behind the far hub's name. */
+void mesh_warn_of_link(const struct mesh_link *link, const char *event, const char *text);
 
 /* Chooses anew; the route is told and offered where that changed something. */
 void mesh_route_changed(struct mesh *mesh, struct route *route);

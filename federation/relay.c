@@ -13,6 +13,7 @@
  */
 #include "federation/relay.h"
 
+#include "federation/crossing.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/route_choice.h"
@@ -45,11 +46,25 @@ static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *o
 
 /* --- to one --------------------------------------------------------------------------------------------- */
 
-static void send_one(struct mesh *mesh, struct mesh_link *link, const struct link_one *one)
+/* False: it may not leave by this link. */
+static bool send_one(struct mesh *mesh, struct mesh_link *link, const struct link_one *one)
 {
     struct link_message message = {.type = LINK_MESSAGE_ONE, .one = *one};
+    enum mesh_refusal refusal = crossing_judge_one(link, BRIDGE_OUT, one);
+    struct crossing crossing;
+    int r;
 
-    mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+    if (refusal != MESH_REFUSAL_COUNT) {
+        mesh_refuse(mesh, refusal);
+        return false;
+    }
+    r = crossing_rename_one(&crossing, link, BRIDGE_OUT, &message.one);
+    if (r == 0)
+        mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+    else
+        mesh_refuse(mesh, MESH_REFUSED_RENAMED);
+    crossing_clear(&crossing);
+    return r == 0;
 }
 
 /* Answers the way that was taken; NULL: there is none. */
@@ -60,8 +75,7 @@ static struct candidate *forward_one(struct mesh *mesh, struct link_one one, con
     if (!way || !way->link || way->link->is_ending || !extend_trail(mesh, one.trail, &one.trail))
         return NULL;
     one.back = BYTES_NONE;
-    send_one(mesh, way->link, &one);
-    return way;
+    return send_one(mesh, way->link, &one) ? way : NULL;
 }
 
 /* The link to a neighbour that a route would choose of several. */
@@ -93,8 +107,7 @@ static bool forward_back(struct mesh *mesh, struct link_one one)
     if (!link || hub_id_list_has(one.trail, &next) || !extend_trail(mesh, one.trail, &one.trail))
         return false;
     one.back.len -= HUB_ID_BYTES;
-    send_one(mesh, link, &one);
-    return true;
+    return send_one(mesh, link, &one);
 }
 
 /* A call goes the way of the service that was chosen, which only leads over links that let its channel
@@ -281,14 +294,14 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
     block_unref(shown);
 }
 
-int relay_one(struct mesh_link *link, const struct link_one *one)
+/* A message under our own names. */
+static void take_one(struct mesh_link *link, const struct link_one *one)
 {
     struct mesh *mesh = link->mesh;
+    enum mesh_refusal refusal = crossing_judge_one(link, BRIDGE_IN, one);
 
-    if (one->trail.len == 0 || (one->channel.len > 0) != (one->event.len > 0))
-        return MESH_E_BAD_MESSAGE;
-    if (one->channel.len > 0 && !bridge_policy_lets(link->policy, one->channel)) {
-        lose_relayed(mesh, one, MESH_REFUSED_FILTERED);
+    if (refusal != MESH_REFUSAL_COUNT) {
+        lose_relayed(mesh, one, refusal);
     } else if (hub_id_list_has(one->trail, &mesh->id)) {
         metrics_count(METRICS_LOOPS_DROPPED);
         lose_relayed(mesh, one, MESH_REFUSED_LOOP);
@@ -301,7 +314,23 @@ int relay_one(struct mesh_link *link, const struct link_one *one)
     } else {
         lose_relayed(mesh, one, MESH_REFUSED_NO_ROUTE);
     }
-    return 0;
+}
+
+int relay_one(struct mesh_link *link, const struct link_one *one)
+{
+    struct link_one named = *one;
+    struct crossing crossing;
+    int r;
+
+    if (one->trail.len == 0 || (one->channel.len > 0) != (one->event.len > 0))
+        return MESH_E_BAD_MESSAGE;
+    r = crossing_rename_one(&crossing, link, BRIDGE_IN, &named);
+    if (r == 0)
+        take_one(link, &named);
+    else if (r == CROSSING_E_NAMELESS)
+        lose_relayed(link->mesh, one, MESH_REFUSED_RENAMED);
+    crossing_clear(&crossing);
+    return r < 0 ? r : 0;
 }
 
 void relay_forget_lost_calls(struct origin *origin)
@@ -349,8 +378,30 @@ static bool address(const struct route *route, struct bytes trail)
     return true;
 }
 
+/* Sends it to the receivers on the link's list; false: it may not leave by this link. */
+static bool send_many(struct mesh *mesh, struct mesh_link *link, const struct link_message *message)
+{
+    struct link_message named = *message;
+    enum mesh_refusal refusal = crossing_judge_many(link, BRIDGE_OUT, &message->many);
+    struct crossing crossing;
+    int r;
+
+    if (refusal != MESH_REFUSAL_COUNT) {
+        mesh_refuse(mesh, refusal);
+        return false;
+    }
+    named.many.to = buffer_bytes(&link->to);
+    r = crossing_rename_many(&crossing, link, BRIDGE_OUT, &named.many);
+    if (r == 0)
+        mesh->outlet.send(mesh->outlet.context, link->owner, &named);
+    else
+        mesh_refuse(mesh, MESH_REFUSED_RENAMED);
+    crossing_clear(&crossing);
+    return r == 0;
+}
+
 /* Sends the message over every link that has receivers on its list, and empties the lists. */
-static unsigned send_addressed(struct mesh *mesh, struct link_message *message)
+static unsigned send_addressed(struct mesh *mesh, const struct link_message *message)
 {
     unsigned n_sent = 0;
 
@@ -359,10 +410,8 @@ static unsigned send_addressed(struct mesh *mesh, struct link_message *message)
 
         if (!link || link->to.len == 0)
             continue;
-        message->many.to = buffer_bytes(&link->to);
-        mesh->outlet.send(mesh->outlet.context, link->owner, message);
+        n_sent += send_many(mesh, link, message);
         link->to.len = 0;
-        n_sent++;
     }
     return n_sent;
 }
@@ -459,22 +508,22 @@ static void arrive_many(struct mesh *mesh, const struct link_many *many)
     block_unref(shown);
 }
 
-int relay_many(struct mesh_link *link, const struct link_many *many)
+/* A message under our own names. */
+static void take_many(struct mesh_link *link, const struct link_many *many)
 {
     struct mesh *mesh = link->mesh;
     struct link_message onward = {.type = LINK_MESSAGE_MANY, .many = *many};
+    enum mesh_refusal refusal = crossing_judge_many(link, BRIDGE_IN, many);
     bool is_ours;
 
-    if (many->trail.len == 0 || many->to.len == 0)
-        return MESH_E_BAD_MESSAGE;
-    if (!bridge_policy_lets(link->policy, many->channel)) {
-        mesh_refuse(mesh, MESH_REFUSED_FILTERED);
-        return 0;
+    if (refusal != MESH_REFUSAL_COUNT) {
+        mesh_refuse(mesh, refusal);
+        return;
     }
     if (hub_id_list_has(many->trail, &mesh->id) || hub_id_equal(&many->origin, &mesh->id)) {
         metrics_count(METRICS_LOOPS_DROPPED);
         mesh_refuse(mesh, MESH_REFUSED_LOOP);
-        return 0;
+        return;
     }
     is_ours = split(mesh, many);
     if (hub_id_list_count(many->trail) < PATH_MAX_HOPS && extend_trail(mesh, many->trail, &onward.many.trail))
@@ -483,5 +532,21 @@ int relay_many(struct mesh_link *link, const struct link_many *many)
         mesh_refuse(mesh, MESH_REFUSED_TOO_LONG);
     if (is_ours && take_first(mesh, many))
         arrive_many(mesh, many);
-    return 0;
+}
+
+int relay_many(struct mesh_link *link, const struct link_many *many)
+{
+    struct link_many named = *many;
+    struct crossing crossing;
+    int r;
+
+    if (many->trail.len == 0 || many->to.len == 0)
+        return MESH_E_BAD_MESSAGE;
+    r = crossing_rename_many(&crossing, link, BRIDGE_IN, &named);
+    if (r == 0)
+        take_many(link, &named);
+    else if (r == CROSSING_E_NAMELESS)
+        mesh_refuse(link->mesh, MESH_REFUSED_RENAMED);
+    crossing_clear(&crossing);
+    return r < 0 ? r : 0;
 }

@@ -70,6 +70,7 @@ static void route_free(struct route_table *table, struct route *route)
     if (route->is_dead)
         table->n_graves--;
     block_unref(route->attributes);
+    block_unref(route->first_channel);
     free(route);
 }
 
@@ -179,13 +180,30 @@ static struct candidate *candidate_new(struct route *route, struct mesh_link *li
     return candidate;
 }
 
-static struct block *attributes_new(struct bytes attributes)
+static struct block *copy_of(struct bytes bytes)
 {
-    struct block *block = block_new(attributes.len);
+    struct block *block = block_new(bytes.len);
 
-    if (block && attributes.len > 0)
-        memcpy(block->ptr, attributes.ptr, attributes.len);
+    if (block && bytes.len > 0)
+        memcpy(block->ptr, bytes.ptr, bytes.len);
     return block;
+}
+
+struct bytes route_table_first_channel(const struct route *route)
+{
+    return route->first_channel ? block_bytes(route->first_channel) : route->channel;
+}
+
+int route_table_set_first_channel(struct route *route, struct bytes first_channel)
+{
+    bool is_other = !bytes_equal(first_channel, route->channel);
+    struct block *copy = is_other ? copy_of(first_channel) : NULL;
+
+    if (is_other && !copy)
+        return -ENOMEM;
+    block_unref(route->first_channel);
+    route->first_channel = copy;
+    return 0;
 }
 
 static void unbury(struct route_table *table, struct route *route)
@@ -210,7 +228,7 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
     bool is_newer = route_table_compare_seq(seq, route->seq) > 0 || !route->attributes;
     struct candidate *previous = route_table_candidate_of(route, link);
     struct candidate *candidate = candidate_new(route, link, path, cost);
-    struct block *block = is_newer ? attributes_new(attributes) : NULL;
+    struct block *block = is_newer ? copy_of(attributes) : NULL;
 
     if (!candidate || (is_newer && !block)) {
         free(candidate);

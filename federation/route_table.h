@@ -84,6 +84,7 @@ struct route {
     enum route_kind kind;
     struct bytes channel;
     struct bytes name;
+    struct block *first_channel; /* what the origin calls the channel; NULL: the same */
     struct route_seq seq;
     struct block *attributes; /* MessagePack as the origin wrote it; NULL without candidates */
     struct list candidates;
@@ -135,6 +136,12 @@ struct candidate *route_table_candidate_of(const struct route *route, const stru
 int route_table_put(struct route_table *table, struct route *route, struct mesh_link *link,
                     struct list *candidates_of_link, struct route_seq seq, struct bytes path, uint64_t cost,
                     struct bytes attributes);
+
+/* What the origin calls the channel. */
+struct bytes route_table_first_channel(const struct route *route);
+
+/* Sets it; for a route without candidates. 0 or -ENOMEM. */
+int route_table_set_first_channel(struct route *route, struct bytes first_channel);
 
 /* Takes one way out. `best` is the caller's to choose anew. */
 void route_table_drop(struct route_table *table, struct candidate *candidate);

@@ -17,7 +17,8 @@ struct sim_hub {
     struct mesh *mesh;
     struct core_face face;
     bool wants_settle;
-    bool is_stopping; /* what it still sends goes nowhere */
+    char warnings[512]; /* the events, one a line */
+    bool is_stopping;   /* what it still sends goes nowhere */
 };
 
 enum happening {
@@ -217,9 +218,16 @@ static void outlet_wake(void *context)
 
 static void outlet_warn(void *context, const char *event, const char *text)
 {
-    (void)context;
-    (void)event;
+    struct sim_hub *hub = context;
+    size_t len = strlen(hub->warnings);
+
     (void)text;
+    snprintf(hub->warnings + len, sizeof hub->warnings - len, "%s\n", event);
+}
+
+bool sim_has_warned(struct sim *sim, unsigned hub, const char *event)
+{
+    return strstr(sim->hubs[hub].warnings, event) != NULL;
 }
 
 static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,

@@ -86,6 +86,9 @@ uint64_t sim_random(struct sim *sim, uint64_t below);
 struct mesh *sim_mesh(struct sim *sim, unsigned hub);
 struct hub *sim_hub(struct sim *sim, unsigned hub);
 
+/* Whether the hub's mesh has told its operator of this. */
+bool sim_has_warned(struct sim *sim, unsigned hub, const char *event);
+
 /* Frees the hub's mesh and core with all clients and starts it anew with the next incarnation. Its links are
  * cut. */
 void sim_restart(struct sim *sim, unsigned hub);

@@ -14,7 +14,7 @@ static void read_entries(const struct link_message *message)
     for (uint32_t i = 0; i < message->entries.n; i++) {
         if (link_wire_next_entry(&reader, &entry) != 0)
             return;
-        check(entry.channel.len <= 255 && entry.name.len <= 255);
+        check(entry.channel.len <= 255 && entry.name.len <= 255 && entry.first_channel.len <= 255);
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include "tests/support/unit.h"
 
+#define CALLS (1U << BRIDGE_CALLS)
+
 static void test_a_star_stands_for_any_characters(void **state)
 {
     static const struct {
@@ -43,8 +45,8 @@ static void test_many_stars_do_not_take_for_ever(void **state)
 static void test_without_patterns_all_but_system_channels_pass(void **state)
 {
     (void)state;
-    assert_true(bridge_policy_lets(NULL, BYTES_LITERAL("room")));
-    assert_false(bridge_policy_lets(NULL, BYTES_LITERAL("__comm_ipc_logs")));
+    assert_true(bridge_policy_lets(NULL, BRIDGE_IN, CALLS, BYTES_LITERAL("room")));
+    assert_false(bridge_policy_lets(NULL, BRIDGE_IN, CALLS, BYTES_LITERAL("__comm_ipc_logs")));
 }
 
 static void test_deny_beats_allow_and_system_channels_never_pass(void **state)
@@ -56,10 +58,42 @@ static void test_deny_beats_allow_and_system_channels_never_pass(void **state)
 
     (void)state;
     assert_int_equal(bridge_policy_init(&policy, &spec), 0);
-    assert_true(bridge_policy_lets(&policy, BYTES_LITERAL("room.a")));
-    assert_false(bridge_policy_lets(&policy, BYTES_LITERAL("hall")));
-    assert_false(bridge_policy_lets(&policy, BYTES_LITERAL("room.secret.1")));
-    assert_false(bridge_policy_lets(&policy, BYTES_LITERAL("__comm_ipc_system")));
+    assert_true(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("room.a")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("hall")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("room.secret.1")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("__comm_ipc_system")));
+    bridge_policy_clear(&policy);
+}
+
+static void test_each_direction_has_a_filter_of_its_own_besides_the_common_one(void **state)
+{
+    const char *all[] = {"room*"};
+    const char *in[] = {"room.in*"};
+    const char *out[] = {"room.out*"};
+    struct bridge_spec spec = {.channels.allow = {1, all}, .in.allow = {1, in}, .out.deny = {1, out}};
+    struct bridge_policy policy;
+
+    (void)state;
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
+    assert_true(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("room.in1")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("room.x")));
+    assert_true(bridge_policy_lets(&policy, BRIDGE_OUT, CALLS, BYTES_LITERAL("room.x")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_OUT, CALLS, BYTES_LITERAL("room.out1")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_OUT, CALLS, BYTES_LITERAL("hall")));
+    bridge_policy_clear(&policy);
+}
+
+static void test_only_the_classes_of_the_bridge_pass(void **state)
+{
+    struct bridge_spec spec = {.classes = CALLS | 1U << BRIDGE_MEMBERS};
+    struct bridge_policy policy;
+
+    (void)state;
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
+    assert_true(bridge_policy_lets(&policy, BRIDGE_IN, CALLS, BYTES_LITERAL("room")));
+    assert_true(bridge_policy_lets(&policy, BRIDGE_OUT, CALLS | 1U << BRIDGE_SENDS, BYTES_LITERAL("room")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, 1U << BRIDGE_SENDS, BYTES_LITERAL("room")));
+    assert_false(bridge_policy_lets(&policy, BRIDGE_IN, 1U << BRIDGE_BROADCASTS, BYTES_LITERAL("room")));
     bridge_policy_clear(&policy);
 }
 
@@ -70,6 +104,8 @@ int main(void)
         cmocka_unit_test(test_many_stars_do_not_take_for_ever),
         cmocka_unit_test(test_without_patterns_all_but_system_channels_pass),
         cmocka_unit_test(test_deny_beats_allow_and_system_channels_never_pass),
+        cmocka_unit_test(test_each_direction_has_a_filter_of_its_own_besides_the_common_one),
+        cmocka_unit_test(test_only_the_classes_of_the_bridge_pass),
     };
 
     return cmocka_run_group_tests_name("bridge_policy", tests, NULL, NULL);

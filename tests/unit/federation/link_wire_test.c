@@ -194,6 +194,7 @@ static void test_entries_are_read_one_after_the_other(void **state)
     link_wire_append_entry(&raw, &entry);
     entry.change = LINK_ENTRY_DEAD;
     entry.path = BYTES_NONE;
+    entry.first_channel = BYTES_LITERAL("hall");
     link_wire_append_entry(&raw, &entry);
     message.entries.n = 2;
     message.entries.raw = buffer_bytes(&raw);
@@ -203,11 +204,13 @@ static void test_entries_are_read_one_after_the_other(void **state)
     reader = msgpack_reader_of(read.entries.raw);
     assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
     assert_text(entry.channel, "room");
+    assert_int_equal(entry.first_channel.len, 0);
     assert_true(entry.counter == UINT64_MAX);
     assert_int_equal(path_n_hops(entry.path), 2);
     assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
     assert_int_equal(entry.change, LINK_ENTRY_DEAD);
     assert_int_equal(entry.path.len, 0);
+    assert_text(entry.first_channel, "hall");
     assert_true(msgpack_reader_is_at_end(&reader));
     assert_int_equal(link_wire_next_entry(&reader, &entry), LINK_WIRE_E_BAD_FIELD);
     block_unref(frame);

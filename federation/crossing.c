@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "federation/crossing.h"
+
+#include <errno.h>
+
+#include "hub/wire/frame.h"
+#include "hub/wire/message.h"
+#include "hub/wire/msgpack_write.h"
+
+#define SET(id) (1U << BRIDGE_##id)
+
+/* --- entries -------------------------------------------------------------------------------------------- */
+
+/* The classes of the messages that an entry is about. */
+static uint32_t classes_of(enum route_kind kind, struct bytes name)
+{
+    switch (kind) {
+    case ROUTE_SERVICE:
+        return SET(CALLS) | SET(SENDS);
+    case ROUTE_TOPIC:
+        return SET(PUBLISHES);
+    case ROUTE_INTEREST:
+        return name.len > 0 ? SET(PUBLISHES) : SET(BROADCASTS);
+    case ROUTE_MEMBER:
+        return SET(MEMBERS);
+    case ROUTE_HUB:
+    case ROUTE_PROFILE:
+    case ROUTE_KIND_COUNT:
+        break;
+    }
+    return 0;
+}
+
+/* Whether the messages go the way that their entry goes, not against it. */
+static bool goes_along(enum route_kind kind)
+{
+    return kind == ROUTE_TOPIC || kind == ROUTE_MEMBER;
+}
+
+static bool lets_entry(const struct mesh_link *link, enum bridge_direction entry_direction,
+                       enum route_kind kind, struct bytes channel, struct bytes name)
+{
+    bool is_in = (entry_direction == BRIDGE_IN) == goes_along(kind);
+
+    return !route_kind_has_channel(kind) ||
+           bridge_policy_lets(link->policy, is_in ? BRIDGE_IN : BRIDGE_OUT, classes_of(kind, name), channel);
+}
+
+bool crossing_lets_tell(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
+                        struct bytes name)
+{
+    struct bridge_remap_room room;
+    struct bytes there;
+
+    return lets_entry(link, BRIDGE_OUT, kind, channel, name) &&
+           crossing_rename(link, BRIDGE_OUT, channel, &room, &there);
+}
+
+bool crossing_lets_take(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
+                        struct bytes name)
+{
+    return lets_entry(link, BRIDGE_IN, kind, channel, name);
+}
+
+/* --- how many messages ---------------------------------------------------------------------------------- */
+
+/* A second's worth may come at once; a thousandth of a message is what a millisecond brings at one a second.
+ */
+static bool is_too_fast(struct mesh_link *link, enum bridge_direction direction)
+{
+    uint64_t per_s = link->policy ? link->policy->limits.messages_per_s : 0;
+    uint64_t now_ms = link->mesh->time.now_ms;
+    struct mesh_rate *rate = &link->rates[direction];
+    uint64_t elapsed_ms = now_ms - rate->at_ms;
+
+    if (per_s == 0)
+        return false;
+    if (elapsed_ms >= 1000)
+        rate->thousandths = per_s * 1000;
+    else if (elapsed_ms > 0)
+        rate->thousandths += elapsed_ms * per_s;
+    if (rate->thousandths > per_s * 1000)
+        rate->thousandths = per_s * 1000;
+    rate->at_ms = now_ms;
+    if (rate->thousandths < 1000)
+        return true;
+    rate->thousandths -= 1000;
+    return false;
+}
+
+static enum mesh_refusal judge_rate(struct mesh_link *link, enum bridge_direction direction)
+{
+    if (!is_too_fast(link, direction))
+        return MESH_REFUSAL_COUNT;
+    if (!link->has_told_rate) {
+        link->has_told_rate = true;
+        mesh_warn_of_link(link, "too_many_messages",
+                          "more messages than limits.messages_per_s lets pass: calls over it are answered "
+                          "with an error, other messages are dropped and counted");
+    }
+    return MESH_REFUSED_TOO_FAST;
+}
+
+/* --- messages ------------------------------------------------------------------------------------------- */
+
+/* Both classes are checked by the channel alone; only where one of them is held back is the body opened. */
+static uint32_t classes_of_one(const struct mesh_link *link, const struct link_one *one)
+{
+    const uint32_t both = SET(CALLS) | SET(SENDS);
+    struct message message;
+
+    if (!link->policy || (link->policy->classes & both) == both)
+        return both;
+    if (message_parse(one->body, &message) != 0)
+        return both;
+    return message.type == MESSAGE_SEND ? SET(SENDS) : SET(CALLS);
+}
+
+enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_direction direction,
+                                     const struct link_one *one)
+{
+    /* An answer may go where its call came from: its caller waits for it. */
+    if (one->channel.len == 0)
+        return MESH_REFUSAL_COUNT;
+    if (!bridge_policy_lets(link->policy, direction, classes_of_one(link, one), one->channel))
+        return MESH_REFUSED_FILTERED;
+    return judge_rate(link, direction);
+}
+
+enum mesh_refusal crossing_judge_many(struct mesh_link *link, enum bridge_direction direction,
+                                      const struct link_many *many)
+{
+    uint32_t classes = many->topic.len > 0 ? SET(PUBLISHES) : SET(BROADCASTS);
+
+    if (!bridge_policy_lets(link->policy, direction, classes, many->channel))
+        return MESH_REFUSED_FILTERED;
+    return judge_rate(link, direction);
+}
+
+/* --- names ---------------------------------------------------------------------------------------------- */
+
+bool crossing_rename(const struct mesh_link *link, enum bridge_direction direction, struct bytes channel,
+                     struct bridge_remap_room *room, struct bytes *out_name)
+{
+    bool has_name = true;
+
+    *out_name = channel;
+    if (!link->policy || link->policy->remap.n == 0 || channel.len == 0)
+        return true;
+    if (direction == BRIDGE_OUT)
+        has_name = bridge_remap_out(&link->policy->remap, channel, room, out_name);
+    else
+        has_name = bridge_remap_in(&link->policy->remap, channel, room, out_name);
+    return has_name && !bridge_policy_is_system(*out_name);
+}
+
+/* The message with another channel. */
+static struct block *write_anew(const struct message *message, struct bytes channel)
+{
+    const struct message_field *field = &message->fields[KEY_CHANNEL];
+    struct bytes before = bytes_of(message->body.ptr, field->value_offset);
+    struct bytes behind = bytes_from(message->body, field->end_offset);
+    struct buffer out;
+
+    buffer_init(&out);
+    frame_begin_sized(&out, message->body.len + channel.len + 8);
+    buffer_append_bytes(&out, before);
+    msgpack_write_str(&out, channel);
+    buffer_append_bytes(&out, behind);
+    return frame_finish(&out);
+}
+
+/* A body that names no channel, or one without a name on the other side, stays as it is. */
+static int rename_body(struct crossing *crossing, const struct mesh_link *link,
+                       enum bridge_direction direction, struct bytes *body)
+{
+    struct bridge_remap_room room;
+    struct message message;
+    struct bytes channel;
+    struct bytes name;
+
+    if (message_parse(*body, &message) != 0 || message_text(&message, KEY_CHANNEL, &channel) != 0 ||
+        !crossing_rename(link, direction, channel, &room, &name) || bytes_equal(name, channel))
+        return 0;
+    crossing->frame = write_anew(&message, name);
+    if (!crossing->frame)
+        return -ENOMEM;
+    *body = frame_body(crossing->frame);
+    return 0;
+}
+
+static bool renames(const struct mesh_link *link)
+{
+    return link->policy && link->policy->remap.n > 0;
+}
+
+int crossing_rename_one(struct crossing *crossing, const struct mesh_link *link,
+                        enum bridge_direction direction, struct link_one *one)
+{
+    crossing->frame = NULL;
+    if (!renames(link))
+        return 0;
+    if (!crossing_rename(link, direction, one->channel, &crossing->room, &one->channel))
+        return CROSSING_E_NAMELESS;
+    return rename_body(crossing, link, direction, &one->body);
+}
+
+int crossing_rename_many(struct crossing *crossing, const struct mesh_link *link,
+                         enum bridge_direction direction, struct link_many *many)
+{
+    crossing->frame = NULL;
+    if (!renames(link))
+        return 0;
+    if (!crossing_rename(link, direction, many->channel, &crossing->room, &many->channel))
+        return CROSSING_E_NAMELESS;
+    return rename_body(crossing, link, direction, &many->body);
+}
+
+void crossing_clear(struct crossing *crossing)
+{
+    block_unref(crossing->frame);
+}

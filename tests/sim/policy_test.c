@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What a bridge's policy lets through and what not, seen by clients. Hub 0 has the bridge; "near" is a client
+ * there, "far" one at hub 1.
+ */
+#include "tests/sim/sim.h"
+
+#include "tests/support/unit.h"
+
+#define SETTLED_MS 500
+
+struct pair {
+    struct sim *sim;
+    struct bridge_policy policy;
+    unsigned link;
+    struct sim_client *near;
+    struct sim_client *far;
+};
+
+static struct pair begin(const struct bridge_spec *spec)
+{
+    struct pair pair = {.sim = sim_new(3, 1)};
+
+    assert_int_equal(bridge_policy_init(&pair.policy, spec), 0);
+    pair.link = sim_add_link(pair.sim, 0, 1);
+    pair.near = sim_connect(pair.sim, 0, "near");
+    pair.far = sim_connect(pair.sim, 1, "far");
+    pair.near->answers = 1;
+    pair.far->answers = 1;
+    return pair;
+}
+
+/* The pair was moved since begin(), and the policy with it. */
+static void join(struct pair *pair)
+{
+    sim_link(pair->sim, pair->link)->policy = &pair->policy;
+    sim_join(pair->sim, pair->link);
+    sim_run(pair->sim, SETTLED_MS);
+}
+
+static void end(struct pair *pair)
+{
+    sim_free(pair->sim);
+    bridge_policy_clear(&pair->policy);
+}
+
+static bool has_answer(struct pair *pair, struct sim_client *from, const char *channel,
+                       const char *request_id)
+{
+    const struct sim_received *answer;
+
+    sim_call(from, channel, "do", request_id, 1);
+    sim_run(pair->sim, SETTLED_MS);
+    answer = sim_answer(from, request_id);
+    assert_non_null(answer);
+    return answer->error[0] == '\0' && answer->data == 2;
+}
+
+static void test_calls_go_out_where_only_out_is_allowed(void **state)
+{
+    const char *none[] = {"*"};
+    struct bridge_spec spec = {.in.deny = {1, none}};
+    struct pair pair = begin(&spec);
+
+    (void)state;
+    join(&pair);
+    sim_provide(pair.near, "room", "do", true, false);
+    sim_provide(pair.far, "hall", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(has_answer(&pair, pair.near, "hall", "out"));
+    assert_false(has_answer(&pair, pair.far, "room", "in"));
+    end(&pair);
+}
+
+static void test_broadcasts_and_publishes_follow_the_direction(void **state)
+{
+    const char *none[] = {"quiet*"};
+    struct bridge_spec spec = {.out.deny = {1, none}};
+    struct pair pair = begin(&spec);
+
+    (void)state;
+    join(&pair);
+    sim_open(pair.near, "quiet");
+    sim_open(pair.far, "quiet");
+    sim_declare(pair.near, "quiet", "topic");
+    sim_subscribe(pair.far, "quiet", "topic", true);
+    sim_declare(pair.far, "quiet", "other");
+    sim_subscribe(pair.near, "quiet", "other", true);
+    sim_run(pair.sim, SETTLED_MS);
+    sim_broadcast(pair.near, "quiet", 1);
+    sim_broadcast(pair.far, "quiet", 2);
+    sim_publish(pair.near, "quiet", "topic", 3);
+    sim_publish(pair.far, "quiet", "other", 4);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(pair.far, MESSAGE_BROADCAST, NULL, 1), 0);
+    assert_int_equal(sim_count(pair.near, MESSAGE_BROADCAST, NULL, 2), 1);
+    assert_int_equal(sim_count(pair.far, MESSAGE_RECEIVE, NULL, 3), 0);
+    assert_int_equal(sim_count(pair.near, MESSAGE_RECEIVE, NULL, 4), 1);
+    end(&pair);
+}
+
+static void test_only_the_chosen_classes_cross(void **state)
+{
+    struct bridge_spec spec = {.classes = 1U << BRIDGE_CALLS};
+    struct pair pair = begin(&spec);
+
+    (void)state;
+    join(&pair);
+    sim_open(pair.near, "room");
+    sim_open(pair.far, "room");
+    sim_provide(pair.far, "room", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(has_answer(&pair, pair.near, "room", "call"));
+    sim_send(pair.near, "room", "do", 5);
+    sim_broadcast(pair.near, "room", 6);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 5), 0);
+    assert_int_equal(sim_count(pair.far, MESSAGE_BROADCAST, NULL, 6), 0);
+    assert_int_equal(sim_count(pair.near, MESSAGE_METADATA_UPDATE, "far", 0), 0);
+    end(&pair);
+}
+
+static void test_a_channel_has_another_name_on_the_far_side(void **state)
+{
+    const struct bridge_rename rule[] = {{"", "west."}};
+    struct bridge_spec spec = {.remap_out = {1, rule}};
+    struct pair pair = begin(&spec);
+    struct sim_client *further = sim_connect(pair.sim, 2, "further");
+
+    (void)state;
+    sim_join(pair.sim, sim_add_link(pair.sim, 1, 2));
+    join(&pair);
+    sim_open(pair.near, "room");
+    sim_open(further, "west.room");
+    sim_provide(pair.near, "room", "do", true, false);
+    sim_provide(pair.far, "west.hall", "do", true, false);
+    sim_declare(pair.near, "room", "topic");
+    sim_subscribe(further, "west.room", "topic", true);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(has_answer(&pair, further, "west.room", "in"));
+    assert_true(has_answer(&pair, pair.near, "hall", "out"));
+    sim_broadcast(pair.near, "room", 1);
+    sim_broadcast(further, "west.room", 2);
+    sim_publish(pair.near, "room", "topic", 3);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(further, MESSAGE_BROADCAST, NULL, 1), 1);
+    assert_int_equal(sim_count(pair.near, MESSAGE_BROADCAST, NULL, 2), 1);
+    assert_int_equal(sim_count(further, MESSAGE_RECEIVE, NULL, 3), 1);
+    for (size_t i = 0; i < further->n_received; i++)
+        assert_row("a name of the other side", strcmp(further->received[i].channel, "room") != 0);
+    for (size_t i = 0; i < pair.near->n_received; i++)
+        assert_row("a name of the other side", strncmp(pair.near->received[i].channel, "west.", 5) != 0);
+    end(&pair);
+}
+
+static void test_a_renamed_service_is_withdrawn_under_its_name_there(void **state)
+{
+    const struct bridge_rename rule[] = {{"west.", ""}};
+    struct bridge_spec spec = {.remap_in = {1, rule}};
+    struct pair pair = begin(&spec);
+    char *dump;
+
+    (void)state;
+    join(&pair);
+    sim_provide(pair.far, "west.hall", "do", false, false);
+    sim_run(pair.sim, SETTLED_MS);
+    dump = sim_dump(pair.sim, 0);
+    assert_non_null(strstr(dump, "service hall:do"));
+    assert_null(strstr(dump, "west."));
+    free(dump);
+    sim_disconnect(pair.far);
+    sim_run(pair.sim, SETTLED_MS);
+    dump = sim_dump(pair.sim, 0);
+    assert_null(strstr(dump, "hall"));
+    free(dump);
+    end(&pair);
+}
+
+static void test_a_circle_of_bridges_that_renames_is_refused_and_told(void **state)
+{
+    const struct bridge_rename rule[] = {{"", "x."}};
+    struct bridge_spec spec = {.remap_out = {1, rule}};
+    struct pair pair = begin(&spec);
+    struct sim_client *third = sim_connect(pair.sim, 2, "third");
+
+    (void)state;
+    join(&pair);
+    sim_join(pair.sim, sim_add_link(pair.sim, 1, 2));
+    sim_join(pair.sim, sim_add_link(pair.sim, 2, 0));
+    sim_run(pair.sim, SETTLED_MS);
+    /* One name at hub 0, two channels at hub 2: straight "room", and "x.room" by hub 1. */
+    sim_open(third, "room");
+    sim_run(pair.sim, SETTLED_MS);
+    sim_open(third, "x.room");
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(sim_has_warned(pair.sim, 0, "remap_conflict"));
+    assert_true(sim_has_warned(pair.sim, 1, "remap_conflict"));
+    sim_broadcast(pair.near, "room", 7);
+    sim_broadcast(pair.far, "x.room", 8);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(third, MESSAGE_BROADCAST, NULL, 7), 1);
+    assert_int_equal(sim_count(third, MESSAGE_BROADCAST, NULL, 8), 1);
+    for (size_t i = 0; i < third->n_received; i++) {
+        if (third->received[i].type == MESSAGE_BROADCAST)
+            assert_string_equal(third->received[i].channel, third->received[i].data == 7 ? "room" : "x.room");
+    }
+    end(&pair);
+}
+
+static void test_entries_over_the_limit_are_refused_with_a_warning_before(void **state)
+{
+    struct bridge_spec spec = {.limits.entries = 20};
+    struct pair pair = begin(&spec);
+    char event[32];
+    char *dump;
+
+    (void)state;
+    join(&pair);
+    for (unsigned i = 0; i < 14; i++) {
+        snprintf(event, sizeof event, "do%02u", i);
+        sim_provide(pair.far, "room", event, true, false);
+    }
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(sim_has_warned(pair.sim, 0, "nearly_over_limit"));
+    for (unsigned i = 14; i < 30; i++) {
+        snprintf(event, sizeof event, "do%02u", i);
+        sim_provide(pair.far, "room", event, true, false);
+    }
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(sim_has_warned(pair.sim, 0, "\nover_limit"));
+    dump = sim_dump(pair.sim, 0);
+    assert_non_null(strstr(dump, "room:do13"));
+    assert_null(strstr(dump, "room:do29"));
+    free(dump);
+    end(&pair);
+}
+
+static void test_messages_over_the_limit_are_answered_or_dropped_and_counted(void **state)
+{
+    struct bridge_spec spec = {.limits.messages_per_s = 10};
+    struct pair pair = begin(&spec);
+    char request_id[32];
+    size_t n_errors = 0;
+    size_t n_answers = 0;
+
+    (void)state;
+    join(&pair);
+    sim_provide(pair.far, "room", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(request_id, sizeof request_id, "%u", i);
+        sim_call(pair.near, "room", "do", request_id, 1);
+    }
+    sim_run(pair.sim, SETTLED_MS);
+    for (unsigned i = 0; i < 30; i++) {
+        const struct sim_received *answer;
+
+        snprintf(request_id, sizeof request_id, "%u", i);
+        answer = sim_answer(pair.near, request_id);
+        assert_non_null(answer);
+        n_errors += answer->error[0] != '\0';
+        n_answers += answer->error[0] == '\0';
+    }
+    assert_int_equal(n_answers, 10);
+    assert_int_equal(n_errors, 20);
+    assert_true(sim_has_warned(pair.sim, 0, "too_many_messages"));
+    assert_int_equal(mesh_counts(sim_mesh(pair.sim, 0)).refused[MESH_REFUSED_TOO_FAST], 20);
+    sim_run(pair.sim, 1000);
+    assert_true(has_answer(&pair, pair.near, "room", "later"));
+    end(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls_go_out_where_only_out_is_allowed),
+        cmocka_unit_test(test_broadcasts_and_publishes_follow_the_direction),
+        cmocka_unit_test(test_only_the_chosen_classes_cross),
+        cmocka_unit_test(test_a_channel_has_another_name_on_the_far_side),
+        cmocka_unit_test(test_a_renamed_service_is_withdrawn_under_its_name_there),
+        cmocka_unit_test(test_a_circle_of_bridges_that_renames_is_refused_and_told),
+        cmocka_unit_test(test_entries_over_the_limit_are_refused_with_a_warning_before),
+        cmocka_unit_test(test_messages_over_the_limit_are_answered_or_dropped_and_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
