@@ -194,8 +194,8 @@ static int start_http(struct mgmt *mgmt)
 static int load_tokens(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
 {
     bool made_first_run;
-    int r =
-        tokens_new(&mgmt->tokens, mgmt->options.store, mgmt->options.token_file, &made_first_run, out_why);
+    int r = tokens_new(&mgmt->tokens, mgmt->options.store, mgmt->options.token_file, true, &made_first_run,
+                       out_why);
 
     if (r == 0 && made_first_run) {
         mgmt->first_run_file = store_path(mgmt->options.store, TOKENS_FIRST_RUN_FILE);

@@ -4,20 +4,21 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "hub/base/clock.h"
 #include "hub/base/random.h"
 #include "mgmt/store/data_dir.h"
 
-#define MOST_TOKENS 16
-#define FIRST_RUN_CHARACTERS 32 /* of 62: 190 bits */
+#define FIRST_RUN_CHARACTERS (TOKENS_TEXT_SIZE - 1)
 
 struct tokens {
-    struct throttle throttle;
-    uint8_t sha256[MOST_TOKENS][STORE_TOKEN_BYTES];
-    size_t n;
+    struct store *store;
+    pthread_mutex_t mutex; /* guards rows */
+    struct store_tokens rows;
 };
 
 static void hash(struct bytes token, uint8_t out_sha256[STORE_TOKEN_BYTES])
@@ -88,7 +89,7 @@ static int load_configured(struct store *store, const char *file, char out_why[T
     uint8_t sha256[STORE_TOKEN_BYTES];
     int r = read_configured(file, sha256, out_why);
 
-    return r < 0 ? r : store_set_token(store, STORE_TOKEN_CONFIGURATION, sha256, out_why);
+    return r < 0 ? r : store_token_set_origin(store, STORE_TOKEN_CONFIGURATION, sha256, out_why);
 }
 
 /* The file first: a token that is stored and nowhere written would lock everybody out. */
@@ -113,19 +114,46 @@ static int make_first_run(struct store *store, char out_why[TOKENS_WHY_SIZE])
                  strerror(-r));
         return r;
     }
-    return store_set_token(store, STORE_TOKEN_FIRST_RUN, sha256, out_why);
+    return store_token_set_origin(store, STORE_TOKEN_FIRST_RUN, sha256, out_why);
 }
 
-static int load(struct tokens *tokens, struct store *store, char out_why[TOKENS_WHY_SIZE])
+static int load(struct tokens *tokens, char out_why[TOKENS_WHY_SIZE])
 {
-    int n = store_tokens(store, tokens->sha256, MOST_TOKENS, out_why);
+    struct store_tokens rows, former;
+    int r = store_token_list(tokens->store, 0, TOKENS_MOST, &rows, out_why);
 
-    tokens->n = n < 0 ? 0 : (size_t)n;
-    return n < 0 ? n : 0;
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&tokens->mutex);
+    former = tokens->rows;
+    tokens->rows = rows;
+    pthread_mutex_unlock(&tokens->mutex);
+    free(former.rows);
+    return 0;
+}
+
+static int fill(struct tokens *tokens, const char *token_file, bool may_make_first_run,
+                bool *out_made_first_run, char out_why[TOKENS_WHY_SIZE])
+{
+    int r;
+
+    if (token_file)
+        r = load_configured(tokens->store, token_file, out_why);
+    else
+        r = store_token_set_origin(tokens->store, STORE_TOKEN_CONFIGURATION, NULL, out_why);
+    if (r == 0)
+        r = load(tokens, out_why);
+    if (r < 0 || tokens->rows.n || !may_make_first_run)
+        return r;
+    r = make_first_run(tokens->store, out_why);
+    if (r == 0)
+        r = load(tokens, out_why);
+    *out_made_first_run = r == 0;
+    return r;
 }
 
 int tokens_new(struct tokens **out_tokens, struct store *store, const char *token_file,
-               bool *out_made_first_run, char out_why[TOKENS_WHY_SIZE])
+               bool may_make_first_run, bool *out_made_first_run, char out_why[TOKENS_WHY_SIZE])
 {
     cleanup_(tokens_freep) struct tokens *tokens = calloc(1, sizeof *tokens);
     int r;
@@ -135,19 +163,9 @@ int tokens_new(struct tokens **out_tokens, struct store *store, const char *toke
         snprintf(out_why, TOKENS_WHY_SIZE, "out of memory");
         return -ENOMEM;
     }
-    throttle_init(&tokens->throttle);
-    if (token_file)
-        r = load_configured(store, token_file, out_why);
-    else
-        r = store_set_token(store, STORE_TOKEN_CONFIGURATION, NULL, out_why);
-    if (r == 0)
-        r = load(tokens, store, out_why);
-    if (r == 0 && tokens->n == 0) {
-        r = make_first_run(store, out_why);
-        if (r == 0)
-            r = load(tokens, store, out_why);
-        *out_made_first_run = r == 0;
-    }
+    tokens->store = store;
+    pthread_mutex_init(&tokens->mutex, NULL);
+    r = fill(tokens, token_file, may_make_first_run, out_made_first_run, out_why);
     if (r < 0)
         return r;
     *out_tokens = take(tokens);
@@ -158,38 +176,99 @@ void tokens_free(struct tokens *tokens)
 {
     if (!tokens)
         return;
-    throttle_clear(&tokens->throttle);
+    pthread_mutex_destroy(&tokens->mutex);
+    free(tokens->rows.rows);
     free(tokens);
 }
 
-/* All are compared, each in constant time: the time tells nothing. */
-static bool is_known(const struct tokens *tokens, struct bytes token)
+static void name_principal(const struct store_token *token, struct principal *out_by)
 {
-    uint8_t sha256[STORE_TOKEN_BYTES];
-    bool is_found = false;
-
-    hash(token, sha256);
-    for (size_t i = 0; i < tokens->n; i++)
-        is_found |=
-            bytes_equal_secret(bytes_of(sha256, sizeof sha256), bytes_of(tokens->sha256[i], sizeof sha256));
-    return is_found;
+    *out_by = (struct principal){PRINCIPAL_TOKEN, token->role, token->scopes, token->serial, ""};
+    snprintf(out_by->name, sizeof out_by->name, "token:%s", token->name);
 }
 
-int tokens_check(struct tokens *tokens, struct bytes token, const uint8_t peer_key[THROTTLE_KEY_BYTES],
-                 struct principal *out_by, unsigned *out_wait_s)
+/* All are compared, each in constant time: the time tells nothing. */
+bool tokens_find(struct tokens *tokens, struct bytes token, struct principal *out_by)
 {
-    uint64_t now_ms = clock_monotonic_ms();
-    uint64_t wait_ms = throttle_wait_ms(&tokens->throttle, peer_key, now_ms);
+    const struct store_token *found = NULL;
+    uint8_t sha256[STORE_TOKEN_BYTES];
 
-    *out_wait_s = (unsigned)((wait_ms + 999) / 1000);
-    if (token.len == 0)
-        return TOKENS_E_MISSING;
-    if (wait_ms > 0)
-        return TOKENS_E_THROTTLED;
-    if (is_known(tokens, token)) {
-        *out_by = (struct principal){PRINCIPAL_TOKEN, ROLE_ADMIN, SCOPE_ALL, .name = "token:configured"};
-        return 0;
+    hash(token, sha256);
+    pthread_mutex_lock(&tokens->mutex);
+    for (size_t i = 0; i < tokens->rows.n; i++) {
+        const struct store_token *row = &tokens->rows.rows[i];
+
+        if (bytes_equal_secret(bytes_of(sha256, sizeof sha256), bytes_of(row->sha256, sizeof row->sha256)))
+            found = row;
     }
-    throttle_count_wrong(&tokens->throttle, peer_key, now_ms);
-    return TOKENS_E_WRONG;
+    if (found && found->expires_ms && found->expires_ms <= clock_wall_ms())
+        found = NULL;
+    if (found)
+        name_principal(found, out_by);
+    pthread_mutex_unlock(&tokens->mutex);
+    return found != NULL;
+}
+
+bool tokens_have(struct tokens *tokens, enum store_token_origin origin)
+{
+    bool is_there = false;
+
+    pthread_mutex_lock(&tokens->mutex);
+    for (size_t i = 0; i < tokens->rows.n; i++)
+        is_there |= tokens->rows.rows[i].origin == origin;
+    pthread_mutex_unlock(&tokens->mutex);
+    return is_there;
+}
+
+int tokens_make(struct tokens *tokens, struct store_token *token, char out_text[TOKENS_TEXT_SIZE],
+                char out_why[TOKENS_WHY_SIZE])
+{
+    size_t n;
+    int r;
+
+    pthread_mutex_lock(&tokens->mutex);
+    n = tokens->rows.n;
+    pthread_mutex_unlock(&tokens->mutex);
+    if (n >= TOKENS_MOST)
+        return TOKENS_E_FULL;
+    random_alphanumeric(out_text, TOKENS_TEXT_SIZE - 1);
+    hash(bytes_of_text(out_text), token->sha256);
+    token->origin = STORE_TOKEN_API;
+    token->created_ms = clock_wall_ms();
+    r = store_token_add(tokens->store, token, out_why);
+    return r ? r : load(tokens, out_why);
+}
+
+/* In place: what is taken away must be gone even where there is no memory for a new list. */
+static void forget(struct tokens *tokens, const char *name, enum store_token_origin *out_origin)
+{
+    pthread_mutex_lock(&tokens->mutex);
+    for (size_t i = 0; i < tokens->rows.n; i++) {
+        struct store_token *row = &tokens->rows.rows[i];
+
+        if (strcmp(row->name, name) != 0)
+            continue;
+        *out_origin = row->origin;
+        memmove(row, row + 1, (tokens->rows.n - i - 1) * sizeof *row);
+        tokens->rows.n--;
+        break;
+    }
+    pthread_mutex_unlock(&tokens->mutex);
+}
+
+int tokens_remove(struct tokens *tokens, const char *name, char out_why[TOKENS_WHY_SIZE])
+{
+    enum store_token_origin origin = STORE_TOKEN_API;
+    int r = store_token_remove(tokens->store, name, out_why);
+
+    if (r)
+        return r;
+    forget(tokens, name, &origin);
+    if (origin == STORE_TOKEN_FIRST_RUN) {
+        cleanup_free_ char *path = store_path(tokens->store, TOKENS_FIRST_RUN_FILE);
+
+        if (path)
+            unlink(path);
+    }
+    return 0;
 }

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "hub/base/clock.h"
 #include "mgmt/rest/credential.h"
 #include "mgmt/rest/problem.h"
 
-static void refuse_throttled(const struct request *request, struct reply *reply, unsigned wait_s)
+static void refuse_throttled(const struct request *request, struct reply *reply, uint64_t wait_ms)
 {
+    unsigned wait_s = (unsigned)((wait_ms + 999) / 1000);
     char wait[16];
 
     snprintf(wait, sizeof wait, "%u", wait_s);
@@ -17,16 +19,29 @@ static void refuse_throttled(const struct request *request, struct reply *reply,
     reply_add_header(reply, "Retry-After", wait);
 }
 
-static void refuse_unknown(struct rest *rest, const struct request *request, struct reply *reply, int r)
+static void refuse_nobody(const struct request *request, struct reply *reply)
 {
-    if (r == TOKENS_E_MISSING) {
-        problem_reply(reply, request, 401, "A token is needed: Authorization: Bearer TOKEN.");
-        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
-        return;
+    problem_reply(reply, request, 401, "A token is needed: Authorization: Bearer TOKEN.");
+    reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
+}
+
+static bool identify_token(struct rest *rest, struct bytes token, struct request *request,
+                           struct reply *reply)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t wait_ms = throttle_wait_ms(&rest->guesses, request->peer_key, now_ms);
+
+    if (wait_ms > 0) {
+        refuse_throttled(request, reply, wait_ms);
+        return false;
     }
+    if (tokens_find(rest->options.tokens, token, &request->by))
+        return true;
+    throttle_count_wrong(&rest->guesses, request->peer_key, now_ms);
     rest_log(rest, LOG_WARN, request, "Refused a wrong token");
     problem_reply(reply, request, 401, "This hub does not know the token.");
     reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\", error=\"invalid_token\"");
+    return false;
 }
 
 static bool identify(struct rest *rest, const struct route *route, struct request *request,
@@ -34,17 +49,13 @@ static bool identify(struct rest *rest, const struct route *route, struct reques
 {
     uint8_t room[CREDENTIAL_MOST_BYTES];
     struct bytes token = route->is_websocket ? credential_protocol(request, room) : BYTES_NONE;
-    unsigned wait_s;
-    int r;
 
     if (!token.len)
         token = credential_bearer(request);
-    r = tokens_check(rest->options.tokens, token, request->peer_key, &request->by, &wait_s);
-    if (r == TOKENS_E_THROTTLED)
-        refuse_throttled(request, reply, wait_s);
-    else if (r)
-        refuse_unknown(rest, request, reply, r);
-    return r == 0;
+    if (token.len)
+        return identify_token(rest, token, request, reply);
+    refuse_nobody(request, reply);
+    return false;
 }
 
 bool access_check(struct rest *rest, const struct route *route, struct request *request, struct reply *reply)

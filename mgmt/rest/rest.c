@@ -26,10 +26,12 @@ void rest_init(struct rest *rest, const struct rest_options *options)
     pthread_mutex_init(&rest->write_mutex, NULL);
     summary_cache_init(&rest->summaries);
     rate_limit_init(&rest->rates, options->requests_per_s);
+    throttle_init(&rest->guesses);
 }
 
 void rest_clear(struct rest *rest)
 {
+    throttle_clear(&rest->guesses);
     rate_limit_clear(&rest->rates);
     summary_cache_clear(&rest->summaries);
     pthread_mutex_destroy(&rest->write_mutex);

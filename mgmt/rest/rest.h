@@ -16,6 +16,7 @@
 #include "hub/io/mailbox.h"
 #include "hub/server/server_control.h"
 #include "mgmt/auth/rate_limit.h"
+#include "mgmt/auth/throttle.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
@@ -53,6 +54,7 @@ struct rest {
     pthread_mutex_t write_mutex;
     struct summary_cache summaries;
     struct rate_limit rates;
+    struct throttle guesses; /* wrong tokens and passwords by address */
 };
 
 void rest_init(struct rest *rest, const struct rest_options *options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Opening the store, and its rows but bridges (store_bridge.c)
+ * Opening the store, and the passwords of channels; other rows are in store_*.c
  *
  * Order at start: lock the directory, open and migrate the database, load the master key (make it only where
  * nothing was sealed yet), prove that it is the right one, then identity. The proof is a known text sealed in
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hub/base/clock.h"
 #include "hub/base/random.h"
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
@@ -77,6 +76,38 @@ int store_unseal(struct store *store, const char *purpose, struct bytes sealed, 
     }
     snprintf(out_why, STORE_WHY_SIZE, "The stored secret of %s does not open: the store is damaged", purpose);
     return -EBADMSG;
+}
+
+void store_copy_text(char *out_text, size_t size, struct bytes text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+
+    if (len)
+        memcpy(out_text, text.ptr, len);
+    out_text[len] = '\0';
+}
+
+enum role store_role(struct bytes name)
+{
+    for (enum role role = ROLE_VIEWER; role <= ROLE_ADMIN; role++) {
+        if (bytes_equal_text(name, role_name(role)))
+            return role;
+    }
+    return ROLE_NONE;
+}
+
+int store_remove_named(struct store *store, const char *sql, const char *name)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, sql, &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, bytes_of_text(name));
+    r = db_step(statement);
+    if (r < 0)
+        return r;
+    return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
 }
 
 static int meta_get(struct store *store, const char *name, struct buffer *out_value)
@@ -422,90 +453,6 @@ int store_remove_password(struct store *store, struct bytes channel, char out_wh
 
     pthread_mutex_lock(&store->mutex);
     r = remove_password(store, channel, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
-}
-
-static struct bytes origin_text(enum store_token_origin origin)
-{
-    switch (origin) {
-    case STORE_TOKEN_FIRST_RUN:
-        return BYTES_LITERAL("first_run");
-    case STORE_TOKEN_CONFIGURATION:
-        return BYTES_LITERAL("configuration");
-    }
-    return BYTES_NONE;
-}
-
-static int remove_tokens(struct store *store, struct bytes origin)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "DELETE FROM token WHERE origin = ?1", &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, origin);
-    return db_step(statement);
-}
-
-static int insert_token(struct store *store, struct bytes origin, const uint8_t *sha256)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r =
-        db_prepare(store->db, "INSERT OR REPLACE INTO token (sha256, origin, created_ms) VALUES (?1, ?2, ?3)",
-                   &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_blob(statement, 1, bytes_of(sha256, STORE_TOKEN_BYTES));
-    db_bind_text(statement, 2, origin);
-    db_bind_number(statement, 3, (int64_t)clock_wall_ms());
-    return db_step(statement);
-}
-
-int store_set_token(struct store *store, enum store_token_origin origin, const uint8_t *sha256,
-                    char out_why[STORE_WHY_SIZE])
-{
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
-    if (r == 0) {
-        r = remove_tokens(store, origin_text(origin));
-        if (r == 0 && sha256)
-            r = insert_token(store, origin_text(origin), sha256);
-        r = store_end(store, r);
-    }
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
-}
-
-static int read_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int n = 0;
-    int r = db_prepare(store->db, "SELECT sha256 FROM token LIMIT ?1", &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_number(statement, 1, (int64_t)most);
-    while ((r = db_step(statement)) == DB_ROW) {
-        struct bytes hash = db_column(statement, 0);
-
-        if (hash.len == STORE_TOKEN_BYTES)
-            memcpy(out_sha256[n++], hash.ptr, STORE_TOKEN_BYTES);
-    }
-    return r < 0 ? r : n;
-}
-
-int store_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most,
-                 char out_why[STORE_WHY_SIZE])
-{
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, read_tokens(store, out_sha256, most), out_why);
     pthread_mutex_unlock(&store->mutex);
     return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What a hub remembers over a restart: who it is, its bridges, passwords of channels, tokens
+ * What a hub remembers over a restart: who it is, its bridges, passwords of channels, users, tokens,
+ * sessions, what was done
  *
  * Used by the program at start (with or without a management plane) and by the threads of the management
  * plane afterwards; never by the loop's thread while it runs. Any thread: a lock of its own is held during
@@ -23,7 +24,6 @@ struct store;
 struct bridge_spec; /* federation/federation_control.h */
 
 #define STORE_WHY_SIZE 1024
-#define STORE_TOKEN_BYTES 32 /* a SHA-256 */
 
 enum { STORE_E_UNKNOWN = 1 };
 
@@ -69,19 +69,5 @@ int store_find_password(struct store *store, struct bytes channel, struct buffer
 
 /* 0, STORE_E_UNKNOWN or a negative errno. */
 int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE]);
-
-enum store_token_origin {
-    STORE_TOKEN_FIRST_RUN,
-    STORE_TOKEN_CONFIGURATION,
-};
-
-/* Makes @sha256 the one token of that origin, or, where it is NULL, takes that away. 0 or a negative errno.
- */
-int store_set_token(struct store *store, enum store_token_origin origin, const uint8_t *sha256,
-                    char out_why[STORE_WHY_SIZE]);
-
-/* Copies at most @most hashes: how many, or a negative errno. */
-int store_tokens(struct store *store, uint8_t (*out_sha256)[STORE_TOKEN_BYTES], size_t most,
-                 char out_why[STORE_WHY_SIZE]);
 
 #endif

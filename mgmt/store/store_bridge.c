@@ -497,26 +497,12 @@ int store_bridge_put(struct store *store, const struct bridge_spec *spec, bool h
     return r;
 }
 
-static int remove_row(struct store *store, const char *name)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "DELETE FROM bridge WHERE name = ?1", &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, bytes_of_text(name));
-    r = db_step(statement);
-    if (r < 0)
-        return r;
-    return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
-}
-
 int store_bridge_remove(struct store *store, const char *name, char out_why[STORE_WHY_SIZE])
 {
     int r;
 
     pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, remove_row(store, name), out_why);
+    r = store_fault(store, store_remove_named(store, "DELETE FROM bridge WHERE name = ?1", name), out_why);
     pthread_mutex_unlock(&store->mutex);
     return r;
 }

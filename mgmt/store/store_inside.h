@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "mgmt/auth/role.h"
 #include "mgmt/store/db.h"
 #include "mgmt/store/seal.h"
 #include "mgmt/store/store.h"
@@ -35,5 +36,14 @@ int store_unseal(struct store *store, const char *purpose, struct bytes sealed, 
 
 /* "bridge:west" for the caller to free(); NULL: out of memory. */
 char *store_purpose(const char *kind, struct bytes name);
+
+/* A column into a place of fixed size, closed by a zero; what is longer is cut. */
+void store_copy_text(char *out_text, size_t size, struct bytes text);
+
+/* ROLE_NONE for what is no role's name. */
+enum role store_role(struct bytes name);
+
+/* Runs "DELETE ... = ?1": 0, STORE_E_UNKNOWN where there was nothing, or a negative errno. */
+int store_remove_named(struct store *store, const char *sql, const char *name);
 
 #endif

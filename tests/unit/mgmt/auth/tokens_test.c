@@ -16,8 +16,6 @@ struct place {
     char *file; /* for a configured token */
 };
 
-static const uint8_t peer[THROTTLE_KEY_BYTES] = {1};
-
 static int set_up(void **state)
 {
     static struct place place;
@@ -45,15 +43,14 @@ static int start(struct place *place, const char *file, bool *out_made)
 {
     tokens_free(place->tokens);
     place->tokens = NULL;
-    return tokens_new(&place->tokens, place->store, file, out_made, place->why);
+    return tokens_new(&place->tokens, place->store, file, true, out_made, place->why);
 }
 
-static int check_token(struct place *place, const char *token)
+static bool is_known(struct place *place, const char *token)
 {
     struct principal by;
-    unsigned wait_s;
 
-    return tokens_check(place->tokens, bytes_of_text(token), peer, &by, &wait_s);
+    return tokens_find(place->tokens, bytes_of_text(token), &by);
 }
 
 static void test_the_first_run_token_is_made_once_and_written_privately(void **state)
@@ -73,12 +70,12 @@ static void test_the_first_run_token_is_made_once_and_written_privately(void **s
     assert_false(made);
     assert_int_equal(data_dir_read(path, again, sizeof again), 33);
     assert_string_equal(token, again);
-    assert_int_equal(check_token(place, token), TOKENS_E_WRONG); /* the line's end is none of it */
+    assert_false(is_known(place, token)); /* the line's end is none of it */
     token[32] = '\0';
-    assert_int_equal(check_token(place, token), 0);
-    assert_int_equal(check_token(place, ""), TOKENS_E_MISSING);
+    assert_true(is_known(place, token));
+    assert_false(is_known(place, ""));
     token[31] ^= 1;
-    assert_int_equal(check_token(place, token), TOKENS_E_WRONG);
+    assert_false(is_known(place, token));
     free(path);
 }
 
@@ -90,14 +87,14 @@ static void test_a_configured_token_replaces_the_former_one(void **state)
     assert_int_equal(data_dir_write(place->file, BYTES_LITERAL(" \n0123456789abcdef\r\n")), 0);
     assert_int_equal(start(place, place->file, &made), 0);
     assert_false(made);
-    assert_int_equal(check_token(place, "0123456789abcdef"), 0);
+    assert_true(is_known(place, "0123456789abcdef"));
     assert_int_equal(data_dir_write(place->file, BYTES_LITERAL("another-good-token")), 0);
     assert_int_equal(start(place, place->file, &made), 0);
-    assert_int_equal(check_token(place, "another-good-token"), 0);
-    assert_int_equal(check_token(place, "0123456789abcdef"), TOKENS_E_WRONG);
+    assert_true(is_known(place, "another-good-token"));
+    assert_false(is_known(place, "0123456789abcdef"));
     assert_int_equal(start(place, NULL, &made), 0);
     assert_true(made); /* else nobody could get in */
-    assert_int_equal(check_token(place, "another-good-token"), TOKENS_E_WRONG);
+    assert_false(is_known(place, "another-good-token"));
 }
 
 static void test_a_token_file_that_will_not_do_is_refused_in_words(void **state)
@@ -131,20 +128,42 @@ static void test_a_token_file_that_will_not_do_is_refused_in_words(void **state)
     assert_non_null(strstr(place->why, place->file));
 }
 
-static void test_an_address_that_guesses_is_not_even_looked_at(void **state)
+static void test_a_token_that_was_made_is_good_until_its_end_or_its_removal(void **state)
 {
     struct place *place = *state;
+    struct store_token lasting = {.name = "deploy", .role = ROLE_OPERATOR, .scopes = SCOPE_MESH};
+    struct store_token over = {.name = "old", .role = ROLE_ADMIN, .scopes = SCOPE_ALL, .expires_ms = 1};
+    char text[TOKENS_TEXT_SIZE], over_text[TOKENS_TEXT_SIZE], text_of_none[TOKENS_TEXT_SIZE];
     struct principal by;
-    unsigned wait_s;
     bool made;
 
-    assert_int_equal(data_dir_write(place->file, BYTES_LITERAL("0123456789abcdef")), 0);
-    assert_int_equal(start(place, place->file, &made), 0);
-    for (int i = 0; i < THROTTLE_BURST; i++)
-        assert_int_equal(check_token(place, "a-wrong-token-of-16"), TOKENS_E_WRONG);
-    assert_int_equal(tokens_check(place->tokens, BYTES_LITERAL("0123456789abcdef"), peer, &by, &wait_s),
-                     TOKENS_E_THROTTLED);
-    assert_int_equal(wait_s, 1);
+    assert_int_equal(start(place, NULL, &made), 0);
+    assert_int_equal(tokens_make(place->tokens, &lasting, text, place->why), 0);
+    assert_int_equal(tokens_make(place->tokens, &over, over_text, place->why), 0);
+    assert_int_equal(tokens_make(place->tokens, &lasting, text_of_none, place->why), TOKENS_E_TAKEN);
+    assert_true(tokens_find(place->tokens, bytes_of_text(text), &by));
+    assert_string_equal(by.name, "token:deploy");
+    assert_int_equal(by.role, ROLE_OPERATOR);
+    assert_int_equal(by.scopes, SCOPE_MESH);
+    assert_false(is_known(place, over_text));
+    assert_int_equal(start(place, NULL, &made), 0);
+    assert_true(is_known(place, text));
+    assert_int_equal(tokens_remove(place->tokens, "deploy", place->why), 0);
+    assert_false(is_known(place, text));
+    assert_int_equal(tokens_remove(place->tokens, "deploy", place->why), STORE_E_UNKNOWN);
+}
+
+static void test_the_file_goes_with_the_first_run_token(void **state)
+{
+    struct place *place = *state;
+    cleanup_free_ char *path = store_path(place->store, TOKENS_FIRST_RUN_FILE);
+    struct stat stat_of;
+    bool made;
+
+    assert_int_equal(start(place, NULL, &made), 0);
+    assert_int_equal(tokens_remove(place->tokens, "first-run", place->why), 0);
+    assert_int_equal(stat(path, &stat_of), -1);
+    assert_false(tokens_have(place->tokens, STORE_TOKEN_FIRST_RUN));
 }
 
 int main(void)
@@ -154,7 +173,8 @@ int main(void)
         TEST(test_the_first_run_token_is_made_once_and_written_privately),
         TEST(test_a_configured_token_replaces_the_former_one),
         TEST(test_a_token_file_that_will_not_do_is_refused_in_words),
-        TEST(test_an_address_that_guesses_is_not_even_looked_at),
+        TEST(test_a_token_that_was_made_is_good_until_its_end_or_its_removal),
+        TEST(test_the_file_goes_with_the_first_run_token),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

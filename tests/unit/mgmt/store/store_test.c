@@ -11,6 +11,7 @@
 #include "mgmt/store/store.h"
 #include "mgmt/store/migrations.h"
 #include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_token.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 #include "tests/unit/mgmt/stand.h"
@@ -416,19 +417,67 @@ static void test_a_full_disk_refuses_the_write_and_changes_nothing(void **state)
     put(place, &more); /* and goes on when there is room */
 }
 
+static size_t n_tokens(struct place *place, struct store_token *out_first)
+{
+    struct store_tokens tokens;
+    size_t n;
+
+    assert_int_equal(store_token_list(place->store, 0, 10, &tokens, place->why), 0);
+    n = tokens.n;
+    if (n)
+        *out_first = tokens.rows[0];
+    free(tokens.rows);
+    return n;
+}
+
+static void set_token(struct place *place, enum store_token_origin origin, const uint8_t *sha256)
+{
+    assert_int_equal(store_token_set_origin(place->store, origin, sha256, place->why), 0);
+}
+
 static void test_tokens_are_one_an_origin(void **state)
 {
     struct place *place = *state;
-    uint8_t a[STORE_TOKEN_BYTES] = {1}, b[STORE_TOKEN_BYTES] = {2}, found[4][STORE_TOKEN_BYTES];
+    uint8_t a[STORE_TOKEN_BYTES] = {1}, b[STORE_TOKEN_BYTES] = {2};
+    struct store_token token;
 
-    assert_int_equal(store_set_token(place->store, STORE_TOKEN_FIRST_RUN, a, place->why), 0);
-    assert_int_equal(store_set_token(place->store, STORE_TOKEN_CONFIGURATION, a, place->why), 0);
-    assert_int_equal(store_set_token(place->store, STORE_TOKEN_CONFIGURATION, b, place->why), 0);
+    set_token(place, STORE_TOKEN_FIRST_RUN, a);
+    set_token(place, STORE_TOKEN_CONFIGURATION, a);
+    set_token(place, STORE_TOKEN_CONFIGURATION, b);
     reopen(place);
-    assert_int_equal(store_tokens(place->store, found, 4, place->why), 1);
-    assert_memory_equal(found[0], b, sizeof b);
-    assert_int_equal(store_set_token(place->store, STORE_TOKEN_CONFIGURATION, NULL, place->why), 0);
-    assert_int_equal(store_tokens(place->store, found, 4, place->why), 0);
+    assert_int_equal(n_tokens(place, &token), 1);
+    assert_memory_equal(token.sha256, b, sizeof b);
+    assert_int_equal(token.role, ROLE_ADMIN);
+    assert_int_equal(token.scopes, SCOPE_ALL);
+    assert_int_equal(token.origin, STORE_TOKEN_CONFIGURATION);
+    set_token(place, STORE_TOKEN_CONFIGURATION, NULL);
+    assert_int_equal(n_tokens(place, &token), 0);
+}
+
+static void test_a_named_token_is_kept_as_it_was_made(void **state)
+{
+    struct place *place = *state;
+    struct store_token token = {.name = "deploy \xe2\x80\xae<b>",
+                                .sha256 = {7},
+                                .role = ROLE_OPERATOR,
+                                .scopes = SCOPE_MESH | SCOPE_AUDIT,
+                                .created_ms = 5,
+                                .created_by = "alice",
+                                .expires_ms = 77};
+    struct store_token found;
+
+    assert_int_equal(store_token_add(place->store, &token, place->why), 0);
+    assert_int_equal(store_token_add(place->store, &token, place->why), STORE_TOKEN_E_TAKEN);
+    reopen(place);
+    assert_int_equal(n_tokens(place, &found), 1);
+    assert_string_equal(found.name, token.name);
+    assert_string_equal(found.created_by, "alice");
+    assert_int_equal(found.role, ROLE_OPERATOR);
+    assert_int_equal(found.scopes, SCOPE_MESH | SCOPE_AUDIT);
+    assert_int_equal(found.expires_ms, 77);
+    assert_int_equal(found.serial, token.serial);
+    assert_int_equal(store_token_remove(place->store, token.name, place->why), 0);
+    assert_int_equal(store_token_remove(place->store, token.name, place->why), STORE_E_UNKNOWN);
 }
 
 /* Every allocation of ours in writing and reading a bridge fails once; SQLite's own are not counted. */
@@ -466,6 +515,7 @@ int main(void)
         TEST(test_a_damaged_file_is_refused),
         TEST(test_a_full_disk_refuses_the_write_and_changes_nothing),
         TEST(test_tokens_are_one_an_origin),
+        TEST(test_a_named_token_is_kept_as_it_was_made),
         TEST(test_want_of_memory_is_told_and_leaks_nothing),
     };
 
