@@ -96,6 +96,46 @@ enum role store_role(struct bytes name)
     return ROLE_NONE;
 }
 
+static int read_page(struct store *store, const char *sql, int64_t after, size_t limit, size_t row_size,
+                     void (*read)(struct db_statement *statement, void *row), struct store_page *page)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, sql, &statement);
+
+    page->rows = r == 0 ? calloc(limit, row_size) : NULL;
+    if (r == 0 && !page->rows)
+        r = -ENOMEM;
+    if (r < 0)
+        return r;
+    db_bind_number(statement, 1, after);
+    db_bind_number(statement, 2, (int64_t)limit + 1);
+    while ((r = db_step(statement)) == DB_ROW) {
+        if (page->n == limit) {
+            page->has_more = true;
+            return 0;
+        }
+        read(statement, (char *)page->rows + page->n++ * row_size);
+    }
+    return r;
+}
+
+int store_read_page(struct store *store, const char *sql, int64_t after, size_t limit, size_t row_size,
+                    void (*read)(struct db_statement *statement, void *row), struct store_page *out_page,
+                    char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    *out_page = (struct store_page){0};
+    pthread_mutex_lock(&store->mutex);
+    r = store_fault(store, read_page(store, sql, after, limit, row_size, read, out_page), out_why);
+    pthread_mutex_unlock(&store->mutex);
+    if (r < 0) {
+        free(out_page->rows);
+        *out_page = (struct store_page){0};
+    }
+    return r;
+}
+
 int store_remove_named(struct store *store, const char *sql, const char *name)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;

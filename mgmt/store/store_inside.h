@@ -43,6 +43,21 @@ void store_copy_text(char *out_text, size_t size, struct bytes text);
 /* ROLE_NONE for what is no role's name. */
 enum role store_role(struct bytes name);
 
+/* A page of rows of one size. */
+struct store_page {
+    void *rows; /* for the caller to free() */
+    size_t n;
+    bool has_more;
+};
+
+/*
+ * Runs "SELECT ... > ?1 ... LIMIT ?2" and reads at most @limit rows of @row_size bytes by @read. 0 or a
+ * negative errno and a sentence, and then there are no rows.
+ */
+int store_read_page(struct store *store, const char *sql, int64_t after, size_t limit, size_t row_size,
+                    void (*read)(struct db_statement *statement, void *row), struct store_page *out_page,
+                    char out_why[STORE_WHY_SIZE]);
+
 /* Runs "DELETE ... = ?1": 0, STORE_E_UNKNOWN where there was nothing, or a negative errno. */
 int store_remove_named(struct store *store, const char *sql, const char *name);
 

@@ -27,8 +27,9 @@ static enum store_token_origin origin_of(struct bytes name)
     return STORE_TOKEN_API;
 }
 
-static void read_row(struct db_statement *statement, struct store_token *out_token)
+static void read_row(struct db_statement *statement, void *row)
 {
+    struct store_token *out_token = row;
     struct bytes sha256 = db_column(statement, 2);
 
     *out_token = (struct store_token){
@@ -45,40 +46,14 @@ static void read_row(struct db_statement *statement, struct store_token *out_tok
         memcpy(out_token->sha256, sha256.ptr, STORE_TOKEN_BYTES);
 }
 
-static int list(struct store *store, int64_t after, size_t limit, struct store_tokens *tokens)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r =
-        db_prepare(store->db, "SELECT " COLUMNS " FROM token WHERE id > ?1 ORDER BY id LIMIT ?2", &statement);
-
-    tokens->rows = r == 0 ? calloc(limit, sizeof *tokens->rows) : NULL;
-    if (r == 0 && !tokens->rows)
-        r = -ENOMEM;
-    if (r < 0)
-        return r;
-    db_bind_number(statement, 1, after);
-    db_bind_number(statement, 2, (int64_t)limit + 1);
-    while ((r = db_step(statement)) == DB_ROW) {
-        if (tokens->n == limit) {
-            tokens->has_more = true;
-            return 0;
-        }
-        read_row(statement, &tokens->rows[tokens->n++]);
-    }
-    return r;
-}
-
 int store_token_list(struct store *store, int64_t after, size_t limit, struct store_tokens *out_tokens,
                      char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    struct store_page page;
+    int r = store_read_page(store, "SELECT " COLUMNS " FROM token WHERE id > ?1 ORDER BY id LIMIT ?2", after,
+                            limit, sizeof *out_tokens->rows, read_row, &page, out_why);
 
-    *out_tokens = (struct store_tokens){0};
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, list(store, after, limit, out_tokens), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    if (r < 0)
-        free(take(out_tokens->rows));
+    *out_tokens = (struct store_tokens){page.rows, page.n, page.has_more};
     return r;
 }
 
