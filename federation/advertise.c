@@ -115,7 +115,7 @@ static bool may_tell(const struct mesh_link *link, const struct route *route)
     return crossing_lets_tell(link, route->kind, route->channel, route->name);
 }
 
-static void tell(struct mesh_link *link, struct route *route)
+void advertise_route(struct mesh_link *link, struct route *route)
 {
     if (link->is_ending)
         return;
@@ -138,7 +138,7 @@ static void tell_origin(struct map_node *node, void *context)
         struct route *route = container_of(at, struct route, in_origin);
 
         if (may_tell(table->link, route))
-            tell(table->link, route);
+            advertise_route(table->link, route);
     }
 }
 
@@ -162,7 +162,7 @@ void advertise_flush(struct mesh *mesh)
         list_unlink(&route->untold);
         for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
             if (mesh->links[slot])
-                tell(mesh->links[slot], route);
+                advertise_route(mesh->links[slot], route);
         }
         route_table_release(&mesh->table, route);
     }

@@ -14,6 +14,9 @@
 /* The full table and the end mark for a new link. */
 void advertise_all(struct mesh_link *link);
 
+/* Tells or withdraws a route on one link, as may be now; advertise_flush() sends it. */
+void advertise_route(struct mesh_link *link, struct route *route);
+
 /* Tells all links what has changed. Routes that nothing holds any more are freed. */
 void advertise_flush(struct mesh *mesh);
 

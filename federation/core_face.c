@@ -46,11 +46,11 @@ static void on_multicast(void *context, struct bytes channel, struct bytes topic
     mesh_local_multicast(face->mesh, channel, topic, frame);
 }
 
-static void on_shared(void *context, struct bytes channel, bool is_shared)
+static void on_guard(void *context, struct bytes channel, bool is_protected, const uint8_t *secret)
 {
     struct core_face *face = context;
 
-    mesh_local_shared(face->mesh, channel, is_shared);
+    mesh_local_guard(face->mesh, channel, is_protected, secret);
 }
 
 static const struct peering_observer observer = {
@@ -59,7 +59,7 @@ static const struct peering_observer observer = {
     .on_interest = on_interest,
     .on_member = on_member,
     .on_multicast = on_multicast,
-    .on_shared = on_shared,
+    .on_guard = on_guard,
 };
 
 static void port_send(void *owner, struct block *frame, enum frame_class frame_class)
@@ -160,9 +160,12 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
 {
     struct core_face *face = context;
     struct message message;
+    struct bytes named;
     uint32_t n_hops;
 
-    if (message_parse(body, &message) != 0 ||
+    /* What is let through by one channel's name must not be said under another's. */
+    if (message_parse(body, &message) != 0 || message_text(&message, KEY_CHANNEL, &named) != 0 ||
+        !bytes_equal(named, channel) ||
         message_path_has(&message, BYTES_NONE, &n_hops) == MESSAGE_E_WRONG_TYPE) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;

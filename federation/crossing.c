@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "federation/guards.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/message.h"
 #include "hub/wire/msgpack_write.h"
@@ -53,6 +54,7 @@ bool crossing_lets_tell(const struct mesh_link *link, enum route_kind kind, stru
     struct bytes there;
 
     return lets_entry(link, BRIDGE_OUT, kind, channel, name) &&
+           (!route_kind_has_channel(kind) || guards_let(link, channel)) &&
            crossing_rename(link, BRIDGE_OUT, channel, &room, &there);
 }
 
@@ -60,6 +62,20 @@ bool crossing_lets_take(const struct mesh_link *link, enum route_kind kind, stru
                         struct bytes name)
 {
     return lets_entry(link, BRIDGE_IN, kind, channel, name);
+}
+
+bool crossing_lets_channel(const struct mesh_link *link, struct bytes channel)
+{
+    return bridge_policy_lets(link->policy, BRIDGE_OUT, UINT32_MAX, channel) ||
+           bridge_policy_lets(link->policy, BRIDGE_IN, UINT32_MAX, channel);
+}
+
+bool crossing_renames(const struct mesh_link *link, struct bytes channel)
+{
+    struct bridge_remap_room room;
+    struct bytes there;
+
+    return !crossing_rename(link, BRIDGE_OUT, channel, &room, &there) || !bytes_equal(there, channel);
 }
 
 /* --- how many messages ---------------------------------------------------------------------------------- */
@@ -119,8 +135,10 @@ static uint32_t classes_of_one(const struct mesh_link *link, const struct link_o
 enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_direction direction,
                                      const struct link_one *one)
 {
+    if (one->channel.len > 0 && !guards_let(link, one->channel))
+        return MESH_REFUSED_UNPROVEN;
     /* An answer may go where its call came from: its caller waits for it. */
-    if (one->channel.len == 0)
+    if (one->event.len == 0)
         return MESH_REFUSAL_COUNT;
     if (!bridge_policy_lets(link->policy, direction, classes_of_one(link, one), one->channel))
         return MESH_REFUSED_FILTERED;
@@ -132,6 +150,8 @@ enum mesh_refusal crossing_judge_many(struct mesh_link *link, enum bridge_direct
 {
     uint32_t classes = many->topic.len > 0 ? SET(PUBLISHES) : SET(BROADCASTS);
 
+    if (!guards_let(link, many->channel))
+        return MESH_REFUSED_UNPROVEN;
     if (!bridge_policy_lets(link->policy, direction, classes, many->channel))
         return MESH_REFUSED_FILTERED;
     return judge_rate(link, direction);

@@ -20,6 +20,12 @@ bool crossing_lets_tell(const struct mesh_link *link, enum route_kind kind, stru
 bool crossing_lets_take(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
                         struct bytes name);
 
+/* Whether messages of the channel may pass in one direction at least. */
+bool crossing_lets_channel(const struct mesh_link *link, struct bytes channel);
+
+/* Whether it has another name on the other side, or none. */
+bool crossing_renames(const struct mesh_link *link, struct bytes channel);
+
 /* Why a message may not pass, or MESH_REFUSAL_COUNT. Takes it into account against the limit of messages. */
 enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_direction direction,
                                      const struct link_one *one);

@@ -5,6 +5,7 @@
 
 #include "federation/federation_state.h"
 #include "federation/link.h"
+#include "federation/link_record.h"
 #include "federation/link_pulse.h"
 #include "federation/self_profile.h"
 #include "hub/base/clock.h"
@@ -56,6 +57,26 @@ static void outlet_warn(void *context, const char *event, const char *text)
     federation->outlet.note(federation->outlet.context, LOG_WARN, LOG_LINKS, "mesh_warning", fields, 2);
 }
 
+static void outlet_stretch(void *context, struct bytes channel, const uint8_t *secret)
+{
+    struct federation *federation = context;
+
+    channel_keys_ask(federation->keys, channel, secret);
+}
+
+static void on_key(void *context, struct bytes channel, const uint8_t *secret, const uint8_t *key)
+{
+    struct federation *federation = context;
+
+    mesh_channel_key(federation->mesh, channel, secret, key, federation_time(federation));
+}
+
+static void outlet_on_channel(void *context, void *link, struct bytes channel, enum mesh_channel_word word)
+{
+    (void)context;
+    link_record_channel(link, channel, word);
+}
+
 static void settle(struct loop_deferred *deferred)
 {
     struct federation *federation = container_of(deferred, struct federation, settle);
@@ -91,8 +112,8 @@ static int copy_texts(struct federation *federation, const struct federation_opt
 
 static int make_mesh(struct federation *federation)
 {
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
-                                 outlet_wake, outlet_warn,     federation};
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
+                                 outlet_warn, outlet_stretch,  outlet_on_channel, federation};
     struct mesh_options options = {
         .hub_id = federation->hub_id,
         .incarnation = federation->incarnation,
@@ -111,6 +132,8 @@ static int begin(struct federation *federation, const struct federation_options 
         r = -EINVAL;
     if (r == 0)
         r = copy_texts(federation, options);
+    if (r == 0)
+        r = channel_keys_new(&federation->keys, federation->mailbox, on_key, federation);
     if (r == 0)
         r = make_mesh(federation);
     if (r == 0)
@@ -155,6 +178,7 @@ void federation_free(struct federation *federation)
         core_face_detach(&federation->face);
     while (!list_is_empty(&federation->links))
         link_free(link_first(federation));
+    channel_keys_free(federation->keys);
     mesh_free(federation->mesh);
     while (!list_is_empty(&federation->bridges))
         bridge_free(list_first_entry(&federation->bridges, struct bridge, in_federation));

@@ -6,6 +6,7 @@
 #define COMMHUB_FEDERATION_FEDERATION_STATE_H
 
 #include "federation/bridge.h"
+#include "federation/channel_keys.h"
 #include "federation/core_face.h"
 #include "federation/federation.h"
 
@@ -23,6 +24,7 @@ struct federation {
     size_t max_frame_bytes;
     struct mesh *mesh;
     struct core_face face;
+    struct channel_keys *keys;
     struct list bridges;
     struct list links;
     bool is_draining;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "federation/crossing.h"
+#include "federation/guards.h"
 #include "federation/origins.h"
 
 static struct route_key key_of(const struct link_entry *entry)
@@ -297,6 +298,12 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
 
 static int take_named(struct mesh_link *link, const struct link_entry *entry)
 {
+    /* Not even a withdrawal is taken from a hub that may not know of the channel. */
+    if (route_kind_has_channel((enum route_kind)entry->kind) && !guards_let(link, entry->channel)) {
+        mesh_refuse(link->mesh, MESH_REFUSED_UNPROVEN);
+        guards_refused(link, entry->channel);
+        return 0;
+    }
     switch (entry->change) {
     case LINK_ENTRY_SET:
         return take_set(link, entry);

@@ -313,6 +313,9 @@ static void handle_proven(struct link *link, const struct link_message *message)
     case LINK_MESSAGE_ENTRIES:
     case LINK_MESSAGE_END:
     case LINK_MESSAGE_GONE:
+    case LINK_MESSAGE_PROVE:
+    case LINK_MESSAGE_UNPROVE:
+    case LINK_MESSAGE_AGAIN:
     case LINK_MESSAGE_ONE:
     case LINK_MESSAGE_MANY:
     case LINK_MESSAGE_GREETING:

@@ -67,3 +67,40 @@ void link_record_state(const struct link *link)
     tell_record(link, level);
     tell_log(link, level);
 }
+
+static const struct {
+    const char *state;
+    enum log_level level;
+    const char *message;
+} channel_words[] = {
+    [MESH_CHANNEL_PROVEN] = {"proven", LOG_INFO,
+                             "both hubs hold the channel's password: it crosses the link"},
+    [MESH_CHANNEL_UNPROVEN] =
+        {"unproven", LOG_INFO,
+         "the other hub has not proven that it holds the channel's password: it does not "
+         "cross the link; set the same password there if it shall"},
+    [MESH_CHANNEL_RENAMED] =
+        {"renamed", LOG_WARN,
+         "a channel with a password does not cross under another name, for its messages' "
+         "signatures cover the name: take it out of the bridge's remap rules"},
+    [MESH_CHANNEL_REFUSED] = {"refused", LOG_WARN,
+                              "the other hub has said something of the channel without having proven its "
+                              "password: set the same password there, or take it away here"},
+};
+
+void link_record_channel(const struct link *link, struct bytes channel, enum mesh_channel_word word)
+{
+    const struct federation *federation = link->federation;
+    char hub_id[HUB_ID_TEXT];
+    struct log_field fields[6];
+
+    hub_id_text(&link->peer, hub_id);
+    fields[0] = log_text("bridge", bridge_name(link));
+    fields[1] = log_text("hub_id", bytes_of_text(hub_id));
+    fields[2] = log_text("server_id", bytes_of_text(link->peer_server_id));
+    fields[3] = log_text("channel", channel);
+    fields[4] = log_text("state", bytes_of_text(channel_words[word].state));
+    fields[5] = log_text("message", bytes_of_text(channel_words[word].message));
+    federation->outlet.note(federation->outlet.context, channel_words[word].level, LOG_LINKS, "link_channel",
+                            fields, 6);
+}

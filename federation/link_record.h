@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What is told when a link's state changes: a record of the stream `links`, and a line in the log
+ * What is told of a link: its changes of state, as a record of the stream `links` and a line in the log, and
+ * what becomes of channels with a password on it
  */
 #ifndef COMMHUB_FEDERATION_LINK_RECORD_H
 #define COMMHUB_FEDERATION_LINK_RECORD_H
 
+#include "federation/mesh.h"
+
 struct link;
 
 void link_record_state(const struct link *link);
+
+/* What became of a channel with a password on the link. Only a record: it is told from inside the mesh, and
+ * the logs channel would go through the core. */
+void link_record_channel(const struct link *link, struct bytes channel, enum mesh_channel_word word);
 
 #endif

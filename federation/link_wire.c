@@ -27,6 +27,7 @@ enum key {
     KEY_AT,
     KEY_ENTRIES,
     KEY_SESSION,
+    KEY_PROOFS,
     KEY_TO,
     KEY_FROM,
     KEY_ORIGIN,
@@ -54,6 +55,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_AT] = "at",
     [KEY_ENTRIES] = "entries",
     [KEY_SESSION] = "session",
+    [KEY_PROOFS] = "proofs",
     [KEY_TO] = "to",
     [KEY_FROM] = "from",
     [KEY_ORIGIN] = "origin",
@@ -220,6 +222,15 @@ static int read_refusal(const struct fields *fields, struct link_refusal *out_re
     return 0;
 }
 
+static int read_channel_proofs(const struct fields *fields, struct bytes *out_proofs)
+{
+    int r = read_raw(fields, KEY_PROOFS, MSGPACK_BIN, LINK_WIRE_CHANNEL_PROOF_BYTES, UINT32_MAX, out_proofs);
+
+    if (r == 0 && out_proofs->len % LINK_WIRE_CHANNEL_PROOF_BYTES != 0)
+        return LINK_WIRE_E_BAD_FIELD;
+    return r;
+}
+
 static int read_entries(const struct fields *fields, struct link_message *out_message)
 {
     struct msgpack_reader reader = msgpack_reader_of(fields->raw[KEY_ENTRIES]);
@@ -276,6 +287,11 @@ static int read_content(const struct fields *fields, struct link_message *out_me
         return 0;
     case LINK_MESSAGE_GONE:
         return read_u64(fields, KEY_SESSION, &out_message->session);
+    case LINK_MESSAGE_PROVE:
+    case LINK_MESSAGE_UNPROVE:
+        return read_channel_proofs(fields, &out_message->channel_proofs);
+    case LINK_MESSAGE_AGAIN:
+        return read_name(fields, KEY_CHANNEL, &out_message->channel);
     case LINK_MESSAGE_ONE:
         return read_one(fields, &out_message->one);
     case LINK_MESSAGE_MANY:
@@ -362,10 +378,10 @@ static void write_one(struct buffer *out, const struct link_one *one)
     write_bin(out, KEY_TRAIL, one->trail);
     if (one->back.len > 0)
         write_bin(out, KEY_BACK, one->back);
-    if (one->channel.len > 0) {
+    if (one->channel.len > 0)
         write_str(out, KEY_CHANNEL, one->channel);
+    if (one->event.len > 0)
         write_str(out, KEY_NAME, one->event);
-    }
     write_bin(out, KEY_BODY, one->body);
 }
 
@@ -384,7 +400,7 @@ static void write_many(struct buffer *out, const struct link_many *many)
 
 static uint32_t one_pairs(const struct link_one *one)
 {
-    return 4U + (one->channel.len > 0 ? 2U : 0U) + (one->back.len > 0 ? 1U : 0U);
+    return 4U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0);
 }
 
 static void write_message(struct buffer *out, const struct link_message *message, uint64_t number)
@@ -427,6 +443,15 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_head(out, message, number, 1);
         write_u64(out, KEY_SESSION, message->session);
         return;
+    case LINK_MESSAGE_PROVE:
+    case LINK_MESSAGE_UNPROVE:
+        write_head(out, message, number, 1);
+        write_bin(out, KEY_PROOFS, message->channel_proofs);
+        return;
+    case LINK_MESSAGE_AGAIN:
+        write_head(out, message, number, 1);
+        write_str(out, KEY_CHANNEL, message->channel);
+        return;
     case LINK_MESSAGE_ONE:
         write_head(out, message, number, one_pairs(&message->one));
         write_one(out, &message->one);
@@ -448,6 +473,8 @@ static size_t most_bytes(const struct link_message *message)
 
     if (message->type == LINK_MESSAGE_ENTRIES)
         return head + message->entries.raw.len;
+    if (message->type == LINK_MESSAGE_PROVE)
+        return head + message->channel_proofs.len;
     if (message->type == LINK_MESSAGE_ONE)
         return head + message->one.trail.len + message->one.back.len + message->one.channel.len +
                message->one.event.len + message->one.body.len;

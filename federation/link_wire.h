@@ -19,6 +19,7 @@
 /* What may stand in one frame before both sides are proven, and after: a frame of a client, and our head. */
 #define LINK_WIRE_MAX_HANDSHAKE_BYTES 4096U
 #define LINK_WIRE_NONCE_BYTES 32
+#define LINK_WIRE_CHANNEL_PROOF_BYTES 32
 
 enum link_message_type {
 #define NEEDS(key) 0
@@ -52,9 +53,11 @@ struct link_refusal {
 struct link_one {
     struct hub_id to;
     struct hub_id from;
-    struct bytes trail;   /* list of the hubs that have passed it on, the first one first */
-    struct bytes back;    /* response: list of the hubs by which its call came, the next hop last */
-    struct bytes channel; /* call, send: the service that was chosen; response: BYTES_NONE */
+    struct bytes trail; /* list of the hubs that have passed it on, the first one first */
+    struct bytes back;  /* response: list of the hubs by which its call came, the next hop last */
+    /* call, send: the service that was chosen; response: the channel of its call if that has a password, and
+     * no event */
+    struct bytes channel;
     struct bytes event;
     struct bytes body;
 };
@@ -83,7 +86,9 @@ struct link_message {
             uint32_t n;
             struct bytes raw; /* that many values for link_wire_next_entry() */
         } entries;
-        uint64_t session; /* GONE */
+        uint64_t session;            /* GONE */
+        struct bytes channel_proofs; /* PROVE, UNPROVE: LINK_WIRE_CHANNEL_PROOF_BYTES each, in a row */
+        struct bytes channel;        /* AGAIN */
         struct link_one one;
         struct link_many many;
     };

@@ -11,6 +11,7 @@
 
 #include "federation/advertise.h"
 #include "federation/attributes.h"
+#include "federation/guards.h"
 #include "federation/intake.h"
 #include "federation/offering.h"
 #include "federation/origins.h"
@@ -256,6 +257,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     mesh->outlet.wake = ignore_wake;
     mesh->time = time;
     route_table_init(&mesh->table);
+    map_init(&mesh->guards);
     map_init(&mesh->origins);
     map_init(&mesh->outstanding);
     list_init(&mesh->outstanding_by_age);
@@ -277,6 +279,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
 
 static void link_free(struct mesh_link *link)
 {
+    guards_link_down(link);
     buffer_clear(&link->entries);
     buffer_clear(&link->to);
     link->mesh->links[link->slot] = NULL;
@@ -302,6 +305,7 @@ void mesh_free(struct mesh *mesh)
         if (mesh->links[slot])
             link_free(mesh->links[slot]);
     }
+    guards_clear(mesh);
     buffer_clear(&mesh->trail);
     free(mesh->server_id);
     free(mesh);
@@ -347,6 +351,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
     if (slot >= mesh->n_slots)
         mesh->n_slots = slot + 1;
     *out_link = link;
+    guards_link_up(link);
     advertise_all(link);
     return 0;
 }
@@ -382,6 +387,11 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time)
     mesh_settle(mesh, time);
 }
 
+struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)
+{
+    return guards_count(link);
+}
+
 int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time)
 {
     struct mesh *mesh = link->mesh;
@@ -393,10 +403,19 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         r = intake_entries(link, message->entries.n, message->entries.raw);
         break;
     case LINK_MESSAGE_END:
+        guards_link_synced(link);
         mesh->outlet.on_synced(mesh->outlet.context, link->owner);
         return 0;
     case LINK_MESSAGE_GONE:
         mesh_session_over(mesh, message->session, link);
+        r = 0;
+        break;
+    case LINK_MESSAGE_PROVE:
+    case LINK_MESSAGE_UNPROVE:
+        r = guards_hear(link, message->channel_proofs, message->type == LINK_MESSAGE_PROVE);
+        break;
+    case LINK_MESSAGE_AGAIN:
+        guards_tell_again(link, message->channel);
         r = 0;
         break;
     case LINK_MESSAGE_ONE:
@@ -515,10 +534,24 @@ void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes 
         relay_multicast(mesh, channel, topic, frame);
 }
 
-void mesh_local_shared(struct mesh *mesh, struct bytes channel, bool is_shared)
+void mesh_local_guard(struct mesh *mesh, struct bytes channel, bool is_protected, const uint8_t *secret)
 {
-    if (is_shared)
-        offering_reconsider_channel(mesh, channel);
+    if (bridge_policy_is_system(channel))
+        return;
+    if (is_protected)
+        guards_set(mesh, channel, secret);
+    else
+        guards_unset(mesh, channel);
+    local_changed(mesh);
+}
+
+void mesh_channel_key(struct mesh *mesh, struct bytes channel, const uint8_t secret[MESH_SECRET_BYTES],
+                      const uint8_t key[MESH_SECRET_BYTES], struct hub_time time)
+{
+    mesh->time = time;
+    guards_take_key(mesh, channel, secret, key);
+    advertise_flush(mesh);
+    mesh_settle(mesh, time);
 }
 
 void mesh_peer_send(struct origin *peer, struct block *frame)
@@ -566,6 +599,7 @@ bool mesh_take_incomplete(struct mesh *mesh)
     bool is_incomplete = mesh->is_incomplete;
 
     mesh->is_incomplete = false;
+    mesh->lacks_guard = false;
     if (is_incomplete)
         map_walk(&mesh->origins, mark_peerless, mesh);
     return is_incomplete;

@@ -26,6 +26,7 @@ struct origin; /* one hub of the mesh, us or another */
 
 #define MESH_MAX_LINKS LINK_SET_SLOTS
 #define MESH_MAX_ORIGINS 1024U
+#define MESH_SECRET_BYTES 32
 
 /* What the mesh shows the core of a remote hub: one entry of it. */
 struct mesh_offer {
@@ -36,6 +37,21 @@ struct mesh_offer {
     struct peering_topic topic;     /* TOPIC */
     struct bytes mode;              /* MEMBER */
     struct bytes raw_path;          /* MEMBER: MessagePack array of server ids, the origin's first */
+};
+
+/* What becomes of a channel with a password on a link. */
+enum mesh_channel_word {
+    MESH_CHANNEL_PROVEN,   /* both hubs hold its password: it crosses */
+    MESH_CHANNEL_UNPROVEN, /* the far hub has not proven that it holds it, or not any more: nothing crosses */
+    MESH_CHANNEL_RENAMED,  /* it has another name on the other side, which its signatures do not cover */
+    MESH_CHANNEL_REFUSED,  /* something of it came without a proof */
+};
+
+/* How many channels with a password do or do not cross a link. */
+struct mesh_link_guards {
+    size_t n_proven;
+    size_t n_unproven; /* guarded here, not proven by the far hub */
+    size_t n_foreign;  /* proven by the far hub, and none of ours */
 };
 
 /* The ways out to the links, each named by its owner's pointer. None of these may call back into the mesh; a
@@ -50,6 +66,11 @@ struct mesh_outlet {
     void (*wake)(void *context);
     /* Something that an operator should know; @event is for machines, @text for people. */
     void (*warn)(void *context, const char *event, const char *text);
+    /* Asks for the key that stretching a channel's secret (MESH_SECRET_BYTES) gives: mesh_channel_key()
+     * answers, some time later. Only if the same key comes out of the same secret at every hub can they prove
+     * anything to each other. Borrowed. */
+    void (*stretch)(void *context, struct bytes channel, const uint8_t *secret);
+    void (*on_channel)(void *context, void *link, struct bytes channel, enum mesh_channel_word word);
     void *context;
 };
 
@@ -101,8 +122,10 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
 /* Frees @link. */
 void mesh_link_down(struct mesh_link *link, struct hub_time time);
 
-/* ENTRIES, END, GONE, ONE or MANY. 0, MESH_E_BAD_MESSAGE or -ENOMEM (the link should be ended: it would miss
- * something). */
+struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
+
+/* ENTRIES, END, GONE, ONE, MANY, PROVE, UNPROVE or AGAIN. 0, MESH_E_BAD_MESSAGE or -ENOMEM (the link should
+ * be ended: it would miss something). */
 int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time);
 
 /* What the core's observer says. */
@@ -117,7 +140,12 @@ void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id,
 void mesh_local_profile(struct mesh *mesh, struct bytes raw);
 void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame);
 
-void mesh_local_shared(struct mesh *mesh, struct bytes channel, bool is_shared);
+/* The channel has a password (or another one), or none any more; peering.h says when. */
+void mesh_local_guard(struct mesh *mesh, struct bytes channel, bool is_protected, const uint8_t *secret);
+
+/* The key that the outlet's stretch() asked for. */
+void mesh_channel_key(struct mesh *mesh, struct bytes channel, const uint8_t secret[MESH_SECRET_BYTES],
+                      const uint8_t key[MESH_SECRET_BYTES], struct hub_time time);
 
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);

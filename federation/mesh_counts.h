@@ -12,6 +12,7 @@
     X(LOOP, "loop", "this hub is in its path already")                                                       \
     X(TOO_LONG, "too_long", "its path is longer than 32 hubs")                                               \
     X(FILTERED, "filtered", "the bridge's filter does not let the channel through")                          \
+    X(UNPROVEN, "unproven", "the far hub has not proven that it holds the channel's password")               \
     X(OLD, "old", "something newer of the same origin is known")                                             \
     X(OVER_LIMIT, "over_limit", "the link brought more entries than a link may")                             \
     X(DEAD_SESSION, "dead_session", "its path leads over a link that is gone")                               \

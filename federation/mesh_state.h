@@ -36,6 +36,7 @@ struct mesh_link {
     uint32_t cost;
     const struct bridge_policy *policy;
     bool is_ending;            /* the shell was asked to end it */
+    bool is_synced;            /* the far side's first table is complete */
     bool has_told_nearly_full; /* of entries: once, until there are markedly fewer */
     bool has_told_limit;
     bool has_told_rate;
@@ -45,7 +46,9 @@ struct mesh_link {
     size_t n_candidates;
     struct buffer entries; /* waiting to be told */
     uint32_t n_entries;
-    struct buffer to; /* destinations of the message for many that is being passed on */
+    struct buffer to;           /* destinations of the message for many that is being passed on */
+    struct map expected_proofs; /* of channels: see guards.c */
+    struct map heard_proofs;
 };
 
 struct origin {
@@ -85,7 +88,10 @@ struct mesh {
     struct list unoffered;
     struct list refused; /* routes that the core did not want; asked again when something local changes */
     struct list unsettled;
-    bool is_awake; /* wake() was called and mesh_settle() has not come yet */
+    struct map guards; /* channels with a password */
+    bool has_review;   /* some of them wait for review */
+    bool lacks_guard;  /* there was no memory for one */
+    bool is_awake;     /* wake() was called and mesh_settle() has not come yet */
     bool is_incomplete;
     bool has_told_conflict;
     struct dead_sessions dead[MESH_DEAD_ROWS];

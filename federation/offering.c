@@ -210,7 +210,7 @@ static void reconsider(struct map_node *node, void *context)
     struct channel_search *search = context;
     struct route *route = container_of(node, struct route, by_key);
 
-    if (route->origin == search->mesh->self || !route->best || !bytes_equal(route->channel, search->channel))
+    if (route->origin == search->mesh->self || !bytes_equal(route->channel, search->channel))
         return;
     route->is_offered = false;
     mesh_mark_unoffered(search->mesh, route);

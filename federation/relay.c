@@ -14,6 +14,7 @@
 #include "federation/relay.h"
 
 #include "federation/crossing.h"
+#include "federation/guards.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/route_choice.h"
@@ -78,15 +79,18 @@ static struct candidate *forward_one(struct mesh *mesh, struct link_one one, con
     return send_one(mesh, way->link, &one) ? way : NULL;
 }
 
-/* The link to a neighbour that a route would choose of several. */
-static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *peer)
+/* The link to a neighbour that a route would choose of several; an answer that bears the name of a channel
+ * does not stray to one on which that is not proven. */
+static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *peer,
+                                 const struct link_one *one)
 {
     struct mesh_link *best = NULL;
 
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         struct mesh_link *link = mesh->links[slot];
 
-        if (!link || link->is_ending || !hub_id_equal(&link->peer, peer))
+        if (!link || link->is_ending || !hub_id_equal(&link->peer, peer) ||
+            (one->channel.len > 0 && !guards_let(link, one->channel)))
             continue;
         if (!best || link->cost < best->cost || (link->cost == best->cost && link->session < best->session))
             best = link;
@@ -103,7 +107,7 @@ static bool forward_back(struct mesh *mesh, struct link_one one)
     if (one.back.len == 0)
         return false;
     next = hub_id_list_at(one.back, hub_id_list_count(one.back) - 1);
-    link = link_to(mesh, &next);
+    link = link_to(mesh, &next, &one);
     if (!link || hub_id_list_has(one.trail, &next) || !extend_trail(mesh, one.trail, &one.trail))
         return false;
     one.back.len -= HUB_ID_BYTES;
@@ -116,7 +120,7 @@ static struct route *route_of_one(const struct mesh *mesh, const struct link_one
 {
     struct route_key key = {.kind = ROUTE_HUB, .origin = one->to};
 
-    if (one->channel.len > 0)
+    if (one->event.len > 0)
         key = (struct route_key){ROUTE_SERVICE, one->channel, one->event, one->to};
     return route_table_find(&mesh->table, &key);
 }
@@ -201,6 +205,8 @@ static void response_from_core(struct origin *to, const struct message *response
 
     if (call)
         one->back = call->way;
+    if (call && guards_has(mesh, call->channel))
+        one->channel = call->channel;
     if (forward_back(mesh, *one) || forward_one(mesh, *one, route_of_one(mesh, one)))
         mesh->counts.ones_out++;
     else
@@ -265,9 +271,23 @@ static void lose_relayed(struct mesh *mesh, const struct link_one *lost, enum me
     if (!answer)
         return;
     back.body = frame_body(answer);
+    if (guards_has(mesh, lost->channel))
+        back.channel = lost->channel;
     if (forward_one(mesh, back, route_of_one(mesh, &back)))
         mesh->counts.calls_lost++;
     block_unref(answer);
+}
+
+/* What is let through by one channel's name must not be said under another's. */
+static bool is_as_addressed(const struct link_one *one, const struct message *message)
+{
+    struct bytes channel;
+    struct bytes event;
+
+    if (message->type != MESSAGE_CALL && message->type != MESSAGE_SEND)
+        return one->event.len == 0;
+    return message_text(message, KEY_CHANNEL, &channel) == 0 && bytes_equal(channel, one->channel) &&
+           message_text(message, KEY_EVENT, &event) == 0 && bytes_equal(event, one->event);
 }
 
 static void arrive_one(struct mesh *mesh, const struct link_one *one)
@@ -281,7 +301,7 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
         mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
         return;
     }
-    if (message_parse(one->body, &message) != 0) {
+    if (message_parse(one->body, &message) != 0 || !is_as_addressed(one, &message)) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
@@ -300,6 +320,8 @@ static void take_one(struct mesh_link *link, const struct link_one *one)
     struct mesh *mesh = link->mesh;
     enum mesh_refusal refusal = crossing_judge_one(link, BRIDGE_IN, one);
 
+    if (refusal == MESH_REFUSED_UNPROVEN)
+        guards_refused(link, one->channel);
     if (refusal != MESH_REFUSAL_COUNT) {
         lose_relayed(mesh, one, refusal);
     } else if (hub_id_list_has(one->trail, &mesh->id)) {
@@ -322,7 +344,7 @@ int relay_one(struct mesh_link *link, const struct link_one *one)
     struct crossing crossing;
     int r;
 
-    if (one->trail.len == 0 || (one->channel.len > 0) != (one->event.len > 0))
+    if (one->trail.len == 0 || (one->event.len > 0 && one->channel.len == 0))
         return MESH_E_BAD_MESSAGE;
     r = crossing_rename_one(&crossing, link, BRIDGE_IN, &named);
     if (r == 0)
@@ -516,6 +538,8 @@ static void take_many(struct mesh_link *link, const struct link_many *many)
     enum mesh_refusal refusal = crossing_judge_many(link, BRIDGE_IN, many);
     bool is_ours;
 
+    if (refusal == MESH_REFUSED_UNPROVEN)
+        guards_refused(link, many->channel);
     if (refusal != MESH_REFUSAL_COUNT) {
         mesh_refuse(mesh, refusal);
         return;

@@ -28,7 +28,7 @@ bool access_is_granted(const struct hub *hub, const struct client *client, const
 {
     struct member *member;
 
-    if (!channel_is_protected(channel))
+    if (!channel_is_protected(channel) || client->kind == CLIENT_PEER)
         return true;
     member = channels_member(hub, client, channel);
     return member && member->is_authenticated;

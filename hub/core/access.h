@@ -12,7 +12,8 @@
 
 struct challenge;
 
-/* Whether @client may use @channel (which may be NULL: not there): open to all unless protected. */
+/* Whether @client may use @channel (which may be NULL: not there): open to all unless protected. A remote
+ * hub's members have proven themselves there, and federation brings nothing from hubs that have not. */
 bool access_is_granted(const struct hub *hub, const struct client *client, const struct channel *channel);
 
 /* Puts the register @message aside and sends auth_challenge. 0, ACCESS_E_TOO_MUCH or -ENOMEM. */

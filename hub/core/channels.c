@@ -72,19 +72,17 @@ int channels_set_password(struct channel *channel, struct bytes password, enum p
 /* What clients did to the password ends with the last member; the configured one, if any, stands again. */
 static void restore_password(struct hub *hub, struct channel *channel)
 {
-    bool was_protected = channel_is_protected(channel);
-
     if (channel->password_origin == channel->configured_origin)
         return;
-    if (!was_protected)
-        peering_hide_channel(hub, channel);
-    if (channels_set_password(channel, channel->configured_password, channel->configured_origin) < 0)
-        return; /* no memory for the configured one: better the client's than none */
-    access_forget_channel(channel);
-    if (channel_is_protected(channel))
-        topics_remove_others(hub, channel, NULL, NULL);
-    else
-        peering_show_channel(hub, channel);
+    peering_withdraw_channel(hub, channel);
+    /* No memory for the configured one: better the client's than none. */
+    if (channels_set_password(channel, channel->configured_password, channel->configured_origin) == 0) {
+        access_forget_channel(channel);
+        peering_note_guard(hub, channel);
+        if (channel_is_protected(channel))
+            topics_remove_others(hub, channel, NULL, NULL);
+    }
+    peering_return_channel(hub, channel);
 }
 
 static bool is_used(const struct channel *channel)

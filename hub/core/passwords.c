@@ -15,23 +15,17 @@
 static int change(struct hub *hub, struct channel *channel, const struct client *setter,
                   struct bytes password, enum password_origin origin)
 {
-    bool was_protected = channel_is_protected(channel);
     int r;
 
-    /* Hidden while the channel still counts as shared, so that the mesh is told. */
-    if (!was_protected && password.len)
-        peering_hide_channel(hub, channel);
+    peering_withdraw_channel(hub, channel);
     r = channels_set_password(channel, password, origin);
-    if (r < 0) {
-        if (!was_protected && password.len)
-            peering_show_channel(hub, channel);
-        return r;
+    if (r == 0) {
+        access_forget_channel(channel);
+        peering_note_guard(hub, channel);
+        membership_expel_all(hub, channel, setter, ERROR_PASSWORD_CHANGED);
     }
-    access_forget_channel(channel);
-    membership_expel_all(hub, channel, setter, ERROR_PASSWORD_CHANGED);
-    if (was_protected && !password.len)
-        peering_show_channel(hub, channel);
-    return 0;
+    peering_return_channel(hub, channel);
+    return r;
 }
 
 /* nil takes the password away; an empty one is refused: it would protect nothing. */

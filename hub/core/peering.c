@@ -16,15 +16,11 @@
 #include "hub/wire/envelope.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_read.h"
-
-static bool is_shared(const struct channel *channel)
-{
-    return !channel->is_system && !channel_is_protected(channel);
-}
+#include "hub/wire/proof.h"
 
 static bool is_observed(const struct hub *hub, const struct channel *channel)
 {
-    return hub->observer && is_shared(channel);
+    return hub->observer && !channel->is_system;
 }
 
 /* --- outward: what local clients did --- */
@@ -109,7 +105,7 @@ bool peering_has_listeners(const struct hub *hub, const struct channel *channel,
 {
     if (!hub->observer)
         return false;
-    return channel ? is_shared(channel) : !channels_is_system_name(name);
+    return channel ? !channel->is_system : !channels_is_system_name(name);
 }
 
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame)
@@ -150,7 +146,7 @@ static void drop_peers_topics(struct hub *hub, struct channel *channel)
     }
 }
 
-/* What the mesh brought into a channel does not stay when it closes itself off. */
+/* What the mesh brought into a channel came under the password that stood then. */
 static void drop_peers(struct hub *hub, struct channel *channel)
 {
     list_for_each (link, &hub->clients) {
@@ -166,21 +162,35 @@ static void drop_peers(struct hub *hub, struct channel *channel)
     drop_peers_topics(hub, channel);
 }
 
-void peering_hide_channel(struct hub *hub, struct channel *channel)
+void peering_withdraw_channel(struct hub *hub, struct channel *channel)
 {
     if (!is_observed(hub, channel))
         return;
     tell_channel(hub, channel, false);
     drop_peers(hub, channel);
-    hub->observer->on_shared(hub->observer_context, channel->name, false);
 }
 
-void peering_show_channel(struct hub *hub, struct channel *channel)
+static void tell_guard(struct hub *hub, const struct channel *channel)
 {
-    if (!is_observed(hub, channel))
-        return;
-    tell_channel(hub, channel, true);
-    hub->observer->on_shared(hub->observer_context, channel->name, true);
+    uint8_t secret[PROOF_SECRET_BYTES];
+    bool has_secret = channel_is_protected(channel) &&
+                      proof_secret_of_channel(channel->password, channel->name, secret) == 0;
+
+    hub->observer->on_guard(hub->observer_context, channel->name, channel_is_protected(channel),
+                            has_secret ? secret : NULL);
+    explicit_bzero(secret, sizeof secret);
+}
+
+void peering_note_guard(struct hub *hub, struct channel *channel)
+{
+    if (is_observed(hub, channel))
+        tell_guard(hub, channel);
+}
+
+void peering_return_channel(struct hub *hub, struct channel *channel)
+{
+    if (is_observed(hub, channel))
+        tell_channel(hub, channel, true);
 }
 
 void peering_observe(struct hub *hub, const struct peering_observer *observer, void *context)
@@ -190,8 +200,11 @@ void peering_observe(struct hub *hub, const struct peering_observer *observer, v
     list_for_each (link, &hub->channels) {
         struct channel *channel = container_of(link, struct channel, all);
 
-        if (is_observed(hub, channel))
-            tell_channel(hub, channel, true);
+        if (!is_observed(hub, channel))
+            continue;
+        if (channel_is_protected(channel))
+            tell_guard(hub, channel);
+        tell_channel(hub, channel, true);
     }
 }
 
@@ -209,20 +222,9 @@ int peering_add_peer(struct hub *hub, struct bytes server_id, const struct clien
  * -ENOMEM. */
 static int shared_channel(struct hub *hub, struct bytes name, struct channel **out_channel)
 {
-    struct channel *channel;
-    int r;
-
-    if (!name_is_valid(name))
+    if (!name_is_valid(name) || channels_is_system_name(name))
         return PEERING_E_BAD_NAME;
-    r = channels_get(hub, name, &channel);
-    if (r < 0)
-        return r;
-    if (!is_shared(channel)) {
-        channels_release(hub, channel);
-        return PEERING_E_PROTECTED;
-    }
-    *out_channel = channel;
-    return 0;
+    return channels_get(hub, name, out_channel);
 }
 
 static void tell_members_of_service(struct event *event, const struct peering_service *service)
@@ -404,8 +406,8 @@ int peering_deliver(struct hub *hub, struct bytes channel_name, struct bytes top
     hub->time = time;
     if (!channel || (topic_name.ptr ? !topic || topic->n_local == 0 : channel->n_openers == 0))
         return 0;
-    if (!is_shared(channel))
-        return PEERING_E_PROTECTED;
+    if (channel->is_system)
+        return PEERING_E_BAD_NAME;
     /* A broadcast shows the way it came; what a topic's subscribers receive bears no path. */
     frame = topic_name.ptr ? frame_of_body(message->body) : envelope_forward(message, &envelope);
     if (!frame)

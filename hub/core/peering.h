@@ -12,8 +12,9 @@
  * signature then stay as they are, and a call is only given to local providers. Messages for many go out once
  * through the observer and come in by peering_deliver().
  *
- * Channels with a password are not shown to federation here: for the observer they do not exist, and
- * peering_*() refuse them.
+ * A channel with a password is shown like any other, with the word that it has one (on_guard()): that nothing
+ * of it reaches a hub which does not hold the password, and that nothing from such a hub comes in here, is
+ * federation's to see to. The core takes what peers bring as said by hubs that have proven it.
  */
 #ifndef COMMHUB_CORE_PEERING_H
 #define COMMHUB_CORE_PEERING_H
@@ -55,10 +56,13 @@ struct peering_observer {
      */
     void (*on_multicast)(void *context, struct bytes channel, struct bytes topic, struct block *frame);
     /*
-     * The channel has got a password (what was local in it has just been told as gone, what peers held in it
-     * has been dropped) or has lost it: what peers have there may be brought again.
+     * The channel has a password now, or another one, or none any more. What was local in it has just been
+     * told as gone, what peers held in it has been dropped; what is there still, or again, is told after
+     * this.
+     * @secret: PROOF_SECRET_BYTES for proofs among hubs; NULL: there is no password, or no memory, and then
+     * nothing can be proven.
      */
-    void (*on_shared)(void *context, struct bytes channel, bool is_shared);
+    void (*on_guard)(void *context, struct bytes channel, bool is_protected, const uint8_t *secret);
 };
 
 /* One observer a hub; NULL takes it away. It is then told all that is there already (services, topics,
@@ -73,9 +77,8 @@ int peering_add_peer(struct hub *hub, struct bytes server_id, const struct clien
                      struct hub_time time, struct client **out_peer);
 
 enum {
-    PEERING_E_PROTECTED = 1, /* the channel has a password here */
-    PEERING_E_TAKEN,         /* a local client, or another peer, owns the topic */
-    PEERING_E_BAD_NAME,
+    PEERING_E_TAKEN = 1, /* a local client, or another peer, owns the topic */
+    PEERING_E_BAD_NAME,  /* no name, or that of a system channel */
 };
 
 /* The peer's hub has providers for the event; again with other attributes: changed. 0, PEERING_E_* or
@@ -106,7 +109,7 @@ void peering_leave(struct hub *hub, struct client *peer, struct bytes channel, s
 
 /*
  * A broadcast (@topic BYTES_NONE) or publish that came over the mesh, for the local members or subscribers.
- * 0, PEERING_E_PROTECTED, or -ENOMEM. Federation has seen to it that it comes once.
+ * 0, PEERING_E_BAD_NAME, or -ENOMEM. Federation has seen to it that it comes once.
  */
 int peering_deliver(struct hub *hub, struct bytes channel, struct bytes topic, const struct message *message,
                     struct hub_time time);

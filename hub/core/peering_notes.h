@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What the core tells federation's observer (peering.h); nothing where there is no observer or the channel is
- * not shared
+ * What the core tells federation's observer (peering.h); nothing where there is no observer, and nothing of
+ * system channels
  *
- * For the files of this folder only. A channel is shared with the mesh unless it is a system channel or has a
- * password.
+ * For the files of this folder only.
  */
 #ifndef COMMHUB_CORE_PEERING_NOTES_H
 #define COMMHUB_CORE_PEERING_NOTES_H
@@ -30,8 +29,13 @@ void peering_note_member(struct hub *hub, struct channel *channel, struct client
 bool peering_has_listeners(const struct hub *hub, const struct channel *channel, struct bytes name);
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame);
 
-/* The channel gets, or has lost, its password: everything in it is withdrawn from, or told to, the mesh. */
-void peering_hide_channel(struct hub *hub, struct channel *channel);
-void peering_show_channel(struct hub *hub, struct channel *channel);
+/*
+ * A channel's password changes in three steps, so that nothing of the time under one is taken for said under
+ * the other: everything is withdrawn from the mesh and what peers hold is dropped; the new state is noted;
+ * what is left there is told anew.
+ */
+void peering_withdraw_channel(struct hub *hub, struct channel *channel);
+void peering_note_guard(struct hub *hub, struct channel *channel);
+void peering_return_channel(struct hub *hub, struct channel *channel);
 
 #endif

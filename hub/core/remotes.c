@@ -202,7 +202,7 @@ void remotes_remove_others(struct channel *channel, const struct client *except)
     list_for_each (link, &channel->remotes) {
         struct remote *remote = container_of(link, struct remote, in_channel);
 
-        if (remote->via != except)
+        if (remote->via != except && remote->via->kind != CLIENT_PEER)
             forget(remote);
     }
 }

@@ -300,7 +300,7 @@ static void take_from_others(struct hub *hub, struct topic *topic, const struct 
         if (client != except && client != owner)
             send_to_non_member(hub, topic->channel, client, notice);
     }
-    if (owner && owner != except) {
+    if (owner && owner != except && owner->kind != CLIENT_PEER) {
         send_to_non_member(hub, topic->channel, owner, notice);
         forget_owner(topic);
     }

@@ -55,6 +55,20 @@ int proof_of_channel(struct bytes password, struct bytes challenge, char out_pro
     return hex_hmac(password, challenge, out_proof);
 }
 
+int proof_secret_of_channel(struct bytes password, struct bytes channel,
+                            uint8_t out_secret[PROOF_SECRET_BYTES])
+{
+    struct buffer label = {0};
+    bool is_made;
+
+    buffer_append_text(&label, "commhub channel secret ");
+    buffer_append_bytes(&label, channel);
+    is_made = !label.failed && HMAC(EVP_sha256(), label.ptr, (int)label.len, password.ptr, password.len,
+                                    out_secret, NULL) != NULL;
+    buffer_clear(&label);
+    return is_made ? 0 : -ENOMEM;
+}
+
 bool proof_matches(const char expected[PROOF_TEXT], struct bytes given)
 {
     return bytes_equal_secret(bytes_of(expected, PROOF_TEXT - 1), given);

@@ -9,6 +9,8 @@
 #include "hub/wire/msgpack_read.h"
 #include "hub/wire/msgpack_write.h"
 
+#define STRETCHING_MS 30
+
 struct sim_hub {
     struct sim *sim;
     unsigned index;
@@ -21,10 +23,19 @@ struct sim_hub {
     bool is_stopping;   /* what it still sends goes nowhere */
 };
 
+/* A channel's, that is being stretched. */
+struct secret {
+    unsigned hub;
+    uint64_t incarnation;
+    uint8_t octets[MESH_SECRET_BYTES];
+    char channel[64];
+};
+
 enum happening {
     FRAME_ARRIVES,
     END_NOTICES,
     PROVIDER_ANSWERS,
+    KEY_IS_READY,
 };
 
 struct event {
@@ -36,6 +47,7 @@ struct event {
     uint64_t session;
     struct block *frame;
     struct sim_client *client;
+    struct secret *secret;
 };
 
 struct sim {
@@ -43,6 +55,9 @@ struct sim {
     uint64_t random;
     uint64_t last_order;
     uint64_t last_session;
+    size_t n_words[MESH_CHANNEL_REFUSED + 1]; /* on channels with a password, of all hubs */
+    const char *watched;
+    size_t n_watched;
     unsigned n_hubs;
     struct sim_hub hubs[SIM_MAX_HUBS];
     unsigned n_links;
@@ -119,6 +134,22 @@ static struct hub_time now(const struct sim *sim)
     return (struct hub_time){.now_ms = sim->now_ms, .wall_s = 1700000000 + sim->now_ms / 1000};
 }
 
+void sim_watch(struct sim *sim, const char *text)
+{
+    sim->watched = text;
+    sim->n_watched = 0;
+}
+
+size_t sim_count_watched(const struct sim *sim)
+{
+    return sim->n_watched;
+}
+
+size_t sim_count_words(const struct sim *sim, enum mesh_channel_word word)
+{
+    return sim->n_words[word];
+}
+
 uint64_t sim_now_ms(const struct sim *sim)
 {
     return sim->now_ms;
@@ -173,6 +204,8 @@ static void outlet_send(void *context, void *name, const struct link_message *me
     count_frame(link, end, message);
     frame = link_wire_write(message, ++link->number[end]);
     check(frame);
+    if (sim->watched && memmem(block_bytes(frame).ptr, frame->len, sim->watched, strlen(sim->watched)))
+        sim->n_watched++;
     if (!link->is_joined) {
         block_unref(frame);
         return;
@@ -230,6 +263,39 @@ bool sim_has_warned(struct sim *sim, unsigned hub, const char *event)
     return strstr(sim->hubs[hub].warnings, event) != NULL;
 }
 
+/* A stretched secret is itself here: what stretching is worth is not what these tests ask. */
+static void outlet_stretch(void *context, struct bytes channel, const uint8_t *octets)
+{
+    struct sim_hub *hub = context;
+    struct secret *secret = calloc(1, sizeof *secret);
+
+    check(secret && channel.len < sizeof secret->channel);
+    secret->hub = hub->index;
+    secret->incarnation = hub->incarnation;
+    memcpy(secret->octets, octets, sizeof secret->octets);
+    memcpy(secret->channel, channel.ptr, channel.len);
+    push(hub->sim,
+         (struct event){.at_ms = hub->sim->now_ms + STRETCHING_MS, .what = KEY_IS_READY, .secret = secret});
+}
+
+static void outlet_on_channel(void *context, void *name, struct bytes channel, enum mesh_channel_word word)
+{
+    struct sim_hub *hub = context;
+
+    (void)name;
+    (void)channel;
+    hub->sim->n_words[word]++;
+}
+
+static void key_is_ready(struct sim *sim, struct secret *secret)
+{
+    struct sim_hub *hub = &sim->hubs[secret->hub];
+
+    if (hub->incarnation == secret->incarnation)
+        mesh_channel_key(hub->mesh, bytes_of_text(secret->channel), secret->octets, secret->octets, now(sim));
+    free(secret);
+}
+
 static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,
                       const struct log_field *fields, size_t n_fields)
 {
@@ -246,8 +312,8 @@ static void hub_start(struct sim *sim, unsigned index)
     struct sim_hub *hub = &sim->hubs[index];
     struct hub_options hub_options = {.channel_policy = CHANNEL_PROMOTE};
     struct outlet hub_outlet = {.note = core_note};
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
-                                 outlet_wake, outlet_warn,     hub};
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
+                                 outlet_warn, outlet_stretch,  outlet_on_channel, hub};
     struct mesh_options options = {.hub_id = id_of(index)};
     struct mesh_core core;
     char name[16];
@@ -294,6 +360,7 @@ void sim_free(struct sim *sim)
         struct event event = pop(sim);
 
         block_unref(event.frame);
+        free(event.secret);
     }
     for (unsigned i = 0; i < sim->n_clients; i++) {
         free(sim->clients[i]->received);
@@ -323,6 +390,14 @@ static void settle_all(struct sim *sim)
             mesh_settle(hub->mesh, now(sim));
         }
     }
+}
+
+void sim_configure_password(struct sim *sim, unsigned hub, const char *channel, const char *password)
+{
+    check(hub_configure_password(sim->hubs[hub].hub, bytes_of_text(channel),
+                                 bytes_of_text(password ? password : ""), PASSWORD_BY_OPERATOR, NULL,
+                                 now(sim)) == 0);
+    settle_all(sim);
 }
 
 /* --- links ---------------------------------------------------------------------------------------------- */
@@ -790,6 +865,9 @@ static void happen(struct sim *sim, const struct event *event)
         break;
     case PROVIDER_ANSWERS:
         provider_answers(sim, event);
+        break;
+    case KEY_IS_READY:
+        key_is_ready(sim, event->secret);
         break;
     }
     block_unref(event->frame);

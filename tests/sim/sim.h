@@ -121,6 +121,16 @@ const struct sim_received *sim_answer(const struct sim_client *client, const cha
 uint64_t sim_count_frames(const struct sim *sim, enum link_message_type type);
 uint64_t sim_count_entries(const struct sim *sim);
 
+/* How many frames from now on carry the text anywhere in them. */
+void sim_watch(struct sim *sim, const char *text);
+size_t sim_count_watched(const struct sim *sim);
+
+/* As an operator does. NULL takes it away. */
+void sim_configure_password(struct sim *sim, unsigned hub, const char *channel, const char *password);
+
+/* How often hubs have been told this of a channel with a password. */
+size_t sim_count_words(const struct sim *sim, enum mesh_channel_word word);
+
 /* The hub's routes as text, for free(). */
 char *sim_dump(struct sim *sim, unsigned hub);
 

@@ -53,6 +53,13 @@ static struct link_message example(enum link_message_type type)
     case LINK_MESSAGE_GONE:
         message.session = UINT64_MAX;
         break;
+    case LINK_MESSAGE_PROVE:
+    case LINK_MESSAGE_UNPROVE:
+        message.channel_proofs = bytes_of(zeros, 2 * LINK_WIRE_CHANNEL_PROOF_BYTES);
+        break;
+    case LINK_MESSAGE_AGAIN:
+        message.channel = BYTES_LITERAL("room");
+        break;
     case LINK_MESSAGE_ONE:
         message.one = one;
         break;

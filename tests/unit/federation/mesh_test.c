@@ -103,6 +103,21 @@ static void outlet_warn(void *context, const char *event, const char *text)
     n_ended++;
 }
 
+static void outlet_stretch(void *context, struct bytes channel, const uint8_t *secret)
+{
+    (void)context;
+    (void)channel;
+    (void)secret;
+}
+
+static void outlet_on_channel(void *context, void *link, struct bytes channel, enum mesh_channel_word word)
+{
+    (void)context;
+    (void)link;
+    (void)channel;
+    (void)word;
+}
+
 static int add_peer(void *context, struct origin *origin, struct bytes server_id, void **out_peer)
 {
     (void)context;
@@ -177,8 +192,8 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
 static int begin(void)
 {
     struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,
-                                 outlet_wake, outlet_warn,     NULL};
+    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
+                                 outlet_warn, outlet_stretch,  outlet_on_channel, NULL};
     struct mesh_core core = {add_peer, peer_gone, offer, retract, handle, deliver, NULL};
 
     n_told = 0;

@@ -171,15 +171,14 @@ static void on_multicast(void *context, struct bytes channel, struct bytes topic
     check(channel.len && message_parse(frame_body(frame), &message) == 0);
 }
 
-static void on_shared(void *context, struct bytes channel, bool is_shared)
+static void on_guard(void *context, struct bytes channel, bool is_protected, const uint8_t *secret)
 {
     (void)context;
-    (void)is_shared;
-    check(channel.len);
+    check(channel.len && (secret != NULL) == is_protected);
 }
 
 static const struct peering_observer observer = {
-    on_service, on_topic, on_interest, on_member, on_multicast, on_shared,
+    on_service, on_topic, on_interest, on_member, on_multicast, on_guard,
 };
 
 /* ------------------------------------------------------------------------------------------- messages */

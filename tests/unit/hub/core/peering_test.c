@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/core/peering.h"
+#include "hub/wire/proof.h"
 #include "tests/support/stage.h"
 #include "tests/support/unit.h"
 
@@ -58,9 +59,10 @@ static void on_multicast(void *context, struct bytes channel, struct bytes topic
     tell(context, "multicast %.*s:%.*s\n", T(channel), T(topic));
 }
 
-static void on_shared(void *context, struct bytes channel, bool is_shared)
+static void on_guard(void *context, struct bytes channel, bool is_protected, const uint8_t *secret)
 {
-    tell(context, "%.*s is %s\n", T(channel), is_shared ? "shared" : "hidden");
+    assert_int_equal(secret != NULL, is_protected);
+    tell(context, "%.*s is %s\n", T(channel), is_protected ? "guarded" : "open");
 }
 
 static const struct peering_observer observer = {
@@ -69,7 +71,7 @@ static const struct peering_observer observer = {
     .on_interest = on_interest,
     .on_member = on_member,
     .on_multicast = on_multicast,
-    .on_shared = on_shared,
+    .on_guard = on_guard,
 };
 
 static void test_the_observer_hears_what_local_clients_do(void **state)
@@ -125,29 +127,107 @@ static void test_a_new_observer_is_told_what_is_there(void **state)
     stage_free(stage);
 }
 
-static void test_a_password_hides_the_channel_from_the_mesh(void **state)
+static void test_a_change_of_password_withdraws_all_and_tells_anew_what_is_left(void **state)
 {
     struct stage *stage = stage_new(NULL);
     struct story story = {.len = 0};
 
     (void)state;
     stage_enter(stage, "a");
+    stage_enter(stage, "b");
     stage_enter_peer(stage, "far");
     stage_say(stage, "a", "{'type':'register','channel':'c','event':'e','is_provider':true}");
+    stage_say(stage, "b", "{'type':'register','channel':'c'}");
     assert_int_equal(peering_provide(stage_hub(stage), stage_client(stage, "far"), BYTES_LITERAL("c"),
                                      BYTES_LITERAL("there"), &plain, stage_time(stage)),
                      0);
     peering_observe(stage_hub(stage), &observer, &story);
     story.len = 0;
     stage_say(stage, "a", "{'type':'set_password','channel':'c','password':'p'}");
-    stage_say(stage, "a", "{'type':'broadcast','channel':'c','event':'x','data':1}");
-    assert_string_equal(story.text, "a (client) leaves c\nno service c:e\nc is hidden\n");
+    assert_string_equal(story.text,
+                        "a (client) leaves c\nb (client) leaves c\nno interest c:\nno service c:e\n"
+                        "c is guarded\n"
+                        "no interest c:\nb (client) leaves c\n"
+                        "a (client) joins c\nservice c:e x1\n");
     stage_forget(stage, "a");
     stage_say(stage, "a", "{'type':'call','channel':'c','event':'there','request_id':'1'}");
     stage_hear(stage, "a", "{'error':'No provider for c:there'}");
-    assert_int_equal(peering_provide(stage_hub(stage), stage_client(stage, "far"), BYTES_LITERAL("c"),
+    story.len = 0;
+    stage_say(stage, "a", "{'type':'set_password','channel':'c','password':null}");
+    assert_string_equal(story.text, "a (client) leaves c\nno service c:e\n"
+                                    "c is open\n"
+                                    "a (client) joins c\nservice c:e x1\n");
+    stage_free(stage);
+}
+
+static void test_what_peers_bring_under_the_password_is_taken(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+    struct hub *hub = stage_hub(stage);
+
+    (void)state;
+    stage_enter(stage, "owner");
+    stage_enter_peer(stage, "far");
+    stage_say(stage, "owner", "{'type':'register','channel':'c','event':'e','is_provider':true}");
+    stage_say(stage, "owner", "{'type':'set_password','channel':'c','password':'p'}");
+    assert_int_equal(peering_provide(hub, stage_client(stage, "far"), BYTES_LITERAL("c"),
                                      BYTES_LITERAL("there"), &plain, stage_time(stage)),
-                     PEERING_E_PROTECTED);
+                     0);
+    stage_forget(stage, "owner");
+    stage_say(stage, "owner", "{'type':'call','channel':'c','event':'there','request_id':'1'}");
+    stage_hear(stage, "far", "{'type':'call','event':'there','sender_id':'owner'}");
+    stage_say(
+        stage, "far",
+        "{'type':'call','channel':'c','event':'e','request_id':'2','sender_id':'alice','path':['far']}");
+    stage_hear(stage, "owner", "{'type':'call','event':'e','sender_id':'alice'}");
+    stage_free(stage);
+}
+
+/* Channel c by its password p. */
+static void open_protected(struct stage *stage, const char *name)
+{
+    char answer[256];
+    char proof[PROOF_TEXT];
+
+    stage_forget(stage, name);
+    stage_say(stage, name, "{'type':'register','channel':'c','request_id':'r'}");
+    assert_int_equal(
+        proof_of_channel(BYTES_LITERAL("p"), bytes_of_text(stage_peek(stage, name, "challenge")), proof), 0);
+    snprintf(answer, sizeof answer, "{'type':'register','channel':'c','challenge_id':'%s','proof':'%s'}",
+             stage_peek(stage, name, "challenge_id"), proof);
+    stage_hear(stage, name, "{'type':'auth_challenge'}");
+    stage_say(stage, name, answer);
+}
+
+static void test_an_owner_that_leaves_takes_nothing_from_peers(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+    struct hub *hub = stage_hub(stage);
+    struct peering_topic topic = {.owner = BYTES_LITERAL("faraway")};
+
+    (void)state;
+    assert_int_equal(hub_configure_password(hub, BYTES_LITERAL("c"), BYTES_LITERAL("p"),
+                                            PASSWORD_BY_CONFIGURATION, NULL, stage_time(stage)),
+                     0);
+    stage_enter_peer(stage, "far");
+    assert_int_equal(peering_declare(hub, stage_client(stage, "far"), BYTES_LITERAL("c"), BYTES_LITERAL("t"),
+                                     &topic, stage_time(stage)),
+                     0);
+    assert_int_equal(peering_join(hub, stage_client(stage, "far"), BYTES_LITERAL("c"),
+                                  BYTES_LITERAL("faraway"), BYTES_LITERAL("client"), BYTES_LITERAL("\x90"),
+                                  stage_time(stage)),
+                     0);
+    stage_enter(stage, "owner");
+    open_protected(stage, "owner");
+    stage_leave(stage, "owner");
+    assert_int_equal(peering_declare(hub, stage_client(stage, "far"), BYTES_LITERAL("c"), BYTES_LITERAL("t"),
+                                     &topic, stage_time(stage)),
+                     0);
+    stage_enter(stage, "next");
+    open_protected(stage, "next");
+    stage_hear(stage, "next",
+               "{'type':'channel_sync','subscriptions':{'t':{'owner':'faraway','param_schema':null,"
+               "'stype':'subscription'}}}");
     stage_free(stage);
 }
 
@@ -279,14 +359,15 @@ static void test_a_peers_call_that_is_refused_is_answered_to_its_caller(void **s
     (void)state;
     stage_enter_peer(stage, "far");
     stage_enter(stage, "owner");
-    stage_say(stage, "owner", "{'type':'set_password','channel':'c','password':'p'}");
-    stage_say(
+    stage_say(stage, "far",
+              "{'type':'call','channel':'__comm_ipc_logs','event':'e','request_id':'1','sender_id':'alice',"
+              "'path':['far']}");
+    stage_hear(
         stage, "far",
-        "{'type':'call','channel':'c','event':'e','request_id':'1','sender_id':'alice','path':['far']}");
-    stage_hear(stage, "far",
-               "{'type':'response','request_id':'1','target_id':'alice','channel':'c','event':'e',"
-               "'error':'Channel c is protected: open it with its password first'}");
-    stage_say(stage, "far", "{'type':'send','channel':'c','event':'e','sender_id':'alice'}");
+        "{'type':'response','request_id':'1','target_id':'alice','channel':'__comm_ipc_logs','event':'e',"
+        "'error':'Channel __comm_ipc_logs is a system channel and read-only: open it to receive, "
+        "nothing else'}");
+    stage_say(stage, "far", "{'type':'send','channel':'__comm_ipc_logs','event':'e','sender_id':'alice'}");
     stage_hear_nothing(stage, "far");
     assert_int_equal(stage_end_reason(stage, "far"), -1);
     stage_free(stage);
@@ -439,7 +520,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_observer_hears_what_local_clients_do),
         cmocka_unit_test(test_a_new_observer_is_told_what_is_there),
-        cmocka_unit_test(test_a_password_hides_the_channel_from_the_mesh),
+        cmocka_unit_test(test_a_change_of_password_withdraws_all_and_tells_anew_what_is_left),
+        cmocka_unit_test(test_what_peers_bring_under_the_password_is_taken),
+        cmocka_unit_test(test_an_owner_that_leaves_takes_nothing_from_peers),
         cmocka_unit_test(test_a_remote_provider_serves_until_there_is_a_local_one),
         cmocka_unit_test(test_channel_sync_names_the_remote_provider_until_there_is_a_local_one),
         cmocka_unit_test(test_a_peer_shows_a_members_new_path),

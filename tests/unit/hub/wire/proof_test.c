@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "hub/base/text.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
@@ -52,6 +53,24 @@ static void test_views_without_bytes_are_empty_texts(void **state)
     assert_string_equal(proof, other);
 }
 
+static void test_a_channels_secret_is_bound_to_the_channel_and_no_answer_to_a_challenge(void **state)
+{
+    uint8_t secret[PROOF_SECRET_BYTES];
+    uint8_t other[PROOF_SECRET_BYTES];
+    char text[2 * PROOF_SECRET_BYTES + 1];
+    char answer[PROOF_TEXT];
+
+    (void)state;
+    assert_int_equal(proof_secret_of_channel(BYTES_LITERAL("sesame"), BYTES_LITERAL("vault"), secret), 0);
+    text_hex(secret, sizeof secret, text);
+    assert_string_equal(text, "74215ae2aa02ce581b1c2da43e2c1f71a04d40eba14ec149171c0f9394b4dbeb");
+    assert_int_equal(proof_secret_of_channel(BYTES_LITERAL("sesame"), BYTES_LITERAL("room"), other), 0);
+    assert_memory_not_equal(secret, other, sizeof secret);
+    assert_int_equal(
+        proof_of_channel(BYTES_LITERAL("sesame"), BYTES_LITERAL("commhub channel secret vault"), answer), 0);
+    assert_string_not_equal(text, answer);
+}
+
 static void test_only_the_very_proof_matches(void **state)
 {
     const char *proof = rows[0].of_connection;
@@ -96,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_proofs),
         cmocka_unit_test(test_views_without_bytes_are_empty_texts),
+        cmocka_unit_test(test_a_channels_secret_is_bound_to_the_channel_and_no_answer_to_a_challenge),
         cmocka_unit_test(test_only_the_very_proof_matches),
         cmocka_unit_test(test_a_challenge_that_is_no_text_is_refused),
         cmocka_unit_test(test_without_memory),
