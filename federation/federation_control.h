@@ -77,6 +77,10 @@ struct link_status {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t queued_bytes;
+    /* Channels with a password: crossing; held here and not proven there; proven there and none of ours. */
+    uint64_t channels_proven;
+    uint64_t channels_unproven;
+    uint64_t channels_foreign;
 };
 
 /* A copy of all links for the caller to free(). 0 or -ENOMEM. */

@@ -514,6 +514,15 @@ struct link *link_next(const struct federation *federation, const struct link *l
     return next == &federation->links ? NULL : container_of((struct list *)next, struct link, in_federation);
 }
 
+static void describe_guards(const struct link *link, struct link_status *out_status)
+{
+    struct mesh_link_guards guards = mesh_link_guards(link->mesh_link);
+
+    out_status->channels_proven = guards.n_proven;
+    out_status->channels_unproven = guards.n_unproven;
+    out_status->channels_foreign = guards.n_foreign;
+}
+
 void link_describe(const struct link *link, struct link_status *out_status)
 {
     *out_status = (struct link_status){
@@ -533,6 +542,8 @@ void link_describe(const struct link *link, struct link_status *out_status)
     snprintf(out_status->last_error, sizeof out_status->last_error, "%s", link->last_error);
     if (link->has_peer)
         hub_id_text(&link->peer, out_status->hub_id);
+    if (link->mesh_link)
+        describe_guards(link, out_status);
     if (!link->stream)
         return;
     out_status->bytes_in += stream_read_bytes(link->stream);

@@ -20,19 +20,26 @@ static void run_ask(void *argument)
     asking->result = federation_control_links(asking->rest->options.federation, &asking->links, &asking->n);
 }
 
+/* Those that have a password. */
+static json_t *channels_json(const struct link_status *link)
+{
+    return json_pack("{s:I, s:I, s:I}", "proven", (json_int_t)link->channels_proven, "unproven",
+                     (json_int_t)link->channels_unproven, "foreign", (json_int_t)link->channels_foreign);
+}
+
 static json_t *link_json(const struct link_status *link)
 {
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "bridge",
-                     json_value_text_or_null(link->bridge), "direction", link->is_outgoing ? "out" : "in",
-                     "address", json_value_text(link->address), "hub_id",
-                     json_value_text_or_null(link->hub_id), "server_id",
-                     json_value_text_or_null(link->server_id), "state", link_state_name(link->state), "since",
-                     json_value_time(link->since_ms), "reason", json_value_text_or_null(link->reason),
-                     "last_error", json_value_text_or_null(link->last_error), "rtt_ms",
-                     link->rtt_us < 0 ? json_null() : json_real((double)link->rtt_us / 1000.0), "messages_in",
-                     (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out,
-                     "bytes_in", (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out,
-                     "queued_bytes", (json_int_t)link->queued_bytes);
+    return json_pack(
+        "{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "bridge",
+        json_value_text_or_null(link->bridge), "direction", link->is_outgoing ? "out" : "in", "address",
+        json_value_text(link->address), "hub_id", json_value_text_or_null(link->hub_id), "server_id",
+        json_value_text_or_null(link->server_id), "state", link_state_name(link->state), "since",
+        json_value_time(link->since_ms), "reason", json_value_text_or_null(link->reason), "last_error",
+        json_value_text_or_null(link->last_error), "rtt_ms",
+        link->rtt_us < 0 ? json_null() : json_real((double)link->rtt_us / 1000.0), "messages_in",
+        (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out, "bytes_in",
+        (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out, "queued_bytes",
+        (json_int_t)link->queued_bytes, "protected_channels", channels_json(link));
 }
 
 /* Links have no serials: here the cursor is a place in the list. */

@@ -450,7 +450,7 @@ async def test_system_channels_do_not_cross(mesh: Mesh, dial: RawDialer, channel
 
 
 async def test_a_protected_channel_stays_at_its_hub(mesh: Mesh, connect: Connector, dial: RawDialer, channel: str) -> None:
-    """No bridge holds channel passwords: such a channel, and what is said there, is its own hub's alone."""
+    """The other hub does not hold the password: the channel, and what is said there, is its own hub's alone."""
     owner = await dial(mesh.hubs[0], f"owner-{channel}")
     stranger = await dial(mesh.hubs[last(mesh)], f"stranger-{channel}")
     await owner.open(channel)
