@@ -474,6 +474,28 @@ static void test_messages_pass_by_proven_links_only(void **state)
     assert_int_equal(n_words[MESH_CHANNEL_REFUSED], 1);
 }
 
+static void test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_that_is_said(void **state)
+{
+    struct bridge_rename rule = {.from = "vault", .to = "far.vault"};
+    struct bridge_spec spec = {.cost = 10, .remap_out = {1, &rule}};
+    struct link_message end = {.type = LINK_MESSAGE_END};
+    struct mesh_link_options options = {NULL, hub(0x10), session_of(0x10), 10, NULL};
+    struct bridge_policy policy;
+    struct mesh_link *link;
+
+    (void)state;
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
+    options.owner = &policy;
+    options.policy = &policy;
+    assert_int_equal(mesh_link_up(mesh, &options, now(), &link), 0);
+    guard_vault();
+    assert_int_equal(n_sent[LINK_MESSAGE_PROVE], 0);
+    assert_int_equal(mesh_link_receive(link, &end, now()), 0);
+    assert_int_equal(n_words[MESH_CHANNEL_RENAMED], 1);
+    mesh_link_down(link, now());
+    bridge_policy_clear(&policy);
+}
+
 static void test_a_lifted_guard_asks_for_what_it_had_refused(void **state)
 {
     struct mesh_link *link = join(0x10);
@@ -525,6 +547,7 @@ int main(void)
         TEST(test_what_comes_without_a_proof_is_refused_and_told_once),
         TEST(test_not_even_a_withdrawal_is_taken_without_a_proof),
         TEST(test_messages_pass_by_proven_links_only),
+        TEST(test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_that_is_said),
         TEST(test_a_lifted_guard_asks_for_what_it_had_refused),
         TEST(test_without_memory_nothing_is_told_that_should_be_guarded),
     };
