@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub/base/cleanup.h"
 #include "mgmt/auth/tokens.h"
@@ -75,6 +76,36 @@ static bool live_has_room(void *context)
     return ws_server_has_room(mgmt->live);
 }
 
+struct connecting {
+    struct server *server;
+    int fd;
+    char peer[REQUEST_PEER_TEXT + 4];
+};
+
+static void run_connect(void *argument)
+{
+    struct connecting *connecting = argument;
+
+    server_control_adopt(connecting->server, connecting->fd, connecting->peer);
+    free(connecting);
+}
+
+static int connect_hub(void *context, int fd, const char *peer)
+{
+    struct mgmt *mgmt = context;
+    struct connecting *connecting = malloc(sizeof *connecting);
+
+    if (connecting) {
+        *connecting = (struct connecting){.server = mgmt->options.server, .fd = fd};
+        snprintf(connecting->peer, sizeof connecting->peer, "ws %s", peer);
+    }
+    if (connecting && mailbox_post(mgmt->options.mailbox, run_connect, connecting) == 0)
+        return 0;
+    free(connecting);
+    close(fd);
+    return -ENOMEM;
+}
+
 /* `data` of the live metrics: counters and counts side by side. */
 static char *live_metrics(void *context)
 {
@@ -94,9 +125,9 @@ static char *live_metrics(void *context)
 static void set_defaults(struct mgmt_options *options)
 {
     if (!options->most_connections)
-        options->most_connections = 512;
+        options->most_connections = 2048;
     if (!options->most_live_sockets)
-        options->most_live_sockets = 256;
+        options->most_live_sockets = 1536;
     if (!options->head_ms)
         options->head_ms = 10000;
     if (!options->idle_s)
@@ -144,6 +175,7 @@ static int start_live(struct mgmt *mgmt)
         .epoch = mgmt->epoch,
         .most_sessions = mgmt->options.most_live_sockets,
         .slow_ms = mgmt->options.slow_live_ms,
+        .hub = {mgmt, connect_hub},
         .context = mgmt,
         .metrics = live_metrics,
     };

@@ -42,8 +42,8 @@ struct mgmt_options {
     const struct mgmt_setting *settings;
     size_t n_settings;
 
-    size_t most_connections;  /* 512; each takes three descriptors */
-    size_t most_live_sockets; /* 256 of them */
+    size_t most_connections;  /* 2048; each takes three descriptors */
+    size_t most_live_sockets; /* 1536 of them; a client of the hub's protocol takes two more descriptors */
     uint64_t head_ms;         /* until a request's head is whole: 10000 */
     unsigned idle_s;          /* until an idle connection is closed: 30 */
     uint64_t requests_per_s;  /* of one address, of one credential: 5000; a write counts as 10 */

@@ -34,7 +34,11 @@
 
 #define LOG_RING_RECORDS 10000
 #define DRAIN_GRACE_MS 3000      /* for outstanding calls; the whole end takes less than 5 s */
-#define RESERVED_DESCRIPTORS 256 /* for listeners, links, the management plane, the store */
+#define RESERVED_DESCRIPTORS 256 /* for listeners, links, the store */
+/* The management plane has a third of the descriptors, but no more than so many; a connection of it takes
+ * three or, as a client of the hub's protocol, five. */
+#define MOST_MGMT_DESCRIPTORS 8192
+#define DESCRIPTORS_A_MGMT_CONNECTION 4
 
 #define MAX_SETTINGS 8
 
@@ -58,6 +62,8 @@ struct house {
     struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
     bool is_ending;
+    size_t most_connections;
+    size_t most_mgmt_connections;
 };
 
 static int complain(const char *why)
@@ -68,20 +74,22 @@ static int complain(const char *why)
 
 /* --- building --- */
 
-/* Answers how many connections there may be. */
-static size_t raise_descriptor_limit(const struct serve_options *options)
+/* Raises the limit as far as may be, and shares it out. */
+static void share_descriptors(struct house *house)
 {
-    struct rlimit limit;
+    struct rlimit limit = {512, 512};
+    size_t n, mgmt;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return 512;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (options->max_connections)
-        return options->max_connections;
-    return limit.rlim_cur > 2 * RESERVED_DESCRIPTORS ? limit.rlim_cur - RESERVED_DESCRIPTORS
-                                                     : limit.rlim_cur / 2;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    n = limit.rlim_cur > 2 * RESERVED_DESCRIPTORS ? limit.rlim_cur - RESERVED_DESCRIPTORS
+                                                  : limit.rlim_cur / 2;
+    mgmt = n / 3 < MOST_MGMT_DESCRIPTORS ? n / 3 : MOST_MGMT_DESCRIPTORS;
+    house->most_mgmt_connections = mgmt / DESCRIPTORS_A_MGMT_CONNECTION;
+    house->most_connections = house->options->max_connections ? house->options->max_connections : n - mgmt;
 }
 
 static void note(void *context, enum log_level level, enum log_stream stream, const char *event,
@@ -183,7 +191,7 @@ static int build_hub(struct house *house)
         .idle_timeout_ms = options->idle_timeout_ms,
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,
-        .max_connections = raise_descriptor_limit(options),
+        .max_connections = house->most_connections,
         .unix_socket = {.unix_mode = house->plan.unix_mode, .unix_group = options->unix_group},
         .tls = house->plan.tls,
     };
@@ -263,6 +271,8 @@ static int build_mgmt(struct house *house)
         .server_id = house->server_id,
         .version = COMMHUB_VERSION,
         .settings = house->settings,
+        .most_connections = house->most_mgmt_connections,
+        .most_live_sockets = house->most_mgmt_connections * 3 / 4,
     };
     char why[MGMT_WHY_SIZE];
 
@@ -351,6 +361,8 @@ static int build(struct house *house)
         r = open_store(house);
     if (r == 0)
         choose_server_id(house);
+    if (r == 0)
+        share_descriptors(house);
     if (r == 0)
         r = build_hub(house);
     if (r == 0)

@@ -65,11 +65,8 @@ static void refuse_full(struct server *server, int fd, bool is_tls, const char *
     hub_log(server->hub, LOG_WARN, bytes_of_text(text), BYTES_NONE, server_time(server));
 }
 
-static void on_connection(void *owner, struct listener *listener, int fd, const char *peer)
+void server_accept(struct server *server, int fd, bool is_tls, const char *peer)
 {
-    struct server *server = owner;
-    bool is_tls = listener_address(listener)->kind == ADDRESS_TLS;
-
     if (server->n_sessions >= server->options.max_connections) {
         refuse_full(server, fd, is_tls, peer);
         return;
@@ -79,6 +76,11 @@ static void on_connection(void *owner, struct listener *listener, int fd, const 
         metrics_count(METRICS_OUT_OF_MEMORY);
         metrics_count(METRICS_CONNECTIONS_REFUSED);
     }
+}
+
+static void on_connection(void *owner, struct listener *listener, int fd, const char *peer)
+{
+    server_accept(owner, fd, listener_address(listener)->kind == ADDRESS_TLS, peer);
 }
 
 static void on_trouble(void *owner, struct listener *listener, int error)

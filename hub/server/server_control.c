@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "hub/server/session.h"
 #include "hub/wire/error_text.h"
@@ -64,6 +65,14 @@ int server_control_set_password(struct server *server, struct bytes channel, str
 {
     return hub_configure_password(server->hub, channel, password, PASSWORD_BY_OPERATOR, signing_key,
                                   server_time(server));
+}
+
+void server_control_adopt(struct server *server, int fd, const char *peer)
+{
+    if (server->is_draining)
+        close(fd);
+    else
+        server_accept(server, fd, false, peer);
 }
 
 int server_control_kick(struct server *server, struct bytes id)

@@ -34,6 +34,12 @@ int server_control_status(struct server *server, struct server_status *out_statu
 int server_control_set_password(struct server *server, struct bytes channel, struct bytes password,
                                 const uint8_t *signing_key);
 
+/*
+ * Takes over @fd, a connected and non-blocking stream socket, as if it had been accepted; @peer is who is
+ * behind it. Where there is no room, or the hub is ending, it is closed.
+ */
+void server_control_adopt(struct server *server, int fd, const char *peer);
+
 /* Ends a client's connection: 0, or SERVER_CONTROL_E_UNKNOWN. */
 enum { SERVER_CONTROL_E_UNKNOWN = 1 };
 int server_control_kick(struct server *server, struct bytes client_id);

@@ -39,4 +39,7 @@ struct server {
     void *on_drained_context;
 };
 
+/* A connection has come; takes over @fd. */
+void server_accept(struct server *server, int fd, bool is_tls, const char *peer);
+
 #endif

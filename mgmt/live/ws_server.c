@@ -65,6 +65,8 @@ struct ws_server {
     pthread_mutex_t mutex;
     struct list arrivals; /* under the mutex */
 
+    struct lws_protocols protocols[4]; /* closed by an empty one */
+
     /* The library's thread alone. */
     struct list adopted; /* of struct arrival */
     struct list sockets;
@@ -320,13 +322,27 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     return 0;
 }
 
-static const struct lws_protocols protocols[] = {
-    {.name = "commhub.live.v1",
-     .callback = on_event,
-     .per_session_data_size = sizeof(struct socket),
-     .rx_buffer_size = RECEIVE_BYTES},
-    {0},
-};
+static int on_bus(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    if (reason == LWS_CALLBACK_WSI_DESTROY)
+        return on_event(wsi, reason, user, in, len);
+    return ws_bus_on_browser(wsi, reason, user, in, len);
+}
+
+/* The first is also the one of connections that have not said yet what they want. */
+static void fill_protocols(struct ws_server *server)
+{
+    server->protocols[0] = (struct lws_protocols){.name = "commhub.live.v1",
+                                                  .callback = on_event,
+                                                  .per_session_data_size = sizeof(struct socket),
+                                                  .rx_buffer_size = RECEIVE_BYTES};
+    server->protocols[1] = (struct lws_protocols){.name = WS_BUS_PROTOCOL,
+                                                  .callback = on_bus,
+                                                  .per_session_data_size = sizeof(void *),
+                                                  .rx_buffer_size = WS_BUS_RECEIVE_BYTES,
+                                                  .user = &server->options.hub};
+    server->protocols[2] = (struct lws_protocols){.name = WS_BUS_HUB_PROTOCOL, .callback = ws_bus_on_hub};
+}
 
 static const lws_retry_bo_t idle_policy = {.secs_since_valid_ping = 30, .secs_since_valid_hangup = 45};
 
@@ -338,14 +354,15 @@ static int open_context(struct ws_server *server)
         .gid = -1,
         .uid = -1,
         .user = server,
-        .protocols = protocols,
+        .protocols = server->protocols,
         .retry_and_idle_policy = &idle_policy,
         .timeout_secs = 10,
-        .pt_serv_buf_size = RECEIVE_BYTES,
-        .fd_limit_per_thread = (unsigned)(server->options.most_sessions + 32),
+        .pt_serv_buf_size = WS_BUS_RECEIVE_BYTES,
+        .fd_limit_per_thread = (unsigned)(2 * server->options.most_sessions + 32), /* a bus has two */
         .vhost_name = "live",
     };
 
+    fill_protocols(server);
     lws_set_log_level(0, NULL);
     server->context = lws_create_context(&options);
     if (!server->context)

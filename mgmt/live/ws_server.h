@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The live sockets: the only file that knows libwebsockets
+ * The WebSockets: the only file, with ws_bus.c, that knows libwebsockets
  *
  * A thread of its own, on which everything of the library happens but the wake-up.
  */
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "hub/base/log.h"
+#include "mgmt/live/ws_bus.h"
 
 struct ws_server;
 
@@ -19,7 +20,8 @@ struct ws_server_options {
     struct log *log;
     const char *epoch;
     size_t most_sessions;
-    uint64_t slow_ms; /* a browser that takes nothing for so long is closed with 4408 */
+    struct ws_bus_hub hub; /* for browsers that speak the hub's own protocol */
+    uint64_t slow_ms;      /* a browser that takes nothing for so long is closed with 4408 */
     void *context;
     char *(*metrics)(void *context); /* `data` of a metrics message as JSON, for free(); NULL: not now */
 };

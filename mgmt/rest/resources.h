@@ -41,5 +41,6 @@ void rest_traffic_subscribe(struct rest *rest, const struct request *request, st
 void rest_traffic_listen(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The way to the live socket
+ * The way to the WebSockets
  *
  * All is judged before the upgrade, as an ordinary request: the library behind it drops what it does not like
  * without a word. It gets a head of our own making, without token and without anything else the browser sent
- * but the key.
+ * but the key; its host is where the browser comes from, for the connection's record.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,6 @@
 #include "mgmt/rest/access.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
-
-#define PROTOCOL "commhub.live.v1"
 
 /* 16 bytes in base64. */
 static bool is_key(const char *key)
@@ -37,7 +35,8 @@ static bool has_body(const struct request *request)
     return request_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
-void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply)
+static void upgrade(struct rest *rest, const char *protocol, const struct request *request,
+                    struct reply *reply)
 {
     const char *key = request_header(request, "Sec-WebSocket-Key");
 
@@ -48,17 +47,27 @@ void rest_live_get(struct rest *rest, const struct request *request, struct repl
     } else if (!is_key(key) || has_body(request)) {
         problem_reply(reply, request, 400, "The WebSocket handshake is malformed.");
     } else if (!access_is_same_origin(request)) {
-        problem_reply(reply, request, 403, "Pages of other origins may not open the live socket.");
-    } else if (!request_has_token(request, "Sec-WebSocket-Protocol", PROTOCOL)) {
-        problem_reply(reply, request, 400, "The WebSocket protocol " PROTOCOL " must be offered.");
+        problem_reply(reply, request, 403, "Pages of other origins may not open this WebSocket.");
+    } else if (!request_has_token(request, "Sec-WebSocket-Protocol", protocol)) {
+        problem_reply(reply, request, 400, "The WebSocket protocol %s must be offered.", protocol);
     } else if (!rest->options.live_has_room(rest->options.live_context)) {
-        problem_reply(reply, request, 503, "There are as many live sockets open as may be.");
+        problem_reply(reply, request, 503, "There are as many WebSockets open as may be.");
     } else if (asprintf(&reply->upgrade_head,
-                        "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                        "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Protocol: " PROTOCOL "\r\n\r\n",
-                        key) < 0) {
+                        "Sec-WebSocket-Protocol: %s\r\n\r\n",
+                        request->peer, key, protocol) < 0) {
         reply->upgrade_head = NULL;
         problem_reply(reply, request, 500, "out of memory");
     }
+}
+
+void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    upgrade(rest, "commhub.live.v1", request, reply);
+}
+
+void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    upgrade(rest, "commipc.v1", request, reply);
 }

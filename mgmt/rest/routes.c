@@ -40,6 +40,7 @@ static const struct route routes[] = {
     {"DELETE", "/api/v1/bridges/{name}", ROLE_OPERATOR, SCOPE_MESH, .handle = rest_bridges_delete},
     {"GET", "/api/v1/links", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_links_list},
     {"GET", "/api/v1/mesh", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_mesh_list},
+    {"GET", "/ws", ROLE_OPERATOR, SCOPE_CALLS, .is_websocket = true, .handle = rest_live_bus},
     {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 

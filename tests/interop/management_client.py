@@ -133,6 +133,7 @@ class LiveSocket:
         token: str | None = "",
         protocols: tuple[str, ...] = ("commhub.live.v1",),
         headers: tuple[str, ...] = (),
+        path: str = "/api/v1/live",
     ) -> LiveSocket:
         reader, writer = await asyncio.open_connection("127.0.0.1", hub.mgmt_port)
         key = base64.b64encode(os.urandom(16)).decode()
@@ -140,7 +141,7 @@ class LiveSocket:
         if token is not None:
             offered.append(f"bearer.{token or first_run_token(hub)}")
         lines = [
-            "GET /api/v1/live HTTP/1.1",
+            f"GET {path} HTTP/1.1",
             f"Host: 127.0.0.1:{hub.mgmt_port}",
             "Upgrade: websocket",
             "Connection: Upgrade",

@@ -327,3 +327,11 @@ struct federation_identity federation_control_identity(const struct federation *
     enter();
     return (struct federation_identity){.hub_id = "00112233445566778899aabbccddeeff", .incarnation = 5};
 }
+
+void server_control_adopt(struct server *server, int fd, const char *peer)
+{
+    (void)server;
+    enter();
+    snprintf(fake_controls.adopted_peer, sizeof fake_controls.adopted_peer, "%s", peer);
+    fake_controls.adopted_fd = fd;
+}

@@ -44,6 +44,8 @@ struct fake_controls {
     size_t n_passwords;
     struct fake_password passwords[FAKE_MOST_PASSWORDS];
     size_t n_calls; /* of any function */
+    int adopted_fd; /* the last, which is the test's to close */
+    char adopted_peer[128];
 };
 
 extern struct fake_controls fake_controls;
