@@ -37,6 +37,21 @@ static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, char 
     return r;
 }
 
+static int copy_secret(const char *secret, char **out_copy)
+{
+    if (!secret || !secret[0])
+        return 0;
+    *out_copy = strdup(secret);
+    return *out_copy ? 0 : -ENOMEM;
+}
+
+static void wipe_secret(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
 static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out_why)
 {
     const char *why;
@@ -45,12 +60,14 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
     if (address_parse(spec->address, &bridge->address, &why) < 0)
         return invalid(out_why, "address: %s", why);
     address_text(&bridge->address, bridge->address_text);
+    bridge->kind = spec->kind;
     bridge->cost = spec->cost;
     bridge->is_paused = spec->is_paused;
     bridge->name = strdup(spec->name);
     if (!bridge->name)
         return -ENOMEM;
-    if (spec->secret && spec->secret[0] && !(bridge->secret = strdup(spec->secret)))
+    if (copy_secret(spec->secret, &bridge->secret) < 0 ||
+        copy_secret(spec->connection_secret, &bridge->connection_secret) < 0)
         return -ENOMEM;
     r = bridge_policy_init(&bridge->policy, spec);
     return r < 0 ? r : make_tls(bridge, spec, out_why);
@@ -83,9 +100,8 @@ void bridge_free(struct bridge *bridge)
     list_unlink(&bridge->in_federation);
     bridge_policy_clear(&bridge->policy);
     tls_context_unref(bridge->tls);
-    if (bridge->secret)
-        explicit_bzero(bridge->secret, strlen(bridge->secret));
-    free(bridge->secret);
+    wipe_secret(bridge->secret);
+    wipe_secret(bridge->connection_secret);
     free(bridge->name);
     free(bridge);
 }

@@ -12,18 +12,22 @@
 #include "hub/io/tls.h"
 
 struct link;
+struct reference_link;
 
 struct bridge {
     struct list in_federation;
     char *name;
     struct address address;
     char address_text[ADDRESS_TEXT_SIZE];
-    char *secret; /* NULL: the hub's own */
+    enum bridge_kind kind;
+    char *secret;            /* NULL: the hub's own */
+    char *connection_secret; /* NULL: none */
     struct bridge_policy policy;
     uint32_t cost;
     bool is_paused;
     struct tls_context *tls; /* tls:// only */
-    struct link *link;
+    struct link *link;       /* one of these two, or none */
+    struct reference_link *reference;
 };
 
 /* 0, FEDERATION_E_INVALID (it can't be as it is wished, or a file of TLS can't be used) or -ENOMEM. */

@@ -53,12 +53,20 @@ static void on_guard(void *context, struct bytes channel, bool is_protected, con
     mesh_local_guard(face->mesh, channel, is_protected, secret);
 }
 
+static bool has_passed(void *context, struct bytes channel, const struct message *broadcast)
+{
+    struct core_face *face = context;
+
+    return mesh_local_has_passed(face->mesh, channel, broadcast);
+}
+
 static const struct peering_observer observer = {
     .on_service = on_service,
     .on_topic = on_topic,
     .on_interest = on_interest,
     .on_member = on_member,
     .on_multicast = on_multicast,
+    .has_passed = has_passed,
     .on_guard = on_guard,
 };
 

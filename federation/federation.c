@@ -6,7 +6,8 @@
 #include "federation/federation_state.h"
 #include "federation/link.h"
 #include "federation/link_record.h"
-#include "federation/link_pulse.h"
+#include "federation/mesh_port.h"
+#include "federation/reference_link.h"
 #include "federation/self_profile.h"
 #include "hub/base/clock.h"
 
@@ -23,19 +24,19 @@ struct hub_time federation_time(const struct federation *federation)
 static void outlet_send(void *context, void *link, const struct link_message *message)
 {
     (void)context;
-    link_send(link, message);
+    mesh_port_of(link)->send(link, message);
 }
 
 static void outlet_end_link(void *context, void *link, const char *reason)
 {
     (void)context;
-    link_fail(link, reason, "the mesh has given the link up");
+    mesh_port_of(link)->end(link, reason);
 }
 
 static void outlet_on_synced(void *context, void *link)
 {
     (void)context;
-    link_pulse_synced(link);
+    mesh_port_of(link)->on_synced(link);
 }
 
 static void outlet_wake(void *context)
@@ -45,16 +46,20 @@ static void outlet_wake(void *context)
     loop_defer(federation->loop, &federation->settle);
 }
 
-/* From inside the mesh, so only to the record; the logs channel would go through the core. */
-static void outlet_warn(void *context, const char *event, const char *text)
+/* To the record only; the logs channel would go through the core, which may be at work. */
+void federation_warn(const struct federation *federation, const char *event, const char *text)
 {
-    struct federation *federation = context;
     struct log_field fields[] = {
         log_text("reason", bytes_of_text(event)),
         log_text("message", bytes_of_text(text)),
     };
 
     federation->outlet.note(federation->outlet.context, LOG_WARN, LOG_LINKS, "mesh_warning", fields, 2);
+}
+
+static void outlet_warn(void *context, const char *event, const char *text)
+{
+    federation_warn(context, event, text);
 }
 
 static void outlet_stretch(void *context, struct bytes channel, const uint8_t *secret)
@@ -73,8 +78,11 @@ static void on_key(void *context, struct bytes channel, const uint8_t *secret, c
 
 static void outlet_on_channel(void *context, void *link, struct bytes channel, enum mesh_channel_word word)
 {
-    (void)context;
-    link_record_channel(link, channel, word);
+    struct federation *federation = context;
+    struct link_status status;
+
+    mesh_port_of(link)->describe(link, &status);
+    link_record_channel(federation, &status, channel, word);
 }
 
 static void settle(struct loop_deferred *deferred)
@@ -157,6 +165,7 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     federation->max_frame_bytes = options->max_frame_bytes ? options->max_frame_bytes : DEFAULT_FRAME_BYTES;
     list_init(&federation->bridges);
     list_init(&federation->links);
+    list_init(&federation->references);
     loop_deferred_init(&federation->settle, settle);
     loop_timer_init(&federation->tick, on_tick);
     federation->started_s = federation_time(federation).wall_s;
@@ -178,6 +187,8 @@ void federation_free(struct federation *federation)
         core_face_detach(&federation->face);
     while (!list_is_empty(&federation->links))
         link_free(link_first(federation));
+    while (!list_is_empty(&federation->references))
+        reference_link_free(reference_link_first(federation), NULL);
     channel_keys_free(federation->keys);
     mesh_free(federation->mesh);
     while (!list_is_empty(&federation->bridges))
@@ -197,6 +208,8 @@ void federation_drain(struct federation *federation)
     struct link *link = link_first(federation);
 
     federation->is_draining = true;
+    while (!list_is_empty(&federation->references))
+        reference_link_free(reference_link_first(federation), "shutdown");
     while (link) {
         /* Closing may free the link, but no other. */
         struct link *next = link_next(federation, link);

@@ -8,6 +8,7 @@
 #include "federation/federation_state.h"
 #include "federation/link.h"
 #include "federation/mesh_view.h"
+#include "federation/reference_link.h"
 
 int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
@@ -29,7 +30,16 @@ static void remove_bridge(struct bridge *bridge)
 {
     if (bridge->link)
         link_close(bridge->link, LINK_REFUSAL_REMOVED);
+    if (bridge->reference)
+        reference_link_free(bridge->reference, "removed");
     bridge_free(bridge);
+}
+
+/* What listens is found out as the client that a Python hub expects. */
+static int begin_link(struct federation *federation, struct bridge *bridge)
+{
+    return bridge->kind == BRIDGE_NATIVE ? link_new(federation, bridge)
+                                         : reference_link_new(federation, bridge);
 }
 
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
@@ -41,7 +51,7 @@ int federation_control_put_bridge(struct federation *federation, const struct br
 
     if (r != 0)
         return r;
-    if (!bridge->secret && !federation->link_secret) {
+    if (bridge->kind == BRIDGE_NATIVE && !bridge->secret && !federation->link_secret) {
         bridge_free(bridge);
         snprintf(out_why, FEDERATION_WHY_SIZE,
                  "secret is missing: give the bridge one, or start the hub with --link-secret-file");
@@ -51,7 +61,7 @@ int federation_control_put_bridge(struct federation *federation, const struct br
     if (previous)
         remove_bridge(previous);
     list_append(&federation->bridges, &bridge->in_federation);
-    r = federation->is_draining ? 0 : link_new(federation, bridge);
+    r = federation->is_draining ? 0 : begin_link(federation, bridge);
     if (r < 0)
         bridge_free(bridge);
     return r;
@@ -73,6 +83,9 @@ int federation_control_links(struct federation *federation, struct link_status *
 
     for (struct link *link = link_first(federation); link; link = link_next(federation, link))
         n++;
+    for (struct reference_link *link = reference_link_first(federation); link;
+         link = reference_link_next(federation, link))
+        n++;
     *out_links = calloc(n + 1, sizeof **out_links);
     if (!*out_links)
         return -ENOMEM;
@@ -85,6 +98,9 @@ int federation_control_links(struct federation *federation, struct link_status *
         if (status->state != LINK_ENDED)
             (*out_n)++;
     }
+    for (struct reference_link *link = reference_link_first(federation); link;
+         link = reference_link_next(federation, link))
+        reference_link_describe(link, &(*out_links)[(*out_n)++]);
     return 0;
 }
 

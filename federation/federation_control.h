@@ -63,6 +63,8 @@ int federation_control_remove_bridge(struct federation *federation, const char *
 /* One running link, either of a bridge of ours (outgoing) or dialed by another hub (incoming). */
 struct link_status {
     char bridge[FEDERATION_NAME_SIZE]; /* "" for an incoming link */
+    enum bridge_kind kind;             /* NATIVE or REFERENCE */
+    char release[16];                  /* of the Python package; "": none, or not known yet */
     bool is_outgoing;
     char address[300];
     char hub_id[33]; /* "" before the handshake */

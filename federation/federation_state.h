@@ -27,11 +27,15 @@ struct federation {
     struct channel_keys *keys;
     struct list bridges;
     struct list links;
+    struct list references;
     bool is_draining;
     struct loop_deferred settle;
     struct loop_timer tick; /* tombstones, and what was lost for want of memory */
 };
 
 struct hub_time federation_time(const struct federation *federation);
+
+/* What an operator should know; @event is for machines. Fit for use inside the mesh's outlet. */
+void federation_warn(const struct federation *federation, const char *event, const char *text);
 
 #endif

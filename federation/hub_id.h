@@ -37,6 +37,10 @@ static inline struct bytes hub_id_bytes(const struct hub_id *id)
 int hub_id_parse(struct bytes text, struct hub_id *out_id);
 void hub_id_text(const struct hub_id *id, char out_text[HUB_ID_TEXT]);
 
+/* The id by which the mesh knows a hub that has none of its own, made of its name: the same at whatever hub
+ * of the mesh it is linked to. */
+void hub_id_of_foreign(struct bytes server_id, struct hub_id *out_id);
+
 static inline size_t hub_id_list_count(struct bytes list)
 {
     return list.len / HUB_ID_BYTES;

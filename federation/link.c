@@ -81,12 +81,15 @@ uint64_t link_now_ms(const struct link *link)
 
 void link_enter(struct link *link, enum link_state state, const char *reason)
 {
+    struct link_status status;
+
     link->state = state;
     link->since_ms = clock_wall_ms();
     snprintf(link->reason, sizeof link->reason, "%s", reason);
     if (state == LINK_UP && link->up_ms == 0)
         link->up_ms = link_now_ms(link);
-    link_record_state(link);
+    link_describe(link, &status);
+    link_record_state(link->federation, &status);
 }
 
 void link_set_error(struct link *link, const char *detail)
@@ -435,12 +438,35 @@ const struct stream_events link_stream_events = {
 
 /* --- making --------------------------------------------------------------------------------------------- */
 
+static void port_send(void *owner, const struct link_message *message)
+{
+    link_send(owner, message);
+}
+
+static void port_end(void *owner, const char *reason)
+{
+    link_fail(owner, reason, "the mesh has given the link up");
+}
+
+static void port_synced(void *owner)
+{
+    link_pulse_synced(owner);
+}
+
+static void port_describe(const void *owner, struct link_status *out_status)
+{
+    link_describe(owner, out_status);
+}
+
+static const struct mesh_port port = {port_send, port_end, port_synced, port_describe};
+
 static struct link *make(struct federation *federation, enum link_role role, const char *address)
 {
     struct link *link = calloc(1, sizeof *link);
 
     if (!link)
         return NULL;
+    link->port = &port;
     link->federation = federation;
     link->role = role;
     link->rtt_us = -1;

@@ -3,69 +3,61 @@
 
 #include <stdio.h>
 
-#include "federation/link_state.h"
-
-static struct bytes bridge_name(const struct link *link)
+static void tell_record(const struct federation *federation, const struct link_status *status,
+                        enum log_level level)
 {
-    return bytes_of_text(link->bridge ? link->bridge->name : "");
-}
+    struct log_field fields[] = {
+        log_text("bridge", bytes_of_text(status->bridge)),
+        log_text("direction", bytes_of_text(status->is_outgoing ? "out" : "in")),
+        log_text("hub_id", bytes_of_text(status->hub_id)),
+        log_text("server_id", bytes_of_text(status->server_id)),
+        log_text("state", bytes_of_text(link_state_name(status->state))),
+        log_text("reason", bytes_of_text(status->reason)),
+        log_text("last_error", bytes_of_text(status->last_error)),
+    };
 
-static void tell_record(const struct link *link, enum log_level level)
-{
-    const struct federation *federation = link->federation;
-    char hub_id[HUB_ID_TEXT] = "";
-    struct log_field fields[7];
-
-    if (link->has_peer)
-        hub_id_text(&link->peer, hub_id);
-    fields[0] = log_text("bridge", bridge_name(link));
-    fields[1] = log_text("direction", bytes_of_text(link->role == LINK_ROLE_DIALER ? "out" : "in"));
-    fields[2] = log_text("hub_id", bytes_of_text(hub_id));
-    fields[3] = log_text("server_id", bytes_of_text(link->peer_server_id));
-    fields[4] = log_text("state", bytes_of_text(link_state_name(link->state)));
-    fields[5] = log_text("reason", bytes_of_text(link->reason));
-    fields[6] = log_text("last_error", bytes_of_text(link->last_error));
-    federation->outlet.note(federation->outlet.context, level, LOG_LINKS, "link_state", fields, 7);
+    federation->outlet.note(federation->outlet.context, level, LOG_LINKS, "link_state", fields,
+                            sizeof fields / sizeof *fields);
 }
 
 /* An end that somebody wished for has no error. */
-static bool is_in_trouble(const struct link *link)
+static bool is_in_trouble(const struct link_status *status)
 {
-    return link->state == LINK_BACKOFF || link->state == LINK_REFUSED || link->state == LINK_DEGRADED ||
-           (link->state == LINK_ENDED && link->last_error[0]);
+    return status->state == LINK_BACKOFF || status->state == LINK_REFUSED || status->state == LINK_DEGRADED ||
+           (status->state == LINK_ENDED && status->last_error[0]);
 }
 
-static void tell_log(const struct link *link, enum log_level level)
+static void tell_log(const struct federation *federation, const struct link_status *status,
+                     enum log_level level)
 {
-    bool is_trouble = is_in_trouble(link);
+    bool is_trouble = is_in_trouble(status);
     char text[1024];
     int len;
 
-    len = snprintf(text, sizeof text, "Link %s %s%s%s: %s (%s)%s%s",
-                   link->role == LINK_ROLE_DIALER ? "to" : "from", link->address,
-                   link->has_peer ? ", hub " : "", link->has_peer ? link->peer_server_id : "",
-                   link_state_name(link->state), link->reason, is_trouble && link->last_error[0] ? ": " : "",
-                   is_trouble ? link->last_error : "");
+    len = snprintf(text, sizeof text, "Link %s %s%s%s: %s (%s)%s%s", status->is_outgoing ? "to" : "from",
+                   status->address, status->hub_id[0] ? ", hub " : "",
+                   status->hub_id[0] ? status->server_id : "", link_state_name(status->state), status->reason,
+                   is_trouble && status->last_error[0] ? ": " : "", is_trouble ? status->last_error : "");
     if (len < 0)
         return;
-    hub_log(link->federation->hub, level, bytes_of_text(text), BYTES_NONE, federation_time(link->federation));
+    hub_log(federation->hub, level, bytes_of_text(text), BYTES_NONE, federation_time(federation));
 }
 
-static enum log_level level_of(const struct link *link)
+static enum log_level level_of(const struct link_status *status)
 {
-    if (is_in_trouble(link))
+    if (is_in_trouble(status))
         return LOG_WARN;
-    if (link->state == LINK_DIALING || link->state == LINK_HANDSHAKE || link->state == LINK_SYNCING)
+    if (status->state == LINK_DIALING || status->state == LINK_HANDSHAKE || status->state == LINK_SYNCING)
         return LOG_DEBUG;
     return LOG_INFO;
 }
 
-void link_record_state(const struct link *link)
+void link_record_state(const struct federation *federation, const struct link_status *status)
 {
-    enum log_level level = level_of(link);
+    enum log_level level = level_of(status);
 
-    tell_record(link, level);
-    tell_log(link, level);
+    tell_record(federation, status, level);
+    tell_log(federation, status, level);
 }
 
 static const struct {
@@ -88,19 +80,18 @@ static const struct {
                               "password: set the same password there, or take it away here"},
 };
 
-void link_record_channel(const struct link *link, struct bytes channel, enum mesh_channel_word word)
+void link_record_channel(const struct federation *federation, const struct link_status *status,
+                         struct bytes channel, enum mesh_channel_word word)
 {
-    const struct federation *federation = link->federation;
-    char hub_id[HUB_ID_TEXT];
-    struct log_field fields[6];
+    struct log_field fields[] = {
+        log_text("bridge", bytes_of_text(status->bridge)),
+        log_text("hub_id", bytes_of_text(status->hub_id)),
+        log_text("server_id", bytes_of_text(status->server_id)),
+        log_text("channel", channel),
+        log_text("state", bytes_of_text(channel_words[word].state)),
+        log_text("message", bytes_of_text(channel_words[word].message)),
+    };
 
-    hub_id_text(&link->peer, hub_id);
-    fields[0] = log_text("bridge", bridge_name(link));
-    fields[1] = log_text("hub_id", bytes_of_text(hub_id));
-    fields[2] = log_text("server_id", bytes_of_text(link->peer_server_id));
-    fields[3] = log_text("channel", channel);
-    fields[4] = log_text("state", bytes_of_text(channel_words[word].state));
-    fields[5] = log_text("message", bytes_of_text(channel_words[word].message));
     federation->outlet.note(federation->outlet.context, channel_words[word].level, LOG_LINKS, "link_channel",
-                            fields, 6);
+                            fields, sizeof fields / sizeof *fields);
 }

@@ -6,6 +6,7 @@
 #define COMMHUB_FEDERATION_LINK_STATE_H
 
 #include "federation/link.h"
+#include "federation/mesh_port.h"
 
 enum link_handshake_step {
     LINK_AWAIT_CHALLENGE, /* dialer */
@@ -15,6 +16,7 @@ enum link_handshake_step {
 };
 
 struct link {
+    const struct mesh_port *port;
     struct list in_federation;
     struct federation *federation;
     struct bridge *bridge; /* NULL: incoming, or the bridge has gone */

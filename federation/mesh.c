@@ -16,6 +16,7 @@
 #include "federation/offering.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
+#include "federation/passage.h"
 #include "federation/relay.h"
 #include "federation/route_choice.h"
 #include "hub/base/check.h"
@@ -534,6 +535,11 @@ void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes 
         relay_multicast(mesh, channel, topic, frame);
 }
 
+bool mesh_local_has_passed(const struct mesh *mesh, struct bytes channel, const struct message *broadcast)
+{
+    return passage_is_repeated(mesh, &mesh->id, channel, broadcast);
+}
+
 void mesh_local_guard(struct mesh *mesh, struct bytes channel, bool is_protected, const uint8_t *secret)
 {
     if (bridge_policy_is_system(channel))
@@ -603,6 +609,60 @@ bool mesh_take_incomplete(struct mesh *mesh)
     if (is_incomplete)
         map_walk(&mesh->origins, mark_peerless, mesh);
     return is_incomplete;
+}
+
+/* --- for links to foreign hubs -------------------------------------------------------------------------- */
+
+bool mesh_reaches(const struct mesh *mesh, const struct hub_id *hub, uint64_t *out_incarnation)
+{
+    const struct origin *origin = origins_find(mesh, hub);
+
+    if (out_incarnation)
+        *out_incarnation = origin ? origin->incarnation : 0;
+    return origin && (origin == mesh->self || origin_is_reachable(origin));
+}
+
+static struct bytes name_of_origin(const struct mesh *mesh, const struct origin *origin)
+{
+    struct bytes name = BYTES_NONE;
+
+    if (origin == mesh->self)
+        return bytes_of_text(mesh->server_id);
+    if (origin_is_reachable(origin))
+        (void)attributes_read_hub(block_bytes(origin->hub_route->attributes), &name);
+    return name;
+}
+
+struct bytes mesh_name_of(const struct mesh *mesh, const struct hub_id *hub)
+{
+    const struct origin *origin = origins_find(mesh, hub);
+
+    return origin ? name_of_origin(mesh, origin) : BYTES_NONE;
+}
+
+struct name_search {
+    const struct mesh *mesh;
+    struct bytes name;
+    const struct hub_id *except;
+    bool is_found;
+};
+
+static void compare_name(struct map_node *node, void *context)
+{
+    struct name_search *search = context;
+    const struct origin *origin = container_of(node, struct origin, node);
+
+    if (!hub_id_equal(&origin->id, search->except) &&
+        bytes_equal(name_of_origin(search->mesh, origin), search->name))
+        search->is_found = true;
+}
+
+bool mesh_has_name(const struct mesh *mesh, struct bytes server_id, const struct hub_id *except)
+{
+    struct name_search search = {.mesh = mesh, .name = server_id, .except = except};
+
+    map_walk((struct map *)&mesh->origins, compare_name, &search);
+    return search.is_found;
 }
 
 /* --- for the eye ---------------------------------------------------------------------------------------- */

@@ -147,6 +147,9 @@ void mesh_local_guard(struct mesh *mesh, struct bytes channel, bool is_protected
 void mesh_channel_key(struct mesh *mesh, struct bytes channel, const uint8_t secret[MESH_SECRET_BYTES],
                       const uint8_t key[MESH_SECRET_BYTES], struct hub_time time);
 
+/* Whether a local client's broadcast has been in the mesh already. */
+bool mesh_local_has_passed(const struct mesh *mesh, struct bytes channel, const struct message *broadcast);
+
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);
 void mesh_peer_end(struct origin *peer, enum end_reason reason);
@@ -160,6 +163,15 @@ void mesh_leave_core(struct mesh *mesh);
 /* Whether a change could not be kept or shown for want of memory: the core should be observed anew and
  * mesh_settle() called. Asking clears it. */
 bool mesh_take_incomplete(struct mesh *mesh);
+
+/* Whether the hub can be reached; @out_incarnation (may be NULL): of its entries. */
+bool mesh_reaches(const struct mesh *mesh, const struct hub_id *hub, uint64_t *out_incarnation);
+
+/* The name that clients see of a hub, us among them; BYTES_NONE: it can't be reached. */
+struct bytes mesh_name_of(const struct mesh *mesh, const struct hub_id *hub);
+
+/* Whether any hub but @except, us among them, bears the name. */
+bool mesh_has_name(const struct mesh *mesh, struct bytes server_id, const struct hub_id *except);
 
 /* The latest time that was handed in. */
 struct hub_time mesh_time(const struct mesh *mesh);

@@ -47,3 +47,13 @@ enum seen seen_window_take(struct seen_window *window, uint64_t incarnation, uin
     *word_of(window, seq) |= bit_of(seq);
     return SEEN_NEVER;
 }
+
+bool seen_window_has(const struct seen_window *window, uint64_t incarnation, uint64_t seq)
+{
+    if (incarnation != window->incarnation || seq == 0)
+        return incarnation < window->incarnation || seq == 0;
+    if (seq > window->highest)
+        return false;
+    return window->highest - seq >= SEEN_WINDOW_BITS ||
+           (window->bits[seq % SEEN_WINDOW_BITS / 64] & bit_of(seq)) != 0;
+}

@@ -9,6 +9,7 @@
 #ifndef COMMHUB_FEDERATION_SEEN_WINDOW_H
 #define COMMHUB_FEDERATION_SEEN_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SEEN_WINDOW_BITS 65536U
@@ -29,5 +30,8 @@ void seen_window_init(struct seen_window *window);
 
 /* @seq counts from 1. */
 enum seen seen_window_take(struct seen_window *window, uint64_t incarnation, uint64_t seq);
+
+/* Whether it would be answered with anything but SEEN_NEVER. */
+bool seen_window_has(const struct seen_window *window, uint64_t incarnation, uint64_t seq);
 
 #endif

@@ -108,6 +108,15 @@ bool peering_has_listeners(const struct hub *hub, const struct channel *channel,
     return channel ? !channel->is_system : !channels_is_system_name(name);
 }
 
+bool peering_has_passed(const struct hub *hub, struct bytes channel, const struct message *broadcast)
+{
+    const struct peering_observer *observer = hub->observer;
+    uint32_t n_hops = 0;
+
+    return observer && observer->has_passed && message_path_has(broadcast, BYTES_NONE, &n_hops) == 0 &&
+           n_hops > 0 && observer->has_passed(hub->observer_context, channel, broadcast);
+}
+
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame)
 {
     hub->observer->on_multicast(hub->observer_context, channel, topic, frame);

@@ -55,6 +55,9 @@ struct peering_observer {
      * may be kept by reference.
      */
     void (*on_multicast)(void *context, struct bytes channel, struct bytes topic, struct block *frame);
+    /* May be NULL. Whether a local client's broadcast, whose path names hubs that it has been at, has been in
+     * the mesh already and is to be dropped. */
+    bool (*has_passed)(void *context, struct bytes channel, const struct message *broadcast);
     /*
      * The channel has a password now, or another one, or none any more. What was local in it has just been
      * told as gone, what peers held in it has been dropped; what is there still, or again, is told after

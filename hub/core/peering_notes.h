@@ -9,6 +9,7 @@
 #define COMMHUB_CORE_PEERING_NOTES_H
 
 #include "hub/core/hub_state.h"
+#include "hub/wire/message.h"
 
 struct channel;
 struct event;
@@ -27,6 +28,8 @@ void peering_note_member(struct hub *hub, struct channel *channel, struct client
 /* Whether a message for many on @channel (by name, for the channel may not exist here) goes out to the mesh.
  */
 bool peering_has_listeners(const struct hub *hub, const struct channel *channel, struct bytes name);
+/* Whether a broadcast of a local client is one that the mesh has had. */
+bool peering_has_passed(const struct hub *hub, struct bytes channel, const struct message *broadcast);
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame);
 
 /*

@@ -222,6 +222,10 @@ int traffic_broadcast(struct hub *hub, struct client *client, const struct messa
 
     if (!read_target(hub, client, message, &channel_name, &event, &channel))
         return 0;
+    if (peering_has_passed(hub, channel_name, message)) {
+        metrics_count(METRICS_DUPLICATES_DROPPED);
+        return 0;
+    }
     metrics_count(METRICS_BROADCASTS);
     if ((!channel || channel->n_openers == 0) && !peering_has_listeners(hub, channel, channel_name))
         return 0;

@@ -135,11 +135,9 @@ class HubUnderTest:
 
     def start(self) -> HubUnderTest:
         """Returns once the hub accepts on all its addresses."""
-        binary = commhub_binary()
-        command = self._commhub_command(binary) if binary else self._reference_command()
         self._ready.clear()
         self._process = subprocess.Popen(
-            command,
+            self._command(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -181,7 +179,7 @@ class HubUnderTest:
         try:
             if self._process is not None:
                 status = self.stop()
-                if commhub_binary() and status not in (0, -signal.SIGKILL):
+                if self._must_end_clean() and status not in (0, -signal.SIGKILL):
                     raise AssertionError(f"the hub ended with {status}:\n{self.log_tail()}")
         finally:
             self.close_folder()
@@ -205,6 +203,13 @@ class HubUnderTest:
             if line.startswith("ready ") and not self._ready.is_set():
                 self.ready_line = line.rstrip("\n")
                 self._ready.set()
+
+    def _must_end_clean(self) -> bool:
+        return commhub_binary() is not None
+
+    def _command(self) -> list[str]:
+        binary = commhub_binary()
+        return self._commhub_command(binary) if binary else self._reference_command("0.1.15")
 
     def _commhub_command(self, binary: Path) -> list[str]:
         options = self.options
@@ -256,7 +261,7 @@ class HubUnderTest:
         mgmt = f"127.0.0.1:{self.mgmt_port}" if options.mgmt else "off"
         return [*command, "--mgmt", mgmt, *options.arguments]
 
-    def _reference_command(self) -> list[str]:
+    def _reference_command(self, release: str) -> list[str]:
         wanted = asdict(self.options) | {
             "server_id": self.server_id,
             "socket_path": self.socket_path,
@@ -266,4 +271,18 @@ class HubUnderTest:
         if self.certificates is not None:
             wanted["server_cert"] = str(self.certificates.server_cert)
             wanted["server_key"] = str(self.certificates.server_key)
-        return [str(python_of_release("0.1.15")), str(FOLDER / "reference_hub.py"), json.dumps(wanted)]
+        return [str(python_of_release(release)), str(FOLDER / "reference_hub.py"), json.dumps(wanted)]
+
+
+class PythonHub(HubUnderTest):
+    """The package's own hub of a certain release, whatever hub is under test."""
+
+    def __init__(self, release: str, options: HubOptions, certificates: Certificates | None = None) -> None:
+        super().__init__(options, certificates)
+        self.release = release
+
+    def _must_end_clean(self) -> bool:
+        return False
+
+    def _command(self) -> list[str]:
+        return self._reference_command(self.release)

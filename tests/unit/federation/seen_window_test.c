@@ -64,6 +64,19 @@ static void test_a_later_incarnation_begins_anew_and_an_earlier_one_is_late(void
     assert_int_equal(seen_window_take(&window, 3, 0), SEEN_LATE);
 }
 
+static void test_asking_takes_nothing(void **state)
+{
+    (void)state;
+    assert_false(seen_window_has(&window, 5, 70000));
+    assert_int_equal(seen_window_take(&window, 5, 70000), SEEN_NEVER);
+    assert_true(seen_window_has(&window, 5, 70000));
+    assert_false(seen_window_has(&window, 5, 69999));
+    assert_false(seen_window_has(&window, 5, 70001));
+    assert_true(seen_window_has(&window, 5, 70000 - SEEN_WINDOW_BITS));
+    assert_true(seen_window_has(&window, 4, 80000));
+    assert_false(seen_window_has(&window, 6, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +85,7 @@ int main(void)
         cmocka_unit_test_setup(test_the_window_ends_65536_below_the_highest, set_up),
         cmocka_unit_test_setup(test_places_that_come_into_use_anew_are_empty, set_up),
         cmocka_unit_test_setup(test_a_later_incarnation_begins_anew_and_an_earlier_one_is_late, set_up),
+        cmocka_unit_test_setup(test_asking_takes_nothing, set_up),
     };
 
     return cmocka_run_group_tests_name("seen_window", tests, NULL, NULL);
