@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // Bundles the dashboard: node build.mjs [--out DIR] [--modules DIR]
-//   --out      where index.html, app.js, app.css and favicon.svg go (dist beside this file)
+//   --out      where index.html, app.js, app.css, favicon.svg and commipc.js go (dist beside this file)
 //   --modules  the node_modules to take packages from (the one beside this file)
 
 import { copyFile, mkdir, readFile } from "node:fs/promises";
@@ -32,6 +32,15 @@ await esbuild.build({
   jsxImportSource: "preact",
   nodePaths: [modules],
   outdir: out,
+  logLevel: "warning",
+});
+await esbuild.build({
+  entryPoints: [join(here, "commipc/commipc.mjs")],
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  outfile: join(out, "commipc.js"),
   logLevel: "warning",
 });
 for (const name of ["index.html", "favicon.svg"]) await copyFile(join(here, "src", name), join(out, name));

@@ -5,7 +5,7 @@
 #
 # The bytes come in with .incbin: the compiler never sees them, so that their size costs no build time.
 
-set(files index.html app.js app.css favicon.svg)
+set(files index.html app.js app.css favicon.svg commipc.js)
 set(type_html "text/html; charset=utf-8")
 set(type_js "text/javascript; charset=utf-8")
 set(type_css "text/css; charset=utf-8")

@@ -77,6 +77,10 @@ export class HubClient {
     return this.#ask({ type: "subscribe", channel, sub_name: name });
   }
 
+  publish(channel, name, data) {
+    this.#socket.write(frame({ type: "publish", channel, sub_name: name, data }));
+  }
+
   broadcast(channel, event, data) {
     this.#socket.write(frame({ type: "broadcast", channel, event, data }));
   }
