@@ -182,6 +182,13 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
         metrics_count(METRICS_OUT_OF_MEMORY);
 }
 
+static struct origin *choose(void *context, struct bytes channel, struct bytes event, bool *out_is_local)
+{
+    struct core_face *face = context;
+
+    return peering_choose(face->hub, channel, event, out_is_local);
+}
+
 struct mesh_core core_face_init(struct core_face *face, struct hub *hub)
 {
     *face = (struct core_face){.hub = hub};
@@ -192,6 +199,7 @@ struct mesh_core core_face_init(struct core_face *face, struct hub *hub)
         .retract = retract_entry,
         .handle = handle,
         .deliver = deliver,
+        .choose = choose,
         .context = face,
     };
 }

@@ -9,6 +9,8 @@
 #include "federation/link.h"
 #include "federation/mesh_view.h"
 #include "federation/reference_link.h"
+#include "federation/route_why.h"
+#include "hub/base/name.h"
 
 int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
@@ -112,6 +114,32 @@ int federation_control_hubs(struct federation *federation, struct mesh_hub **out
 void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
 {
     mesh_view_free(hubs, n);
+}
+
+static bool is_name_or_none(const char *name)
+{
+    return !name || name_is_valid(bytes_of_text(name));
+}
+
+int federation_control_why(struct federation *federation, const struct route_question *question,
+                           struct route_why **out_why)
+{
+    if (!name_is_valid(bytes_of_text(question->channel)) || !is_name_or_none(question->event) ||
+        !is_name_or_none(question->topic))
+        return FEDERATION_E_BAD_NAME;
+    return route_why(federation->mesh, question, out_why);
+}
+
+void federation_control_free_why(struct route_why *why)
+{
+    route_why_free(why);
+}
+
+int federation_control_routes(struct federation *federation, const struct route_filter *filter,
+                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
+                              bool *out_has_more)
+{
+    return route_why_list(federation->mesh, filter, after, limit, out_rows, out_n, out_has_more);
 }
 
 struct mesh_counts federation_control_counts(const struct federation *federation)

@@ -15,6 +15,7 @@
 
 #include "federation/bridge_spec.h"
 #include "federation/mesh_counts.h"
+#include "federation/route_report.h"
 
 struct federation;
 
@@ -37,6 +38,7 @@ const char *link_state_name(enum link_state state);
 enum {
     FEDERATION_E_INVALID = 1, /* out_why says what and what to do */
     FEDERATION_E_UNKNOWN,
+    FEDERATION_E_BAD_NAME, /* names have 1 to 255 bytes of UTF-8 without control characters */
 };
 
 #define FEDERATION_MEMBER_SIZE 64
@@ -116,6 +118,16 @@ struct mesh_hub {
 /* All hubs that can be reached, this one first, the others by their ids. 0 or -ENOMEM. */
 int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n);
 void federation_control_free_hubs(struct mesh_hub *hubs, size_t n);
+
+/* See route_why(). 0, FEDERATION_E_BAD_NAME or -ENOMEM. */
+int federation_control_why(struct federation *federation, const struct route_question *question,
+                           struct route_why **out_why);
+void federation_control_free_why(struct route_why *why);
+
+/* See route_why_list(); @out_rows is for the caller to free(). 0 or -ENOMEM. */
+int federation_control_routes(struct federation *federation, const struct route_filter *filter,
+                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
+                              bool *out_has_more);
 
 /* Messages and entries of the mesh, over all links; counted from the start of the hub. */
 struct mesh_counts federation_control_counts(const struct federation *federation);

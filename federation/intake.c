@@ -131,9 +131,8 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
     return MESH_REFUSAL_COUNT;
 }
 
-static void refuse(struct mesh_link *link, enum mesh_refusal refusal)
+static void warn_of_refusal(struct mesh_link *link, enum mesh_refusal refusal)
 {
-    mesh_refuse(link->mesh, refusal);
     if (refusal == MESH_REFUSED_OVER_LIMIT && !link->has_told_limit) {
         link->has_told_limit = true;
         mesh_warn_of_link(link, "over_limit",
@@ -141,11 +140,42 @@ static void refuse(struct mesh_link *link, enum mesh_refusal refusal)
                           "reachable by it");
     } else if (refusal == MESH_REFUSED_RENAMED && !link->has_told_renamed) {
         link->has_told_renamed = true;
-        mesh_warn_of_link(
-            link, "remap_conflict",
-            "it gives a channel of another hub a name that has come by another way for another "
-            "channel: the remaps of two bridges make a circle, and what came second is refused");
+        mesh_warn_of_link(link, "remap_conflict",
+                          "it gives a channel of another hub a name that has come by another way for another "
+                          "channel: the remaps of two bridges make a circle, and the farther one is refused");
     }
+}
+
+/* Old news comes with every change and explains nothing. */
+static bool is_worth_keeping(enum mesh_refusal refusal)
+{
+    return refusal != MESH_REFUSED_OLD && refusal != MESH_REFUSED_DEAD_SESSION;
+}
+
+static void keep_refusal(const struct mesh_link *link, const struct link_entry *entry,
+                         enum mesh_refusal refusal)
+{
+    struct refusal_record record = {
+        .wall_s = link->mesh->time.wall_s,
+        .refusal = refusal,
+        .kind = entry->kind,
+        .peer = link->peer,
+        .origin = entry->origin,
+    };
+
+    if (entry->channel.len > 0)
+        memcpy(record.channel, entry->channel.ptr, entry->channel.len);
+    if (entry->name.len > 0)
+        memcpy(record.name, entry->name.ptr, entry->name.len);
+    refusal_log_add(&link->mesh->refusals, &record);
+}
+
+static void refuse(struct mesh_link *link, const struct link_entry *entry, enum mesh_refusal refusal)
+{
+    mesh_refuse(link->mesh, refusal);
+    warn_of_refusal(link, refusal);
+    if (is_worth_keeping(refusal))
+        keep_refusal(link, entry, refusal);
 }
 
 /* Said once, and again after there were markedly fewer. */
@@ -215,7 +245,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     int r = origins_get(mesh, &entry->origin, &origin);
 
     if (r == ORIGINS_E_FULL) {
-        refuse(link, MESH_REFUSED_OVER_LIMIT);
+        refuse(link, entry, MESH_REFUSED_OVER_LIMIT);
         return 0;
     }
     if (r < 0)
@@ -224,7 +254,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
         renew_origin(mesh, origin, entry->incarnation);
     route = route_table_get(&mesh->table, key, origin, &origin->routes);
     if (route && has_other_name(entry, route, route_table_candidate_of(route, link))) {
-        refuse(link, MESH_REFUSED_RENAMED);
+        refuse(link, entry, MESH_REFUSED_RENAMED);
         drop_ways(mesh, route);
         route->seq = (struct route_seq){0};
     }
@@ -259,7 +289,7 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry)
     refusal = judge(link, entry, route, previous);
     if (refusal == MESH_REFUSAL_COUNT)
         return take_in(link, entry, &key);
-    refuse(link, refusal);
+    refuse(link, entry, refusal);
     if (previous)
         drop(link, previous);
     return 0;
@@ -284,7 +314,7 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
     if (!route)
         return;
     if (has_other_name(entry, route, NULL)) {
-        refuse(link, MESH_REFUSED_RENAMED);
+        refuse(link, entry, MESH_REFUSED_RENAMED);
         return;
     }
     if (route_table_compare_seq(seq_of(entry), route->seq) <= 0) {

@@ -33,6 +33,18 @@ const char *mesh_refusal_name(enum mesh_refusal refusal)
     return names[refusal];
 }
 
+const char *mesh_refusal_text(enum mesh_refusal refusal)
+{
+    static const char *const texts[MESH_REFUSAL_COUNT] = {
+#define X(id, name, text) [MESH_REFUSED_##id] = text,
+        MESH_REFUSALS(X)
+#undef X
+    };
+
+    check(refusal < MESH_REFUSAL_COUNT);
+    return texts[refusal];
+}
+
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal)
 {
     mesh->counts.refused[refusal]++;
@@ -307,6 +319,7 @@ void mesh_free(struct mesh *mesh)
             link_free(mesh->links[slot]);
     }
     guards_clear(mesh);
+    refusal_log_clear(&mesh->refusals);
     buffer_clear(&mesh->trail);
     free(mesh->server_id);
     free(mesh);

@@ -86,6 +86,9 @@ struct mesh_core {
     /* A `call`, `send` or `response` of that hub; borrowed. */
     void (*handle)(void *context, void *peer, const struct message *message);
     void (*deliver)(void *context, struct bytes channel, struct bytes topic, struct bytes body);
+    /* The hub that a call of a local client for the event would go to now; NULL: none, or (@out_is_local) a
+     * local provider. */
+    struct origin *(*choose)(void *context, struct bytes channel, struct bytes event, bool *out_is_local);
     void *context;
 };
 

@@ -32,6 +32,9 @@ enum mesh_refusal {
 
 const char *mesh_refusal_name(enum mesh_refusal refusal);
 
+/* For people. */
+const char *mesh_refusal_text(enum mesh_refusal refusal);
+
 struct mesh_counts {
     uint64_t refused[MESH_REFUSAL_COUNT];
     uint64_t entries_in;

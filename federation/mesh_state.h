@@ -6,6 +6,7 @@
 #define COMMHUB_FEDERATION_MESH_STATE_H
 
 #include "federation/mesh.h"
+#include "federation/refusal_log.h"
 #include "federation/route_table.h"
 #include "federation/seen_window.h"
 
@@ -96,6 +97,7 @@ struct mesh {
     bool has_told_conflict;
     struct dead_sessions dead[MESH_DEAD_ROWS];
     struct buffer trail; /* of the message that is being passed on */
+    struct refusal_log refusals;
     struct mesh_counts counts;
 };
 

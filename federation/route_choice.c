@@ -40,6 +40,25 @@ static bool prefers(const struct candidate *a, const struct candidate *b, enum r
     return a->link->session < b->link->session;
 }
 
+const char *route_choice_rung_text(enum route_rung rung)
+{
+    switch (rung) {
+    case ROUTE_RUNG_SAME:
+        return "it is the same way";
+    case ROUTE_RUNG_OWN:
+        return "the hub's own entry comes first";
+    case ROUTE_RUNG_COST:
+        return "it costs more";
+    case ROUTE_RUNG_LENGTH:
+        return "it costs the same and leads over more hubs";
+    case ROUTE_RUNG_NEXT_HOP:
+        return "it is as good, and its next hub has the higher id";
+    case ROUTE_RUNG_LINK:
+        return "it is as good, and its link has the higher session";
+    }
+    return "";
+}
+
 bool route_choice_prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung)
 {
     enum route_rung rung = ROUTE_RUNG_SAME;

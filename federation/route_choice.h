@@ -20,6 +20,9 @@ enum route_rung {
     ROUTE_RUNG_LINK,
 };
 
+/* Why the way that loses on this rung is not taken, for people. */
+const char *route_choice_rung_text(enum route_rung rung);
+
 /* Whether @a is taken before @b; @out_rung (may be NULL) says why. */
 bool route_choice_prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung);
 

@@ -54,6 +54,7 @@ void route_table_init(struct route_table *table)
     *table = (struct route_table){0};
     map_init(&table->by_key);
     map_init(&table->by_name);
+    list_init(&table->all);
     list_init(&table->graves);
 }
 
@@ -64,6 +65,7 @@ static void route_free(struct route_table *table, struct route *route)
     map_remove(&table->by_key, &route->by_key);
     map_remove(&table->by_name, &route->by_name);
     list_unlink(&route->in_origin);
+    list_unlink(&route->in_table);
     list_unlink(&route->untold);
     list_unlink(&route->unoffered);
     list_unlink(&route->in_graves);
@@ -104,6 +106,7 @@ static struct route *route_new(const struct route_key *key, struct bytes packed)
     route->name = bytes_of(route->key + 3 + key->channel.len + 2, key->name.len);
     list_init(&route->candidates);
     list_init(&route->in_origin);
+    list_init(&route->in_table);
     list_init(&route->untold);
     list_init(&route->unoffered);
     list_init(&route->in_graves);
@@ -133,7 +136,9 @@ struct route *route_table_get(struct route_table *table, const struct route_key 
         return NULL;
     }
     route->origin = origin;
+    route->serial = ++table->last_serial;
     list_append(routes, &route->in_origin);
+    list_append(&table->all, &route->in_table);
     return route;
 }
 

@@ -404,6 +404,17 @@ void peering_leave(struct hub *hub, struct client *peer, struct bytes channel_na
         remotes_remove(hub, channel, peer, id);
 }
 
+void *peering_choose(const struct hub *hub, struct bytes channel_name, struct bytes event_name,
+                     bool *out_is_local)
+{
+    const struct channel *channel = channels_find(hub, channel_name);
+    const struct event *event = channel ? providers_find_event(channel, event_name) : NULL;
+    const struct client *peer = event && event->n_local == 0 ? providers_pick_peer(event) : NULL;
+
+    *out_is_local = event && event->n_local > 0;
+    return peer ? peer->owner : NULL;
+}
+
 int peering_deliver(struct hub *hub, struct bytes channel_name, struct bytes topic_name,
                     const struct message *message, struct hub_time time)
 {

@@ -111,6 +111,12 @@ void peering_leave(struct hub *hub, struct client *peer, struct bytes channel, s
                    struct hub_time time);
 
 /*
+ * Who would get a call of a local client for the event now; takes no turn. The owner of the peer; NULL:
+ * nobody, or (@out_is_local) a local provider.
+ */
+void *peering_choose(const struct hub *hub, struct bytes channel, struct bytes event, bool *out_is_local);
+
+/*
  * A broadcast (@topic BYTES_NONE) or publish that came over the mesh, for the local members or subscribers.
  * 0, PEERING_E_BAD_NAME, or -ENOMEM. Federation has seen to it that it comes once.
  */

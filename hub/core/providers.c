@@ -279,7 +279,7 @@ static struct client *in_turn(struct event *event)
     }
 }
 
-static struct client *least_active_peer(const struct event *event)
+struct client *providers_pick_peer(const struct event *event)
 {
     const struct provider *best = NULL;
 
@@ -307,7 +307,7 @@ struct client *providers_pick(struct hub *hub, struct event *event, const struct
         }
         unreachable();
     }
-    return asker->kind == CLIENT_PEER ? NULL : least_active_peer(event);
+    return asker->kind == CLIENT_PEER ? NULL : providers_pick_peer(event);
 }
 
 struct bytes providers_owner(const struct event *event)

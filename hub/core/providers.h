@@ -82,6 +82,9 @@ struct provider *providers_find(const struct event *event, const struct client *
  */
 struct client *providers_pick(struct hub *hub, struct event *event, const struct client *asker);
 
+/* The second of these steps alone. */
+struct client *providers_pick_peer(const struct event *event);
+
 /* The id of the first provider, a local one where there is one; for channel_sync. */
 struct bytes providers_owner(const struct event *event);
 

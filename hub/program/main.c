@@ -8,6 +8,7 @@
 #include "hub/base/text.h"
 #include "hub/bench/bench.h"
 #include "hub/program/client_commands.h"
+#include "hub/program/mesh_commands.h"
 #include "hub/program/serve.h"
 
 enum { EXIT_USAGE = 2 };
@@ -84,6 +85,7 @@ static const struct command {
     {"subscribe", client_commands_subscribe, "print what is published on a topic"},
     {"explore", client_commands_explore, "print what a channel offers"},
     {"members", client_commands_members, "print who is in a channel"},
+    {"why", mesh_commands_why, "explain where messages go in the mesh"},
     {"bench", run_bench, "load a hub and measure it"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},

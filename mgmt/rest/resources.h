@@ -20,6 +20,8 @@ void rest_openapi_get(struct rest *rest, const struct request *request, struct r
 void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_clients_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_channels_list(struct rest *rest, const struct request *request, struct reply *reply);

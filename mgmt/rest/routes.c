@@ -41,6 +41,10 @@ static const struct route routes[] = {
     {"GET", "/api/v1/links", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_links_list},
     {"GET", "/api/v1/mesh", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor", .handle = rest_mesh_list},
     {"GET", "/ws", ROLE_OPERATOR, SCOPE_CALLS, .is_websocket = true, .handle = rest_live_bus},
+    {"GET", "/api/v1/routes", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor kind channel name origin",
+     .handle = rest_routes_list},
+    {"GET", "/api/v1/routes/why", ROLE_VIEWER, SCOPE_MESH, .arguments = "channel event topic",
+     .handle = rest_routes_why},
     {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 

@@ -3,6 +3,7 @@
  * What a bridge's policy lets through and what not, seen by clients. Hub 0 has the bridge; "near" is a client
  * there, "far" one at hub 1.
  */
+#include "federation/route_why.h"
 #include "tests/sim/sim.h"
 
 #include "tests/support/unit.h"
@@ -270,6 +271,107 @@ static void test_messages_over_the_limit_are_answered_or_dropped_and_counted(voi
     end(&pair);
 }
 
+static struct route_why *explain(struct sim *sim, unsigned hub, const char *channel, const char *event)
+{
+    struct route_question question = {.channel = channel, .event = event};
+    struct route_why *why;
+
+    assert_int_equal(route_why(sim_mesh(sim, hub), &question, &why), 0);
+    return why;
+}
+
+static void test_a_choice_is_explained_with_the_rung_on_which_each_way_lost(void **state)
+{
+    struct bridge_spec spec = {.cost = 1};
+    struct pair pair = begin(&spec);
+    struct route_why *why;
+
+    (void)state;
+    join(&pair);
+    sim_join(pair.sim, sim_add_link(pair.sim, 1, 2));
+    sim_join(pair.sim, sim_add_link(pair.sim, 2, 0));
+    sim_provide(pair.far, "room", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    why = explain(pair.sim, 0, "room", "do");
+    assert_false(why->is_local);
+    assert_int_equal(why->n_ways, 2);
+    for (size_t i = 0; i < why->n_ways; i++) {
+        const struct route_way *way = &why->ways[i];
+
+        assert_string_equal(way->origin.name, "hub-1");
+        assert_int_equal(way->is_chosen, way->n_hops == 1);
+        assert_non_null(strstr(way->reason, way->n_hops == 1 ? "taken" : "costs more"));
+    }
+    assert_int_equal(why->n_borders, 2);
+    assert_null(why->borders[0].reason_out);
+    route_why_free(why);
+    sim_provide(pair.near, "room", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    why = explain(pair.sim, 0, "room", "do");
+    assert_true(why->is_local);
+    assert_int_equal(why->n_ways, 3);
+    for (size_t i = 0; i < why->n_ways; i++)
+        assert_int_equal(why->ways[i].is_chosen, why->ways[i].is_own);
+    route_why_free(why);
+    end(&pair);
+}
+
+static void test_what_a_filter_refused_is_explained(void **state)
+{
+    const char *deny[] = {"secret*"};
+    struct bridge_spec spec = {.channels.deny = {1, deny}};
+    struct pair pair = begin(&spec);
+    struct route_why *why;
+
+    (void)state;
+    join(&pair);
+    sim_provide(pair.far, "secret", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    why = explain(pair.sim, 0, "secret", "do");
+    assert_int_equal(why->n_ways, 0);
+    assert_non_null(strstr(why->verdict, "no hub"));
+    assert_non_null(strstr(why->borders[0].reason_out, "filter"));
+    assert_int_equal(why->n_refusals, 1);
+    assert_string_equal(why->refusals[0].reason, "filtered");
+    assert_string_equal(why->refusals[0].origin.name, "hub-1");
+    route_why_free(why);
+    end(&pair);
+}
+
+static void test_the_list_of_routes_comes_in_pages_and_takes_filters(void **state)
+{
+    struct bridge_spec spec = {0};
+    struct pair pair = begin(&spec);
+    struct route_filter filter = {.kind = "service", .channel = "room", .origin = "hub-1"};
+    struct route_row *rows;
+    bool has_more = true;
+    uint64_t after = 0;
+    size_t n_seen = 0;
+    char event[32];
+    size_t n;
+
+    (void)state;
+    join(&pair);
+    for (unsigned i = 0; i < 7; i++) {
+        snprintf(event, sizeof event, "do%u", i);
+        sim_provide(pair.far, i == 3 ? "hall" : "room", event, true, false);
+    }
+    sim_run(pair.sim, SETTLED_MS);
+    while (has_more) {
+        assert_int_equal(route_why_list(sim_mesh(pair.sim, 0), &filter, after, 4, &rows, &n, &has_more), 0);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(rows[i].serial > after);
+            after = rows[i].serial;
+            assert_string_equal(rows[i].channel, "room");
+            assert_string_equal(rows[i].via.name, "hub-1");
+        }
+        n_seen += n;
+        free(rows);
+    }
+    assert_int_equal(n_seen, 6);
+    end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +383,9 @@ int main(void)
         cmocka_unit_test(test_a_circle_of_bridges_that_renames_is_refused_and_told),
         cmocka_unit_test(test_entries_over_the_limit_are_refused_with_a_warning_before),
         cmocka_unit_test(test_messages_over_the_limit_are_answered_or_dropped_and_counted),
+        cmocka_unit_test(test_a_choice_is_explained_with_the_rung_on_which_each_way_lost),
+        cmocka_unit_test(test_what_a_filter_refused_is_explained),
+        cmocka_unit_test(test_the_list_of_routes_comes_in_pages_and_takes_filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

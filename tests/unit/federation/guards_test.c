@@ -159,7 +159,12 @@ static int set_up(void **state)
     struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
     struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
                                  outlet_warn, outlet_stretch,  outlet_on_channel, NULL};
-    struct mesh_core core = {add_peer, peer_gone, offer, retract, handle, deliver, NULL};
+    struct mesh_core core = {.add_peer = add_peer,
+                             .peer_gone = peer_gone,
+                             .offer = offer,
+                             .retract = retract,
+                             .handle = handle,
+                             .deliver = deliver};
 
     (void)state;
     n_asked = n_ended = n_entries = n_withdrawals = n_handled = 0;

@@ -288,6 +288,61 @@ int federation_control_hubs(struct federation *federation, struct mesh_hub **out
     return 0;
 }
 
+/* One service of hub b, which two ways lead to, and whatever is asked about is this. */
+int federation_control_routes(struct federation *federation, const struct route_filter *filter,
+                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
+                              bool *out_has_more)
+{
+    struct route_row *row = calloc(2, sizeof *row);
+
+    (void)federation;
+    enter();
+    check(row && limit > 0);
+    row->serial = 3;
+    row->kind = "service";
+    snprintf(row->channel, sizeof row->channel, "%s", filter->channel ? filter->channel : "room");
+    snprintf(row->name, sizeof row->name, "add");
+    snprintf(row->origin.id, sizeof row->origin.id, "%032x", 0xb);
+    row->n_ways = 2;
+    *out_rows = row;
+    *out_n = after < row->serial;
+    *out_has_more = after == 0;
+    return 0;
+}
+
+int federation_control_why(struct federation *federation, const struct route_question *question,
+                           struct route_why **out_why)
+{
+    struct route_why *why = calloc(1, sizeof *why);
+
+    (void)federation;
+    enter();
+    check(why && question->channel);
+    why->verdict = "a call goes to another hub";
+    why->ways = calloc(2, sizeof *why->ways);
+    why->borders = calloc(1, sizeof *why->borders);
+    why->refusals = calloc(1, sizeof *why->refusals);
+    check(why->ways && why->borders && why->refusals);
+    why->n_ways = 2;
+    why->ways[0] = (struct route_way){.is_best = true, .is_chosen = true, .reason = "taken"};
+    why->ways[1] = (struct route_way){.reason = "it costs more", .cost = 20};
+    snprintf(why->ways[0].origin.id, sizeof why->ways[0].origin.id, "%032x", 0xb);
+    why->n_borders = 1;
+    why->borders[0].reason_in = "the bridge's filter holds the channel back";
+    why->n_refusals = 1;
+    why->refusals[0] = (struct route_refusal){.at_ms = 1700000000000, .reason = "loop", .text = "a circle"};
+    *out_why = why;
+    return 0;
+}
+
+void federation_control_free_why(struct route_why *why)
+{
+    free(why->ways);
+    free(why->borders);
+    free(why->refusals);
+    free(why);
+}
+
 void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
 {
     for (size_t i = 0; i < n; i++)

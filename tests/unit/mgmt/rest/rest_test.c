@@ -576,6 +576,39 @@ static void test_the_mesh_is_listed_with_what_each_hub_tells(void **state)
     stand_answer_clear(&answer);
 }
 
+static void test_routes_are_listed_and_explained(void **state)
+{
+    struct stand_answer answer = ask("GET", "/api/v1/routes?kind=service&channel=hall", NULL);
+    json_t *item = json_array_get(json_object_get(answer.json, "items"), 0);
+
+    (void)state;
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(text(item, "channel"), "hall");
+    assert_int_equal(number(item, "ways"), 2);
+    assert_true(json_is_null(json_object_get(item, "via")));
+    assert_string_equal(text(answer.json, "next"), "3");
+    stand_answer_clear(&answer);
+    answer = ask("GET", "/api/v1/routes?cursor=3", NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "items")), 0);
+    assert_true(json_is_null(json_object_get(answer.json, "next")));
+    stand_answer_clear(&answer);
+    answer = ask("GET", "/api/v1/routes/why?channel=room&event=add", NULL);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(text(answer.json, "event"), "add");
+    item = json_array_get(json_object_get(answer.json, "ways"), 1);
+    assert_string_equal(text(item, "reason"), "it costs more");
+    assert_true(json_is_false(json_object_get(item, "chosen")));
+    item = json_array_get(json_object_get(answer.json, "links"), 0);
+    assert_true(json_is_null(json_object_get(item, "held_back_out")));
+    item = json_array_get(json_object_get(answer.json, "refused_lately"), 0);
+    assert_string_equal(text(item, "reason"), "loop");
+    stand_answer_clear(&answer);
+    expect_problem("GET", "/api/v1/routes?kind=way", NULL, 400);
+    expect_problem("GET", "/api/v1/routes/why?event=add", NULL, 400);
+    expect_problem("GET", "/api/v1/routes/why?channel=a&event=b&topic=c", NULL, 400);
+    expect_problem("GET", "/api/v1/routes/why?channel=%07", NULL, 400);
+}
+
 static void test_links_are_listed_with_their_state(void **state)
 {
     struct stand_answer answer;
@@ -847,6 +880,7 @@ int main(void)
         TEST(test_a_password_of_the_configuration_is_pinned),
         TEST(test_a_password_the_hub_does_not_take_is_taken_back),
         TEST(test_the_mesh_is_listed_with_what_each_hub_tells),
+        TEST(test_routes_are_listed_and_explained),
         TEST(test_links_are_listed_with_their_state),
         TEST(test_every_route_but_the_open_ones_wants_a_token),
         TEST(test_wrong_tokens_are_refused_and_then_throttled),

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What can be reached, and why one way is taken and not another
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/name.h"
+#include "mgmt/rest/json_value.h"
+#include "mgmt/rest/page.h"
+#include "mgmt/rest/problem.h"
+#include "mgmt/rest/resources.h"
+
+struct asking {
+    struct rest *rest;
+    const struct page *page;
+    struct route_filter filter;
+    struct route_row *rows;
+    size_t n_rows;
+    bool has_more;
+    struct route_question question;
+    struct route_why *why;
+    int result;
+};
+
+static json_t *hub_json(const struct route_hub *hub)
+{
+    if (!*hub->id)
+        return json_null();
+    return json_pack("{s:o, s:o}", "hub_id", json_value_text(hub->id), "server_id",
+                     json_value_text_or_null(hub->name));
+}
+
+/* A list of @n items of @size bytes each; NULL: out of memory. */
+static json_t *list_json(const void *items, size_t n, size_t size, json_t *(*item_json)(const void *item))
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(list, item_json((const char *)items + i * size))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* --- the list ------------------------------------------------------------------------------------------- */
+
+static json_t *row_json(const void *item)
+{
+    const struct route_row *row = item;
+
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I}", "kind", row->kind, "channel",
+                     json_value_text_or_null(row->channel), "name", json_value_text_or_null(row->name),
+                     "origin", hub_json(&row->origin), "is_own", (int)row->is_own, "via", hub_json(&row->via),
+                     "cost", (json_int_t)row->cost, "hops", (json_int_t)row->n_hops, "ways",
+                     (json_int_t)row->n_ways);
+}
+
+static void run_list(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result =
+        federation_control_routes(asking->rest->options.federation, &asking->filter, asking->page->after,
+                                  asking->page->limit, &asking->rows, &asking->n_rows, &asking->has_more);
+}
+
+static json_t *page_json(const struct asking *asking)
+{
+    json_t *items = list_json(asking->rows, asking->n_rows, sizeof *asking->rows, row_json);
+
+    return json_value_page(items,
+                           asking->has_more ? page_cursor(asking->rows[asking->n_rows - 1].serial) : NULL);
+}
+
+static bool is_kind(const char *kind)
+{
+    static const char *const kinds[] = {"hub", "service", "topic", "interest", "member", "profile"};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct page page;
+    struct asking asking = {
+        .rest = rest,
+        .page = &page,
+        .filter = {.kind = request_argument(request, "kind"),
+                   .channel = request_argument(request, "channel"),
+                   .name = request_argument(request, "name"),
+                   .origin = request_argument(request, "origin")},
+    };
+
+    if (asking.filter.kind && !is_kind(asking.filter.kind)) {
+        problem_reply(reply, request, 400,
+                      "kind is one of hub, service, topic, interest, member and profile.");
+        return;
+    }
+    if (!page_parse(&page, request, reply) || !rest_ask(rest, run_list, &asking, request, reply))
+        return;
+    if (asking.result < 0)
+        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+    else
+        json_value_reply(reply, 200, page_json(&asking));
+    free(asking.rows);
+}
+
+/* --- why ------------------------------------------------------------------------------------------------ */
+
+static json_t *hop_json(const void *item)
+{
+    return hub_json(item);
+}
+
+static json_t *way_json(const void *item)
+{
+    const struct route_way *way = item;
+
+    return json_pack("{s:b, s:s, s:o, s:b, s:o, s:I, s:o, s:I, s:I, s:b}", "chosen", (int)way->is_chosen,
+                     "reason", way->reason ? way->reason : "", "origin", hub_json(&way->origin), "is_own",
+                     (int)way->is_own, "via", hub_json(&way->via), "cost", (json_int_t)way->cost, "path",
+                     list_json(way->hops, way->n_hops, sizeof *way->hops, hop_json), "providers",
+                     (json_int_t)way->n_providers, "outstanding", (json_int_t)way->n_outstanding,
+                     "best_of_origin", (int)way->is_best);
+}
+
+static json_t *border_json(const void *item)
+{
+    const struct route_border *border = item;
+
+    return json_pack("{s:o, s:o, s:o}", "peer", hub_json(&border->peer), "held_back_out",
+                     json_value_text_or_null(border->reason_out), "held_back_in",
+                     json_value_text_or_null(border->reason_in));
+}
+
+static json_t *refusal_json(const void *item)
+{
+    const struct route_refusal *refusal = item;
+
+    return json_pack("{s:o, s:o, s:o, s:s, s:s}", "time", json_value_time(refusal->at_ms), "peer",
+                     hub_json(&refusal->peer), "origin", hub_json(&refusal->origin), "reason",
+                     refusal->reason, "detail", refusal->text);
+}
+
+static json_t *why_json(const struct route_question *question, const struct route_why *why)
+{
+    return json_pack(
+        "{s:o, s:o, s:o, s:s, s:b, s:o, s:b, s:o, s:o}", "channel", json_value_text(question->channel),
+        "event", json_value_text_or_null(question->event), "topic", json_value_text_or_null(question->topic),
+        "verdict", why->verdict, "is_local", (int)why->is_local, "ways",
+        list_json(why->ways, why->n_ways, sizeof *why->ways, way_json), "has_more_ways",
+        (int)why->has_more_ways, "links",
+        list_json(why->borders, why->n_borders, sizeof *why->borders, border_json), "refused_lately",
+        list_json(why->refusals, why->n_refusals, sizeof *why->refusals, refusal_json));
+}
+
+static void run_why(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result =
+        federation_control_why(asking->rest->options.federation, &asking->question, &asking->why);
+}
+
+static bool is_name(const char *name)
+{
+    return name_is_valid(bytes_of_text(name));
+}
+
+/* What is wrong with the question; NULL: nothing. */
+static const char *fault_of(const struct route_question *question)
+{
+    if (!question->channel)
+        return "channel is missing: ask ?channel=NAME&event=NAME.";
+    if (question->event && question->topic)
+        return "Ask for an event or for a topic, not for both.";
+    if (!is_name(question->channel) || (question->event && !is_name(question->event)) ||
+        (question->topic && !is_name(question->topic)))
+        return "A name has 1 to 255 bytes of UTF-8 without control characters.";
+    return NULL;
+}
+
+void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {
+        .rest = rest,
+        .question = {.channel = request_argument(request, "channel"),
+                     .event = request_argument(request, "event"),
+                     .topic = request_argument(request, "topic")},
+    };
+    const char *fault = fault_of(&asking.question);
+
+    if (fault) {
+        problem_reply(reply, request, 400, "%s", fault);
+        return;
+    }
+    if (!rest_ask(rest, run_why, &asking, request, reply))
+        return;
+    if (asking.result != 0)
+        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+    else
+        json_value_reply(reply, 200, why_json(&asking.question, asking.why));
+    federation_control_free_why(asking.why);
+}
