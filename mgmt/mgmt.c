@@ -150,6 +150,7 @@ static int start_rest(struct mgmt *mgmt)
         .tokens = mgmt->tokens,
         .server_id = from->server_id,
         .version = from->version,
+        .epoch = mgmt->epoch,
         .n_settings = from->n_settings,
         .requests_per_s = from->requests_per_s,
         .live_has_room = live_has_room,

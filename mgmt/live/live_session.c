@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
@@ -33,6 +34,14 @@ bool live_session_has_more(const struct live_session *session, struct log *log)
 {
     return session->owes_hello || session->owes_reset || session->owes_metrics || *session->error ||
            (session->streams && session->position < log_range(log).latest);
+}
+
+void live_session_go_on(struct live_session *session, struct log *log, uint64_t since)
+{
+    struct log_range range = log_range(log);
+
+    session->owes_reset = since > range.latest || since + 1 < range.oldest;
+    session->position = session->owes_reset ? range.oldest - 1 : since;
 }
 
 /* ---- what the browser says ---- */
@@ -92,10 +101,7 @@ static bool read_since(struct live_session *session, struct log *log, const json
         set_error(session, "since must be the id of the last record that was seen%s", "");
         return false;
     }
-    session->position = (uint64_t)value;
-    session->owes_reset = (uint64_t)value > range.latest || (uint64_t)value + 1 < range.oldest;
-    if (session->owes_reset)
-        session->position = range.oldest - 1;
+    live_session_go_on(session, log, (uint64_t)value);
     return true;
 }
 
@@ -206,6 +212,28 @@ static int append_gap(struct live_session *session, uint64_t to, struct buffer *
                                  (json_int_t)to, "count", (json_int_t)(to - from + 1)));
 }
 
+static bool has_text(const struct log_record *record, const char *sought)
+{
+    size_t len = strlen(sought);
+
+    for (size_t i = 0; i < record->n_fields; i++) {
+        struct bytes text = record->fields[i].text;
+
+        for (size_t at = 0; at + len <= text.len; at++)
+            if (strncasecmp((const char *)text.ptr + at, sought, len) == 0)
+                return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const struct live_session *session, const struct log_record *record)
+{
+    const struct live_filter *filter = &session->filter;
+
+    return (session->streams & (1u << record->stream)) && record->level >= filter->least &&
+           (!*filter->sought || has_text(record, filter->sought));
+}
+
 static int next_record(struct live_session *session, struct log *log, struct buffer *out)
 {
     for (int i = 0; i < MOST_PASSED_OVER; i++) {
@@ -220,7 +248,7 @@ static int next_record(struct live_session *session, struct log *log, struct buf
         if (sequence > session->position + 1)
             return append_gap(session, sequence - 1, out);
         session->position = sequence;
-        if (session->streams & (1u << copy.record.stream))
+        if (is_wanted(session, &copy.record))
             return append_record(out, &copy.record);
     }
     return 0;

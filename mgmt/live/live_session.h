@@ -13,13 +13,22 @@
 #include "hub/base/log.h"
 
 #define LIVE_SESSION_ERROR_SIZE 160
+#define LIVE_SESSION_SOUGHT_SIZE 256
+
+/* Which records of its streams a reader wants; {0}: all. */
+struct live_filter {
+    enum log_level least;                  /* and what is graver */
+    char sought[LIVE_SESSION_SOUGHT_SIZE]; /* stands in a text of the record, whatever the case; "": anything
+                                            */
+};
 
 struct live_session {
     bool owes_hello;
     bool owes_reset;
     bool owes_metrics;
     bool wants_metrics;
-    unsigned streams;                    /* bits 1 << enum log_stream */
+    unsigned streams; /* bits 1 << enum log_stream */
+    struct live_filter filter;
     uint64_t position;                   /* the last record that was told or passed over */
     char error[LIVE_SESSION_ERROR_SIZE]; /* "": none */
 };
@@ -37,6 +46,9 @@ void live_session_init(struct live_session *session);
 
 /* A message of the browser: subscribes, or makes an error that is owed. */
 void live_session_receive(struct live_session *session, struct log *log, struct bytes text);
+
+/* Goes on behind @since, or, where that is not to be had, at the oldest record with a reset. */
+void live_session_go_on(struct live_session *session, struct log *log, uint64_t since);
 
 /* A fresh metrics object is there. */
 void live_session_note_metrics(struct live_session *session);

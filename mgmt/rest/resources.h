@@ -42,6 +42,8 @@ void rest_traffic_publish(struct rest *rest, const struct request *request, stru
 void rest_traffic_subscribe(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_traffic_listen(struct rest *rest, const struct request *request, struct reply *reply);
 
+void rest_events_list(struct rest *rest, const struct request *request, struct reply *reply);
+
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply);
 

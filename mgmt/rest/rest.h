@@ -40,6 +40,7 @@ struct rest_options {
     struct tokens *tokens;
     const char *server_id;
     const char *version;
+    const char *epoch; /* of the log's record ids */
     const struct rest_setting *settings;
     size_t n_settings;
     uint64_t requests_per_s; /* of one address, and of one credential; a write counts as REST_WRITE_UNITS */

@@ -263,7 +263,7 @@ static void tell_message(struct exchange *exchange, const struct visit_message *
 {
     bool is_to_many = exchange->verb != GUEST_STREAM;
 
-    sse_begin_numbered(&exchange->sse, is_to_many ? "message" : "data", ++exchange->n_events);
+    sse_begin(&exchange->sse, is_to_many ? "message" : "data", ++exchange->n_events);
     append_message(&exchange->sse.out, message, is_to_many);
     sse_finish(&exchange->sse);
 }
@@ -274,7 +274,7 @@ static void tell_problem(struct exchange *exchange, unsigned status, const char 
                                 (int)status, "detail", detail, "request_id", exchange->request_id);
     char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
 
-    sse_begin(&exchange->sse, "error");
+    sse_begin(&exchange->sse, "error", 0);
     buffer_append_text(&exchange->sse.out, text ? text : "{}");
     sse_finish(&exchange->sse);
     free(text);
@@ -291,7 +291,7 @@ static void tell_end(struct exchange *exchange, enum visit_news news)
         tell_problem(exchange, 503,
                      "More came than was read: the stream is ended. Read faster, or ask for less.");
     } else if (end == GUEST_DONE) {
-        sse_begin(&exchange->sse, "end");
+        sse_begin(&exchange->sse, "end", 0);
         buffer_append_text(&exchange->sse.out, "{}");
         sse_finish(&exchange->sse);
     } else {

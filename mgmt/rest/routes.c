@@ -45,6 +45,8 @@ static const struct route routes[] = {
      .handle = rest_routes_list},
     {"GET", "/api/v1/routes/why", ROLE_VIEWER, SCOPE_MESH, .arguments = "channel event topic",
      .handle = rest_routes_why},
+    {"GET", "/api/v1/events", ROLE_VIEWER, SCOPE_EVENTS,
+     .arguments = "since epoch streams level text limit wait", .handle = rest_events_list},
     {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 

@@ -24,14 +24,13 @@ void sse_reply(struct sse *sse, struct reply *reply)
     sse->read_ms = clock_monotonic_ms();
 }
 
-void sse_begin(struct sse *sse, const char *event)
+void sse_begin(struct sse *sse, const char *event, uint64_t id)
 {
-    buffer_append_format(&sse->out, "event: %s\ndata: ", event);
-}
-
-void sse_begin_numbered(struct sse *sse, const char *event, uint64_t id)
-{
-    buffer_append_format(&sse->out, "event: %s\nid: %" PRIu64 "\ndata: ", event, id);
+    if (event)
+        buffer_append_format(&sse->out, "event: %s\n", event);
+    if (id)
+        buffer_append_format(&sse->out, "id: %" PRIu64 "\n", id);
+    buffer_append_text(&sse->out, "data: ");
 }
 
 void sse_finish(struct sse *sse)

@@ -26,9 +26,9 @@ bool sse_is_wanted(const struct request *request);
 /* Makes the reply a stream of events, and says so to proxies. */
 void sse_reply(struct sse *sse, struct reply *reply);
 
-/* Begins an event; then its data is appended to sse->out, as text without line ends; then sse_finish(). */
-void sse_begin(struct sse *sse, const char *event);
-void sse_begin_numbered(struct sse *sse, const char *event, uint64_t id);
+/* Begins an event, with a name unless NULL and an id unless 0; then its data is appended to sse->out, as text
+ * without line ends; then sse_finish(). */
+void sse_begin(struct sse *sse, const char *event, uint64_t id);
 void sse_finish(struct sse *sse);
 
 bool sse_is_empty(const struct sse *sse);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The log's records: as a list, by long poll, as server-sent events
+ *
+ * All three are a live session (mgmt/live) whose messages go another way, so that ids, gaps and resets mean
+ * the same everywhere.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/check.h"
+#include "hub/base/clock.h"
+#include "hub/base/text.h"
+#include "mgmt/live/live_session.h"
+#include "mgmt/rest/page.h"
+#include "mgmt/rest/problem.h"
+#include "mgmt/rest/resources.h"
+#include "mgmt/rest/sse.h"
+
+#define MOST_WAIT_S 60
+
+struct events {
+    struct live_session session;
+    struct live_source source;
+    size_t limit;
+    uint64_t until_ms; /* of a long poll */
+    bool is_stream;
+    bool was_reset;
+    struct sse sse;
+};
+
+/* ---- the query ---- */
+
+static bool refuse(struct reply *reply, const struct request *request, const char *why)
+{
+    problem_reply(reply, request, 400, "%s", why);
+    return false;
+}
+
+/* "logs,errors"; without: all. */
+static bool read_streams(struct events *events, const struct request *request, struct reply *reply)
+{
+    const char *at = request_argument(request, "streams");
+
+    events->session.streams = at ? 0 : (1u << LOG_N_STREAMS) - 1;
+    while (at && *at) {
+        struct bytes word = bytes_of(at, strcspn(at, ","));
+        unsigned before = events->session.streams;
+
+        for (enum log_stream stream = 0; stream < LOG_N_STREAMS; stream++)
+            if (bytes_equal_text(word, log_stream_name(stream)))
+                events->session.streams |= 1u << stream;
+        if (events->session.streams == before)
+            return refuse(reply, request,
+                          "streams must be some of logs, errors, system, links, each once, with commas.");
+        at += word.len + (at[word.len] == ',');
+    }
+    return events->session.streams ||
+           refuse(reply, request, "streams must name one at least; without it there are all.");
+}
+
+static bool read_filter(struct events *events, const struct request *request, struct reply *reply)
+{
+    struct live_filter *filter = &events->session.filter;
+    const char *level = request_argument(request, "level");
+    const char *text = request_argument(request, "text");
+
+    filter->least = LOG_DEBUG;
+    while (level && filter->least < LOG_ERROR && strcmp(level, log_level_name(filter->least)) != 0)
+        filter->least++;
+    if (level && strcmp(level, log_level_name(filter->least)) != 0)
+        return refuse(reply, request, "level must be debug, info, warning or error.");
+    if (text && strlen(text) >= sizeof filter->sought)
+        return refuse(reply, request, "text must have 255 bytes at most.");
+    if (text)
+        memcpy(filter->sought, text, strlen(text) + 1);
+    return true;
+}
+
+/* A browser that comes again names the last event it has seen in a header. */
+static bool read_since(struct events *events, const struct request *request, struct reply *reply)
+{
+    const char *since = request_argument(request, "since");
+    const char *epoch = request_argument(request, "epoch");
+    uint64_t value;
+
+    if (!since)
+        since = request_header(request, "Last-Event-ID");
+    if (!since || !*since) {
+        events->session.position = log_range(events->source.log).oldest - 1;
+        return true;
+    }
+    if (text_to_u64(since, 0, INT64_MAX, &value) < 0)
+        return refuse(reply, request, "since must be the id of the last record that was seen.");
+    if (epoch && strcmp(epoch, events->source.epoch) != 0)
+        value = UINT64_MAX; /* of a hub that is no more */
+    live_session_go_on(&events->session, events->source.log, value);
+    return true;
+}
+
+static bool read_limits(struct events *events, const struct request *request, struct reply *reply)
+{
+    const char *limit = request_argument(request, "limit");
+    const char *wait = request_argument(request, "wait");
+    uint64_t most = PAGE_LIMIT, wait_s = 0;
+
+    if (limit && text_to_u64(limit, 1, PAGE_MOST, &most) < 0)
+        return refuse(reply, request, "limit must be a number from 1 to 1000.");
+    if (wait && text_to_u64(wait, 0, MOST_WAIT_S, &wait_s) < 0)
+        return refuse(reply, request, "wait must be a number of seconds from 0 to 60.");
+    events->limit = (size_t)most;
+    events->until_ms = clock_monotonic_ms() + wait_s * 1000;
+    return true;
+}
+
+/* ---- a list ---- */
+
+/* Appends a message to the items where there is one. */
+static int append_next(struct events *events, struct buffer *items)
+{
+    struct live_session *session = &events->session;
+    size_t len = items->len;
+    int r;
+
+    events->was_reset |= session->owes_reset;
+    session->owes_reset = false;
+    if (len)
+        buffer_append_text(items, ",");
+    r = live_session_next(session, &events->source, items);
+    if (r == 0)
+        items->len = len;
+    return r;
+}
+
+static void reply_list(struct events *events, struct buffer *items, struct reply *reply)
+{
+    struct log_range range = log_range(events->source.log);
+    struct buffer body = {0};
+
+    buffer_append_format(&body,
+                         "{\"epoch\":\"%s\",\"oldest\":%llu,\"latest\":%llu,\"reset\":%s,\"more\":%s,"
+                         "\"next\":%llu,\"items\":[",
+                         events->source.epoch, (unsigned long long)range.oldest,
+                         (unsigned long long)range.latest, events->was_reset ? "true" : "false",
+                         events->session.position < range.latest ? "true" : "false",
+                         (unsigned long long)events->session.position);
+    buffer_append_bytes(&body, buffer_bytes(items));
+    buffer_append_text(&body, "]}");
+    reply_set_text(reply, 200, "application/json", body.failed ? NULL : buffer_take_text(&body));
+    buffer_clear(&body);
+}
+
+/* Waits on where nothing was found, and there is time. */
+static bool fill_list(struct events *events, struct reply *reply)
+{
+    struct buffer items = {0};
+    size_t n = 0;
+    int r = 0;
+
+    while (n < events->limit && r >= 0 && live_session_has_more(&events->session, events->source.log)) {
+        r = append_next(events, &items);
+        n += r > 0;
+    }
+    if (r < 0)
+        reply_set_text(reply, 500, NULL, NULL);
+    else if (n > 0 || events->was_reset || clock_monotonic_ms() >= events->until_ms)
+        reply_list(events, &items, reply);
+    buffer_clear(&items);
+    return reply->status != 0;
+}
+
+/* ---- a stream ---- */
+
+static int append_event(struct events *events)
+{
+    struct live_session *session = &events->session;
+    struct sse *sse = &events->sse;
+    struct buffer message = {0};
+    uint64_t before = session->position;
+    int r = live_session_next(session, &events->source, &message);
+
+    if (r > 0) {
+        sse_begin(sse, NULL, session->position != before ? session->position : 0);
+        buffer_append_bytes(&sse->out, buffer_bytes(&message));
+        sse_finish(sse);
+    }
+    buffer_clear(&message);
+    return sse->out.failed ? -1 : r;
+}
+
+static long read_stream(void *state, char *room, size_t size)
+{
+    struct events *events = state;
+    struct sse *sse = &events->sse;
+    int r = 0;
+
+    while (sse_is_empty(sse) && r >= 0 && live_session_has_more(&events->session, events->source.log))
+        r = append_event(events);
+    if (r < 0)
+        return LATER_END;
+    if (sse_is_empty(sse))
+        sse_beat(sse, clock_monotonic_ms());
+    return sse_is_empty(sse) ? LATER_NOTHING : (long)sse_read(sse, room, size);
+}
+
+/* ---- both ---- */
+
+static bool fill(void *state, const struct request *request, struct reply *reply)
+{
+    struct events *events = state;
+
+    (void)request;
+    if (!events->is_stream)
+        return fill_list(events, reply);
+    sse_reply(&events->sse, reply);
+    return true;
+}
+
+/* Looking four times a second costs the writer of a record nothing. */
+static bool is_due(void *state, uint64_t now_ms)
+{
+    struct events *events = state;
+
+    return live_session_has_more(&events->session, events->source.log) ||
+           (events->is_stream ? sse_is_beat_due(&events->sse, now_ms) : now_ms >= events->until_ms);
+}
+
+static void end(void *state)
+{
+    struct events *events = state;
+
+    sse_clear(&events->sse);
+    free(events);
+}
+
+void rest_events_list(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    static const struct later_source source = {fill, read_stream, is_due, end};
+    struct events *events = calloc(1, sizeof *events);
+    bool is_read;
+
+    if (!events) {
+        problem_reply(reply, request, 500, "out of memory");
+        return;
+    }
+    events->source = (struct live_source){.log = rest->options.log, .epoch = rest->options.epoch};
+    events->is_stream = sse_is_wanted(request);
+    events->session.owes_hello = events->is_stream;
+    is_read = read_streams(events, request, reply) && read_filter(events, request, reply) &&
+              read_since(events, request, reply) && read_limits(events, request, reply);
+    if (is_read && events->is_stream && strcmp(request->method, "HEAD") == 0)
+        reply_set_static(reply, 200, "text/event-stream", BYTES_NONE);
+    else if (is_read)
+        reply->later = later_new(&source, events);
+    if (is_read && !reply->later && reply->status == 0)
+        problem_reply(reply, request, 500, "out of memory");
+    if (!reply->later)
+        free(events);
+}
