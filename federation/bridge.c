@@ -19,12 +19,20 @@ __attribute__((format(printf, 2, 3))) static int invalid(char *out_why, const ch
     return FEDERATION_E_INVALID;
 }
 
+static const char *or_null(const char *text)
+{
+    return text && text[0] ? text : NULL;
+}
+
 static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, char *out_why)
 {
-    bool has_name = spec->tls.server_name && spec->tls.server_name[0];
     struct tls_files files = {
-        .ca = spec->tls.ca_file && spec->tls.ca_file[0] ? spec->tls.ca_file : NULL,
-        .server_name = has_name ? spec->tls.server_name : bridge->address.host,
+        .certificate = or_null(spec->tls.cert_file),
+        .key = or_null(spec->tls.key_file),
+        .ca = or_null(spec->tls.ca_file),
+        .server_name = or_null(spec->tls.server_name) ? spec->tls.server_name : bridge->address.host,
+        /* Whoever pins a name says by it how the other hub is called, whatever its address. */
+        .leaves_name = bridge->pinned_name && !or_null(spec->tls.server_name),
     };
     char why[TLS_WHY_SIZE];
     int r;
@@ -69,6 +77,9 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
     if (copy_secret(spec->secret, &bridge->secret) < 0 ||
         copy_secret(spec->connection_secret, &bridge->connection_secret) < 0)
         return -ENOMEM;
+    if (or_null(spec->tls.pinned_name) && !(bridge->pinned_name = strdup(spec->tls.pinned_name)))
+        return -ENOMEM;
+    bridge->has_certificate = or_null(spec->tls.cert_file) != NULL;
     r = bridge_policy_init(&bridge->policy, spec);
     return r < 0 ? r : make_tls(bridge, spec, out_why);
 }
@@ -93,6 +104,11 @@ int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char 
     return r;
 }
 
+bool bridge_is_certified(const struct bridge *bridge)
+{
+    return bridge->tls && bridge->has_certificate && bridge->pinned_name;
+}
+
 void bridge_free(struct bridge *bridge)
 {
     if (!bridge)
@@ -102,6 +118,7 @@ void bridge_free(struct bridge *bridge)
     tls_context_unref(bridge->tls);
     wipe_secret(bridge->secret);
     wipe_secret(bridge->connection_secret);
+    free(bridge->pinned_name);
     free(bridge->name);
     free(bridge);
 }

@@ -26,6 +26,8 @@ struct bridge {
     uint32_t cost;
     bool is_paused;
     struct tls_context *tls; /* tls:// only */
+    char *pinned_name;       /* that the far certificate must bear; NULL: none */
+    bool has_certificate;    /* we show one */
     struct link *link;       /* one of these two, or none */
     struct reference_link *reference;
 };
@@ -33,5 +35,8 @@ struct bridge {
 /* 0, FEDERATION_E_INVALID (it can't be as it is wished, or a file of TLS can't be used) or -ENOMEM. */
 int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
 void bridge_free(struct bridge *bridge);
+
+/* Whether it needs no secret: the hubs know each other by their certificates. */
+bool bridge_is_certified(const struct bridge *bridge);
 
 #endif

@@ -125,6 +125,12 @@ static int check_tls(const struct bridge_spec *spec, struct bridge_fault *fault)
     if (tls->key_file && !tls->cert_file)
         return invalid(fault, "tls/cert_file",
                        "tls/key_file needs tls/cert_file, the certificate of the key");
+    if (tls->pinned_name && (tls->pinned_name[0] == '.' || strchr(tls->pinned_name, '*')))
+        return invalid(fault, "tls/pinned_name",
+                       "tls/pinned_name must be one name, as the certificate bears it, without wildcards");
+    if ((tls->pinned_name || tls->cert_file) && spec->address && strncmp(spec->address, "tls://", 6) != 0)
+        return invalid(fault, tls->pinned_name ? "tls/pinned_name" : "tls/cert_file",
+                       "certificates need a tls:// address");
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "federation/federation_state.h"
 #include "federation/link.h"
+#include "federation/link_listener.h"
 #include "federation/link_record.h"
 #include "federation/mesh_port.h"
 #include "federation/reference_link.h"
@@ -118,6 +119,29 @@ static int copy_texts(struct federation *federation, const struct federation_opt
     return federation->link_secret ? 0 : -ENOMEM;
 }
 
+static int copy_peers(struct federation *federation, const struct federation_options *options)
+{
+    if (options->n_link_peers == 0)
+        return 0;
+    federation->link_peers = calloc(options->n_link_peers, sizeof *federation->link_peers);
+    if (!federation->link_peers)
+        return -ENOMEM;
+    for (size_t i = 0; i < options->n_link_peers; i++) {
+        federation->link_peers[i] = strdup(options->link_peers[i]);
+        if (!federation->link_peers[i])
+            return -ENOMEM;
+        federation->n_link_peers++;
+    }
+    return 0;
+}
+
+static void free_peers(struct federation *federation)
+{
+    while (federation->n_link_peers > 0)
+        free(federation->link_peers[--federation->n_link_peers]);
+    free(federation->link_peers);
+}
+
 static int make_mesh(struct federation *federation)
 {
     struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
@@ -140,6 +164,8 @@ static int begin(struct federation *federation, const struct federation_options 
         r = -EINVAL;
     if (r == 0)
         r = copy_texts(federation, options);
+    if (r == 0)
+        r = copy_peers(federation, options);
     if (r == 0)
         r = channel_keys_new(&federation->keys, federation->mailbox, on_key, federation);
     if (r == 0)
@@ -166,6 +192,9 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     list_init(&federation->bridges);
     list_init(&federation->links);
     list_init(&federation->references);
+    list_init(&federation->link_listeners);
+    list_init(&federation->callers);
+    federation_set_link_tls(federation, options->link_tls);
     loop_deferred_init(&federation->settle, settle);
     loop_timer_init(&federation->tick, on_tick);
     federation->started_s = federation_time(federation).wall_s;
@@ -183,6 +212,7 @@ void federation_free(struct federation *federation)
 {
     if (!federation)
         return;
+    link_listener_free_all(federation);
     if (federation->face.mesh)
         core_face_detach(&federation->face);
     while (!list_is_empty(&federation->links))
@@ -198,6 +228,8 @@ void federation_free(struct federation *federation)
     if (federation->link_secret)
         explicit_bzero(federation->link_secret, strlen(federation->link_secret));
     free(federation->link_secret);
+    free_peers(federation);
+    tls_context_unref(federation->link_tls);
     free(federation->server_id);
     free(federation->version);
     free(federation);
@@ -210,6 +242,7 @@ void federation_drain(struct federation *federation)
     federation->is_draining = true;
     while (!list_is_empty(&federation->references))
         reference_link_free(reference_link_first(federation), "shutdown");
+    link_listener_free_all(federation);
     while (link) {
         /* Closing may free the link, but no other. */
         struct link *next = link_next(federation, link);
@@ -222,5 +255,34 @@ void federation_drain(struct federation *federation)
 int federation_accept_link(void *federation, struct stream *stream, struct bytes first_body,
                            const char *peer_address)
 {
-    return link_accept(federation, stream, first_body, peer_address);
+    struct federation *self = federation;
+    bool is_elsewhere = !list_is_empty(&self->link_listeners);
+
+    return link_accept(self, stream, first_body, peer_address,
+                       is_elsewhere ? LINK_TRUST_ELSEWHERE : LINK_TRUST_SECRET);
+}
+
+int federation_listen(struct federation *federation, const struct address *address,
+                      const struct listener_options *options, char out_why[LISTENER_WHY_SIZE])
+{
+    return link_listener_new(federation, address, options, out_why);
+}
+
+bool federation_listener_text(const struct federation *federation, size_t i, char out_text[ADDRESS_TEXT_SIZE])
+{
+    list_for_each (at, &federation->link_listeners) {
+        if (i-- > 0)
+            continue;
+        address_text(link_listener_address(at), out_text);
+        return true;
+    }
+    return false;
+}
+
+void federation_set_link_tls(struct federation *federation, struct tls_context *tls)
+{
+    struct tls_context *before = federation->link_tls;
+
+    federation->link_tls = tls ? tls_context_ref(tls) : NULL;
+    tls_context_unref(before);
 }

@@ -53,10 +53,12 @@ int federation_control_put_bridge(struct federation *federation, const struct br
 
     if (r != 0)
         return r;
-    if (bridge->kind == BRIDGE_NATIVE && !bridge->secret && !federation->link_secret) {
+    if (bridge->kind == BRIDGE_NATIVE && !bridge->secret && !federation->link_secret &&
+        !bridge_is_certified(bridge)) {
         bridge_free(bridge);
         snprintf(out_why, FEDERATION_WHY_SIZE,
-                 "secret is missing: give the bridge one, or start the hub with --link-secret-file");
+                 "secret is missing: give the bridge one, or a certificate (tls.cert_file) and the other "
+                 "hub's name (tls.pinned_name), or start the hub with --link-secret-file");
         return FEDERATION_E_INVALID;
     }
     previous = find(federation, spec->name);

@@ -28,6 +28,12 @@ struct federation {
     struct list bridges;
     struct list links;
     struct list references;
+    struct list link_listeners;
+    struct list callers; /* connections there that have not greeted yet */
+    size_t n_callers;
+    struct tls_context *link_tls;
+    char **link_peers;
+    size_t n_link_peers;
     bool is_draining;
     struct loop_deferred settle;
     struct loop_timer tick; /* tombstones, and what was lost for want of memory */

@@ -386,7 +386,7 @@ static size_t on_bytes(void *owner, struct bytes in)
 
 static void on_ready(void *owner)
 {
-    link_handshake_greet(owner);
+    link_handshake_secured(owner);
 }
 
 static void on_drained(void *owner)
@@ -501,7 +501,7 @@ static size_t count_links(const struct federation *federation)
 }
 
 int link_accept(struct federation *federation, struct stream *stream, struct bytes first_body,
-                const char *peer_address)
+                const char *peer_address, enum link_trust trust)
 {
     struct link_message greeting;
     struct link *link =
@@ -509,6 +509,7 @@ int link_accept(struct federation *federation, struct stream *stream, struct byt
 
     if (!link)
         return -ENOMEM;
+    link->trust = trust;
     link->stream = stream;
     stream_set_owner(stream, &link_stream_events, &link_stream_marks, link);
     link_enter(link, LINK_HANDSHAKE, "called");

@@ -20,12 +20,20 @@ enum link_refusal_reason {
 
 struct link;
 
+/* What an incoming connection has shown before the handshake. */
+enum link_trust {
+    LINK_TRUST_SECRET,      /* nothing: it must know the link secret */
+    LINK_TRUST_CERTIFICATE, /* a certificate that may link: it need not know a secret */
+    LINK_TRUST_NONE,        /* no certificate that may link, where one is asked for */
+    LINK_TRUST_ELSEWHERE,   /* it has come to an address for clients, and there are others for links */
+};
+
 /* The bridge's link; begins to dial unless it is paused. 0 or -ENOMEM. */
 int link_new(struct federation *federation, struct bridge *bridge);
 
 /* A link that another hub has dialed; see federation_accept_link(). */
 int link_accept(struct federation *federation, struct stream *stream, struct bytes first_body,
-                const char *peer_address);
+                const char *peer_address, enum link_trust trust);
 
 /* Says goodbye and forgets the bridge; the link frees itself when that is written. */
 void link_close(struct link *link, enum link_refusal_reason reason);

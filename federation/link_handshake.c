@@ -70,11 +70,40 @@ static enum link_refusal_reason judge_peer(const struct federation *federation,
     return LINK_REFUSAL_COUNT;
 }
 
+/* Certificates have proven both sides: an empty secret. What remains of the proofs still binds the session.
+ */
 static struct bytes secret_of(const struct link *link)
 {
-    if (link->bridge && link->bridge->secret)
-        return bytes_of_text(link->bridge->secret);
+    const struct bridge *bridge = link->bridge;
+
+    if (bridge && bridge->secret)
+        return bytes_of_text(bridge->secret);
+    if (link->is_certified || (bridge && bridge_is_certified(bridge)))
+        return BYTES_LITERAL("");
     return bytes_of_text(link->federation->link_secret);
+}
+
+static bool has_proof(const struct link *link)
+{
+    return secret_of(link).len > 0 || link->trust == LINK_TRUST_CERTIFICATE ||
+           (link->bridge && bridge_is_certified(link->bridge));
+}
+
+void link_handshake_secured(struct link *link)
+{
+    const char *wanted = link->bridge ? link->bridge->pinned_name : NULL;
+    char text[FEDERATION_DETAIL_SIZE];
+
+    if (!wanted || stream_peer_bears(link->stream, wanted)) {
+        link_handshake_greet(link);
+        return;
+    }
+    snprintf(text, sizeof text,
+             "the other hub's certificate bears the name %.200s, not the pinned %.200s: correct "
+             "tls.pinned_name, or give that hub another certificate",
+             stream_peer_name(link->stream), wanted);
+    link->was_refused = true;
+    link_fail(link, "pinned_name", text);
 }
 
 /* Takes in who the far side says it is; false: it was refused. */
@@ -88,7 +117,7 @@ static bool meet(struct link *link, const struct link_greeting *greeting)
     snprintf(link->peer_server_id, sizeof link->peer_server_id, "%.*s", (int)greeting->server_id.len,
              (const char *)greeting->server_id.ptr);
     memcpy(link->peer_nonce, greeting->nonce.ptr, sizeof link->peer_nonce);
-    if (secret_of(link).len == 0)
+    if (!has_proof(link))
         fault = LINK_REFUSAL_NOT_ENABLED;
     if (fault != LINK_REFUSAL_COUNT)
         link_refuse(link, fault);
@@ -131,22 +160,33 @@ static void send_proof(struct link *link)
     link_write(link, &message, 0);
 }
 
-/* Whether the far side's proof is right; refused if not. */
-static bool verify(struct link *link, struct bytes given)
+/* LINK_REFUSAL_COUNT: it is right. */
+static enum link_refusal_reason judge_proof(const struct link *link, struct bytes given)
 {
     struct link_proof_parties parties = parties_of(link);
     enum link_role far = link->role == LINK_ROLE_DIALER ? LINK_ROLE_ACCEPTOR : LINK_ROLE_DIALER;
     uint8_t expected[LINK_PROOF_BYTES];
 
-    if (link_proof_make(secret_of(link), far, &parties, expected) < 0) {
-        link_refuse(link, LINK_REFUSAL_OUT_OF_MEMORY);
-        return false;
+    if (link_proof_make(secret_of(link), far, &parties, expected) < 0)
+        return LINK_REFUSAL_OUT_OF_MEMORY;
+    return link_proof_matches(expected, given) ? LINK_REFUSAL_COUNT : LINK_REFUSAL_WRONG_SECRET;
+}
+
+/* Whether the far side's proof is right; refused if not. */
+static bool verify(struct link *link, struct bytes given)
+{
+    enum link_refusal_reason fault;
+
+    link->is_certified = false;
+    fault = judge_proof(link, given);
+    /* A hub that is known by its certificate uses a secret only if its operator has given it one. */
+    if (fault == LINK_REFUSAL_WRONG_SECRET && link->trust == LINK_TRUST_CERTIFICATE) {
+        link->is_certified = true;
+        fault = judge_proof(link, given);
     }
-    if (!link_proof_matches(expected, given)) {
-        link_refuse(link, LINK_REFUSAL_WRONG_SECRET);
-        return false;
-    }
-    return true;
+    if (fault != LINK_REFUSAL_COUNT)
+        link_refuse(link, fault);
+    return fault == LINK_REFUSAL_COUNT;
 }
 
 static void succeed(struct link *link)
@@ -198,6 +238,14 @@ void link_handshake_challenge(struct link *link, const struct link_greeting *gre
 {
     struct link_message challenge = {.type = LINK_MESSAGE_CHALLENGE};
 
+    if (link->trust == LINK_TRUST_ELSEWHERE) {
+        link_refuse(link, LINK_REFUSAL_ELSEWHERE);
+        return;
+    }
+    if (link->trust == LINK_TRUST_NONE) {
+        link_refuse(link, LINK_REFUSAL_NAME_NOT_ALLOWED);
+        return;
+    }
     if (!meet(link, greeting))
         return;
     challenge.greeting = own_greeting(link);

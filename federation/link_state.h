@@ -34,6 +34,8 @@ struct link {
     bool was_refused;
 
     enum link_handshake_step handshake;
+    enum link_trust trust; /* acceptor */
+    bool is_certified;     /* acceptor: the far side proves itself by its certificate, not by the secret */
     uint8_t own_nonce[LINK_WIRE_NONCE_BYTES];
     uint8_t peer_nonce[LINK_WIRE_NONCE_BYTES];
     bool has_peer;

@@ -736,3 +736,10 @@ const char *stream_peer_name(const struct stream *stream)
 {
     return stream->transport.table->peer_name ? stream->transport.table->peer_name(&stream->transport) : "";
 }
+
+bool stream_peer_bears(const struct stream *stream, const char *name)
+{
+    const struct transport_table *table = stream->transport.table;
+
+    return table->peer_bears && table->peer_bears(&stream->transport, name);
+}

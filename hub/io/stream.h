@@ -99,4 +99,7 @@ uint64_t stream_read_bytes(const struct stream *stream);
 /* The common name of the peer's verified certificate, "" if there is none. Valid as long as the stream. */
 const char *stream_peer_name(const struct stream *stream);
 
+/* Whether that certificate bears @name: exactly, as common name or as alternative name (DNS or IP). */
+bool stream_peer_bears(const struct stream *stream, const char *name);
+
 #endif

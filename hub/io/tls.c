@@ -22,6 +22,7 @@ struct tls_context {
     SSL_CTX *ssl;
     char *server_name; /* NULL: server */
     bool is_number;    /* server_name is an IP address */
+    bool leaves_name;  /* the peer's certificate need not bear it */
 };
 
 DEFINE_CLEANUP(struct tls_context *, tls_context_unref)
@@ -163,6 +164,7 @@ int tls_context_new_client(struct tls_context **out_context, const struct tls_fi
     if (!context->server_name)
         return -ENOMEM;
     context->is_number = is_ip_number(files->server_name);
+    context->leaves_name = files->leaves_name;
     if (files->certificate)
         r = load_identity(context, files, out_why);
     if (r < 0)
@@ -181,6 +183,8 @@ int tls_context_new_client(struct tls_context **out_context, const struct tls_fi
 /* What the client's side of a session checks; the server's side has it all in the context. */
 static bool expect_name(const struct tls_context *context, SSL *session)
 {
+    if (context->leaves_name)
+        return context->is_number || SSL_set_tlsext_host_name(session, context->server_name) == 1;
     if (context->is_number)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), context->server_name) == 1;
     SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

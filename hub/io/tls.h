@@ -8,6 +8,7 @@
 #ifndef COMMHUB_IO_TLS_H
 #define COMMHUB_IO_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tls_context;
@@ -19,6 +20,8 @@ struct tls_files {
                        it instead of the system's */
     const char *server_name; /* client: the name that the peer's certificate must bear (SNI and check); NULL:
                                 no check is an error */
+    bool leaves_name; /* client: the name only says whom it wants; whose certificate it is, the caller checks
+                         by stream_peer_bears() as soon as the stream is ready */
 };
 
 #define TLS_WHY_SIZE 512

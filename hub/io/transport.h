@@ -56,6 +56,9 @@ struct transport_table {
     /* The common name of the peer's verified certificate, "" without one. NULL function: never one. */
     const char *(*peer_name)(const struct transport *transport);
 
+    /* Whether the peer has shown a verified certificate that bears @name. NULL function: it has none. */
+    bool (*peer_bears)(const struct transport *transport, const char *name);
+
     /* Releases what init made, but not the descriptor. NULL: there is nothing. */
     void (*clear)(struct transport *transport);
 };

@@ -21,6 +21,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <openssl/x509.h>
 
 #include "hub/io/tls.h"
@@ -327,6 +328,23 @@ static const char *tls_peer_name(const struct transport *transport)
     return session->peer_name;
 }
 
+/* No wildcards on either side: this answers who the peer is, not which host it may serve. */
+static bool tls_peer_bears(const struct transport *transport, const char *name)
+{
+    const unsigned flags = X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    const struct session *session = transport->session;
+    X509 *certificate = SSL_get0_peer_certificate(session->ssl);
+    bool is_found;
+
+    /* The library takes a leading dot for "any name below". */
+    if (!certificate || SSL_get_verify_result(session->ssl) != X509_V_OK || name[0] == '.')
+        return false;
+    is_found = X509_check_host(certificate, name, strlen(name), flags, NULL) == 1 ||
+               X509_check_ip_asc(certificate, name, 0) == 1;
+    ERR_clear_error();
+    return is_found;
+}
+
 static void tls_clear(struct transport *transport)
 {
     struct session *session = transport->session;
@@ -345,6 +363,7 @@ static const struct transport_table tls_table = {
     .shutdown = tls_shutdown,
     .detail = tls_detail,
     .peer_name = tls_peer_name,
+    .peer_bears = tls_peer_bears,
     .clear = tls_clear,
 };
 

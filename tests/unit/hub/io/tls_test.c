@@ -14,89 +14,11 @@
 
 #include "hub/io/tls.h"
 #include "tests/support/allocation.h"
-
-/* ----------------------------------------------------------------------------------- certificates, made here
- */
-
-static char directory[] = "/tmp/commhub-tls-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-    static char paths[8][128];
-    static unsigned n;
-    char *path = paths[n++ % N_ELEMENTS(paths)];
-
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
-
-struct signer {
-    X509 *certificate;
-    EVP_PKEY *key;
-};
-
-static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
-{
-    X509V3_CTX context;
-    X509_EXTENSION *extension;
-
-    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
-    extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    assert_non_null(extension);
-    assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
-    X509_EXTENSION_free(extension);
-}
-
-static void write_pair(const char *name, const struct signer *made)
-{
-    char file[64];
-    FILE *out;
-
-    snprintf(file, sizeof file, "%s.crt", name);
-    out = fopen(path_of(file), "w");
-    assert_non_null(out);
-    assert_int_equal(PEM_write_X509(out, made->certificate), 1);
-    fclose(out);
-    snprintf(file, sizeof file, "%s.key", name);
-    out = fopen(path_of(file), "w");
-    assert_non_null(out);
-    assert_int_equal(PEM_write_PrivateKey(out, made->key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(out);
-}
-
-/* Files name.crt and name.key. @issuer NULL: a CA of its own. @names: a subjectAltName. */
-static struct signer make(const char *name, const struct signer *issuer, const char *names, long ends_s)
-{
-    struct signer made = {.certificate = X509_new(), .key = EVP_EC_gen("P-256")};
-    const struct signer *by = issuer ? issuer : &made;
-    static long serial = 1;
-    X509_NAME *subject = X509_get_subject_name(made.certificate);
-
-    assert_int_equal(X509_set_version(made.certificate, 2), 1);
-    ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(made.certificate), -7200);
-    X509_gmtime_adj(X509_getm_notAfter(made.certificate), ends_s);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(made.certificate, X509_get_subject_name(by->certificate));
-    X509_set_pubkey(made.certificate, made.key);
-    add_extension(made.certificate, by->certificate, NID_basic_constraints,
-                  issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
-    if (names)
-        add_extension(made.certificate, by->certificate, NID_subject_alt_name, names);
-    assert_true(X509_sign(made.certificate, by->key, EVP_sha256()) > 0);
-    write_pair(name, &made);
-    return made;
-}
-
-static void signer_clear(struct signer *signer)
-{
-    X509_free(signer->certificate);
-    EVP_PKEY_free(signer->key);
-}
+#include "tests/support/certificates.h"
 
 static void write_text(const char *name, const char *text)
 {
-    FILE *out = fopen(path_of(name), "w");
+    FILE *out = fopen(certificates_path(name), "w");
 
     assert_non_null(out);
     fputs(text, out);
@@ -105,7 +27,7 @@ static void write_text(const char *name, const char *text)
 
 static void write_locked_key(const char *name, EVP_PKEY *key)
 {
-    FILE *out = fopen(path_of(name), "w");
+    FILE *out = fopen(certificates_path(name), "w");
 
     assert_non_null(out);
     assert_int_equal(
@@ -115,44 +37,32 @@ static void write_locked_key(const char *name, EVP_PKEY *key)
 
 static int make_certificates(void **state)
 {
-    struct signer ca;
-    struct signer other_ca;
-    struct signer made[4];
+    struct certificates_signer ca;
+    struct certificates_signer other_ca;
+    struct certificates_signer made[4];
 
     (void)state;
-    if (!mkdtemp(directory))
-        return -1;
-    ca = make("ca", NULL, NULL, 7200);
-    other_ca = make("other_ca", NULL, NULL, 7200);
-    made[0] = make("hub", &ca, "DNS:hub.example.org,IP:127.0.0.1", 7200);
-    made[1] = make("expired", &ca, "DNS:hub.example.org", -3600);
-    made[2] = make("client-7", &ca, NULL, 7200);
-    made[3] = make("stranger", &other_ca, "DNS:hub.example.org", 7200);
+    certificates_begin();
+    ca = certificates_make("ca", NULL, NULL, 7200);
+    other_ca = certificates_make("other_ca", NULL, NULL, 7200);
+    made[0] = certificates_make("hub", &ca, "DNS:hub.example.org,IP:127.0.0.1", 7200);
+    made[1] = certificates_make("expired", &ca, "DNS:hub.example.org", -3600);
+    made[2] = certificates_make("client-7", &ca, NULL, 7200);
+    made[3] = certificates_make("stranger", &other_ca, "DNS:hub.example.org", 7200);
     write_text("garbage.pem", "this is no PEM\n");
     write_locked_key("locked.key", made[0].key);
     for (size_t i = 0; i < N_ELEMENTS(made); i++)
-        signer_clear(&made[i]);
-    signer_clear(&ca);
-    signer_clear(&other_ca);
+        certificates_signer_clear(&made[i]);
+    certificates_signer_clear(&ca);
+    certificates_signer_clear(&other_ca);
     return 0;
 }
 
 static int remove_certificates(void **state)
 {
-    static const char *const names[] = {"ca",       "other_ca", "hub",    "expired",
-                                        "client-7", "stranger", "locked", "garbage"};
-    static const char *const endings[] = {"crt", "key", "pem"};
-
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
-        for (size_t k = 0; k < N_ELEMENTS(endings); k++) {
-            char file[64];
-
-            snprintf(file, sizeof file, "%s.%s", names[i], endings[k]);
-            unlink(path_of(file));
-        }
-    }
-    return rmdir(directory);
+    certificates_end();
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------------------- two ends, one loop
@@ -198,17 +108,17 @@ static void make_contexts(struct pair *pair, const char *server, const char *ser
 
     snprintf(names[0], sizeof names[0], "%s.crt", server);
     snprintf(names[1], sizeof names[1], "%s.key", server);
-    files.certificate = path_of(names[0]);
-    files.key = path_of(names[1]);
-    files.ca = server_ca ? path_of(server_ca) : NULL;
+    files.certificate = certificates_path(names[0]);
+    files.key = certificates_path(names[1]);
+    files.ca = server_ca ? certificates_path(server_ca) : NULL;
     if (tls_context_new_server(&pair->server_tls, &files, why) < 0)
         fail_msg("%s", why);
-    files = (struct tls_files){.ca = path_of("ca.crt"), .server_name = name};
+    files = (struct tls_files){.ca = certificates_path("ca.crt"), .server_name = name};
     if (client) {
         snprintf(names[2], sizeof names[2], "%s.crt", client);
         snprintf(names[3], sizeof names[3], "%s.key", client);
-        files.certificate = path_of(names[2]);
-        files.key = path_of(names[3]);
+        files.certificate = certificates_path(names[2]);
+        files.key = certificates_path(names[3]);
     }
     if (tls_context_new_client(&pair->client_tls, &files, why) < 0)
         fail_msg("%s", why);
@@ -660,9 +570,9 @@ static void test_bad_files_are_refused_with_their_name_and_the_reason(void **sta
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         struct tls_files files = {
-            .certificate = rows[i].certificate ? path_of(rows[i].certificate) : NULL,
-            .key = rows[i].key ? path_of(rows[i].key) : NULL,
-            .ca = rows[i].ca ? path_of(rows[i].ca) : NULL,
+            .certificate = rows[i].certificate ? certificates_path(rows[i].certificate) : NULL,
+            .key = rows[i].key ? certificates_path(rows[i].key) : NULL,
+            .ca = rows[i].ca ? certificates_path(rows[i].ca) : NULL,
             .server_name = rows[i].name,
         };
         struct tls_context *context = NULL;
