@@ -176,6 +176,12 @@ static int restore(struct house *house)
     return 0;
 }
 
+static struct listener_options unix_options(const struct house *house)
+{
+    return (struct listener_options){.unix_mode = house->plan.unix_mode,
+                                     .unix_group = house->options->unix_group};
+}
+
 static int build_hub(struct house *house)
 {
     const struct serve_options *options = house->options;
@@ -192,7 +198,7 @@ static int build_hub(struct house *house)
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,
         .max_connections = house->most_connections,
-        .unix_socket = {.unix_mode = house->plan.unix_mode, .unix_group = options->unix_group},
+        .unix_socket = unix_options(house),
         .tls = house->plan.tls,
     };
     struct outlet outlet = {.note = note, .context = house};
@@ -221,6 +227,9 @@ static int build_federation(struct house *house)
         .server_id = bytes_of_text(house->server_id),
         .version = COMMHUB_VERSION,
         .max_frame_bytes = house->options->max_frame_bytes,
+        .link_tls = house->plan.link_tls,
+        .link_peers = house->options->link_peer.texts,
+        .n_link_peers = house->options->link_peer.n,
         .outlet = {.note = note, .context = house},
     };
     char *secret = bytes_to_text(buffer_bytes(&house->plan.link_secret));
@@ -253,7 +262,8 @@ static size_t list_settings(const struct house *house, struct mgmt_setting *out_
     out_settings[n++] = (struct mgmt_setting){"error-policy", error_policies[options->error_policy]};
     out_settings[n++] =
         (struct mgmt_setting){"connection-secret", house->plan.connection_secret.len ? "required" : "none"};
-    out_settings[n++] = (struct mgmt_setting){"links", house->plan.link_secret.len ? "accepted" : "refused"};
+    out_settings[n++] = (struct mgmt_setting){
+        "links", house->plan.link_secret.len || options->link_peer.n ? "accepted" : "refused"};
     out_settings[n++] = (struct mgmt_setting){"data-dir", house->plan.data_dir};
     return n;
 }
@@ -284,10 +294,14 @@ static int build_mgmt(struct house *house)
 
 static int listen_everywhere(struct house *house)
 {
+    struct listener_options unix_socket = unix_options(house);
     char why[LISTENER_WHY_SIZE];
 
     for (size_t i = 0; i < house->plan.n_listen; i++)
         if (server_listen(house->server, &house->plan.listen[i], why) < 0)
+            return complain(why);
+    for (size_t i = 0; i < house->plan.n_link_listen; i++)
+        if (federation_listen(house->federation, &house->plan.link_listen[i], &unix_socket, why) < 0)
             return complain(why);
     return 0;
 }
@@ -343,6 +357,8 @@ static void say_ready(struct house *house)
         server_listener_text(house->server, i, text);
         printf(" %s", text);
     }
+    for (size_t i = 0; federation_listener_text(house->federation, i, text); i++)
+        printf(" link+%s", text);
     if (house->mgmt)
         printf(" http://%s", mgmt_address(house->mgmt));
     putchar('\n');

@@ -48,6 +48,11 @@ struct serve_options {
     const char *connection_secret_file;
     const char *connection_secret; /* of `commhub server` only */
     const char *link_secret_file;
+    struct setting_list link_listen; /* empty: links come to the clients' addresses */
+    const char *link_tls_cert;
+    const char *link_tls_key;
+    const char *link_tls_ca;
+    struct setting_list link_peer;
     const char *system_passwords_file;
     enum channel_policy channel_policy;
     enum balance_policy balance_policy;

@@ -41,23 +41,35 @@ static int parse_default_address(struct planning *planning)
     return refuse(planning, "default socket %s: %s", text, why);
 }
 
-static int parse_addresses(struct planning *planning)
+static int parse_list(struct planning *planning, const char *flag, const struct setting_list *list,
+                      struct address *out_addresses, size_t *out_n)
 {
-    const struct setting_list *listen = &planning->options->listen;
-
-    if (listen->n == 0)
-        return parse_default_address(planning);
-    for (size_t i = 0; i < listen->n; i++) {
-        struct address *place = &planning->plan->listen[planning->plan->n_listen++];
+    for (size_t i = 0; i < list->n; i++) {
         char shown[128];
         const char *why;
 
-        if (address_parse(listen->texts[i], place, &why) == 0)
+        if (address_parse(list->texts[i], &out_addresses[(*out_n)++], &why) == 0)
             continue;
-        text_escape(bytes_of_text(listen->texts[i]), shown, sizeof shown);
-        return refuse(planning, "--listen %s: %s", shown, why);
+        text_escape(bytes_of_text(list->texts[i]), shown, sizeof shown);
+        return refuse(planning, "%s %s: %s", flag, shown, why);
     }
     return 0;
+}
+
+static int parse_addresses(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    struct serve_plan *plan = planning->plan;
+    int r;
+
+    if (options->listen.n == 0)
+        r = parse_default_address(planning);
+    else
+        r = parse_list(planning, "--listen", &options->listen, plan->listen, &plan->n_listen);
+    if (r == 0)
+        r = parse_list(planning, "--link-listen", &options->link_listen, plan->link_listen,
+                       &plan->n_link_listen);
+    return r;
 }
 
 static int parse_unix_mode(struct planning *planning)
@@ -75,6 +87,73 @@ static int parse_unix_mode(struct planning *planning)
     return 0;
 }
 
+static bool has_tls(const struct address *addresses, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (addresses[i].kind == ADDRESS_TLS)
+            return true;
+    }
+    return false;
+}
+
+/* What is meant to keep strangers out must not be left without effect by a word that is missing. */
+static int check_link_tls(struct planning *planning, const struct tls_files *files)
+{
+    const struct serve_options *options = planning->options;
+
+    if (options->link_listen.n == 0 &&
+        (options->link_tls_cert || options->link_tls_key || options->link_tls_ca || options->link_peer.n))
+        return refuse(planning,
+                      "--link-tls-cert, --link-tls-key, --link-tls-ca and --link-peer are for addresses of "
+                      "links: give --link-listen too");
+    if (!options->link_tls_cert != !options->link_tls_key)
+        return refuse(planning, "--link-tls-cert and --link-tls-key belong together");
+    if (options->link_peer.n && !options->link_tls_ca)
+        return refuse(planning, "--link-peer needs --link-tls-ca, the authority that signs those names");
+    if ((options->link_tls_ca || options->link_tls_cert) &&
+        !has_tls(planning->plan->link_listen, planning->plan->n_link_listen))
+        return refuse(planning, "--link-tls-cert and --link-tls-ca need a tls:// address in --link-listen");
+    for (size_t i = 0; i < options->link_peer.n; i++) {
+        if (options->link_peer.texts[i][0] == '.' || strchr(options->link_peer.texts[i], '*'))
+            return refuse(planning, "--link-peer must be one name, as the certificate bears it");
+    }
+    if (has_tls(planning->plan->link_listen, planning->plan->n_link_listen) && !files->certificate)
+        return refuse(planning, "a tls:// address in --link-listen needs --link-tls-cert and --link-tls-key");
+    return 0;
+}
+
+/* Names on a plain address would let in whoever comes there. */
+static int check_link_peers(struct planning *planning)
+{
+    const struct serve_plan *plan = planning->plan;
+
+    for (size_t i = 0; i < plan->n_link_listen; i++) {
+        if (planning->options->link_peer.n && plan->link_listen[i].kind != ADDRESS_TLS)
+            return refuse(planning, "--link-peer needs tls:// in every --link-listen: on other addresses "
+                                    "there are no certificates");
+    }
+    return 0;
+}
+
+static int load_link_tls(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    struct serve_plan *plan = planning->plan;
+    struct tls_files files = {
+        .certificate = options->link_tls_cert ? options->link_tls_cert : options->tls_cert,
+        .key = options->link_tls_cert ? options->link_tls_key : options->tls_key,
+        .ca = options->link_tls_ca,
+    };
+    char why[TLS_WHY_SIZE];
+    int r = check_link_tls(planning, &files);
+
+    if (r == 0)
+        r = check_link_peers(planning);
+    if (r != 0 || !has_tls(plan->link_listen, plan->n_link_listen))
+        return r;
+    return tls_context_new_server(&plan->link_tls, &files, why) == 0 ? 0 : refuse(planning, "%s", why);
+}
+
 static int load_tls(struct planning *planning)
 {
     const struct serve_options *options = planning->options;
@@ -83,11 +162,9 @@ static int load_tls(struct planning *planning)
         .key = options->tls_key,
         .ca = options->tls_ca,
     };
-    bool is_needed = false;
+    bool is_needed = has_tls(planning->plan->listen, planning->plan->n_listen);
     char why[TLS_WHY_SIZE];
 
-    for (size_t i = 0; i < planning->plan->n_listen; i++)
-        is_needed = is_needed || planning->plan->listen[i].kind == ADDRESS_TLS;
     if (!options->tls_cert && !options->tls_key)
         return is_needed ? refuse(planning, "a tls:// address needs --tls-cert and --tls-key") : 0;
     if (!options->tls_cert || !options->tls_key)
@@ -188,8 +265,8 @@ int serve_plan_make(struct serve_plan *out_plan, const struct serve_options *opt
                     char out_why[SERVE_WHY_SIZE])
 {
     static int (*const steps[])(struct planning *) = {
-        check_server_id, choose_data_dir, parse_unix_mode, parse_addresses,
-        load_tls,        take_secrets,    check_mgmt,      check_passwords,
+        check_server_id, choose_data_dir, parse_unix_mode, parse_addresses, load_tls,
+        load_link_tls,   take_secrets,    check_mgmt,      check_passwords,
     };
     struct planning planning = {out_plan, options, out_why};
     int r = 0;
@@ -211,6 +288,8 @@ void serve_plan_clear(struct serve_plan *plan)
 {
     tls_context_unref(plan->tls);
     plan->tls = NULL;
+    tls_context_unref(plan->link_tls);
+    plan->link_tls = NULL;
     clear_secret(&plan->connection_secret);
     clear_secret(&plan->link_secret);
 }

@@ -19,10 +19,13 @@
 struct serve_plan {
     struct address listen[SERVE_MAX_LISTEN];
     size_t n_listen;
+    struct address link_listen[SERVE_MAX_LISTEN];
+    size_t n_link_listen;
     mode_t unix_mode; /* 0: the listener's default */
     struct buffer connection_secret;
     struct buffer link_secret;
     struct tls_context *tls;                  /* NULL: there is no tls:// address */
+    struct tls_context *link_tls;             /* the same for links' addresses */
     char data_dir[SERVE_PLAN_DIRECTORY_SIZE]; /* "": nothing is kept */
 };
 

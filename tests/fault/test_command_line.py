@@ -44,6 +44,11 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "--tls-ca": [("", "empty")],
     "--connection-secret-file": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/zero", "64 KiB")],
     "--link-secret-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
+    "--link-listen": [("", "unix:"), ("tcp://127.0.0.1", "--link-listen"), ("tls://127.0.0.1:1", "--link-tls-cert")],
+    "--link-tls-cert": [("", "empty"), ("/nonexistent", "--link-listen")],
+    "--link-tls-key": [("", "empty"), ("/nonexistent", "--link-listen")],
+    "--link-tls-ca": [("", "empty"), ("/nonexistent", "--link-listen")],
+    "--link-peer": [("", "empty"), ("alpha", "--link-listen")],
     "--system-passwords-file": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/null", "not JSON")],
     "--channel-policy": [
         ("keep", "terminate|promote"),

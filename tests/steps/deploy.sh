@@ -43,9 +43,18 @@ certificates_are_valid()
         ! openssl verify -CAfile "$work/certs/ca.pem" -purpose sslclient "$work/certs/server.pem"
 }
 
+hubs_get_certificates_of_the_same_authority()
+{
+    deploy/make-certs.sh --hub alpha "$work/certs" &&
+        openssl verify -CAfile "$work/certs/ca.pem" -purpose sslserver -verify_hostname alpha "$work/certs/hub-alpha.pem" &&
+        openssl verify -CAfile "$work/certs/ca.pem" -purpose sslclient "$work/certs/hub-alpha.pem" &&
+        ! deploy/make-certs.sh --hub ../alpha "$work/certs"
+}
+
 attempt "the systemd unit is right and hardened" unit_file_is_right || true
 attempt "packages.sh is quick when nothing is missing" packages_are_there_at_once || true
 attempt "packages.sh says so on another system" packages_refuse_elsewhere || true
 attempt "make-certs.sh makes certificates that openssl accepts" certificates_are_valid || true
+attempt "make-certs.sh adds certificates for hubs" hubs_get_certificates_of_the_same_authority || true
 ensure_built release || exit 1
 run_counting tests/steps/try_quickstart.py --binary build/commhub

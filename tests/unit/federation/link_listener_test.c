@@ -204,7 +204,7 @@ static int dial_plain(const char *address_text)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    address.sin_port = htons((uint16_t)atoi(strrchr(address_text, ':') + 1));
+    address.sin_port = htons((uint16_t)strtoul(strrchr(address_text, ':') + 1, NULL, 10));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
