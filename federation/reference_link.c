@@ -105,17 +105,12 @@ static void ask_what_it_is(struct reference_link *link)
 
 static void meet(struct reference_link *link)
 {
-    struct federation *federation = link->federation;
-
     snprintf(link->server_id, sizeof link->server_id, "%s", link->connection.server_id);
     hub_id_of_foreign(bytes_of_text(link->server_id), &link->peer);
     link->has_peer = true;
     link->heard_ms = reference_link_now_ms(link);
     if (!link->server_id[0])
         reference_link_refuse(link, "malformed", "the other hub has not told its server id");
-    else if (mesh_has_name(federation->mesh, bytes_of_text(link->server_id), &link->peer))
-        reference_link_refuse(link, "duplicate_server_id",
-                              "a hub of the mesh has the same server id: start one of them with another");
     else
         ask_what_it_is(link);
 }
@@ -173,12 +168,17 @@ static void hear_probe(struct reference_link *link, const struct message *messag
 {
     release_probe_hear(&link->probe, message);
     link->release = release_probe_result(&link->probe);
+    if (link->release == RELEASE_UNKNOWN)
+        return;
     if (link->release == RELEASE_COMMHUB) {
         meet_commhub(link);
-    } else if (link->release != RELEASE_UNKNOWN) {
+    } else if (mesh_has_name(link->federation->mesh, bytes_of_text(link->server_id), &link->peer)) {
+        reference_link_refuse(link, "duplicate_server_id",
+                              "a hub of the mesh has the same server id: start one of them with another");
+    } else {
         reference_link_enter(link, LINK_SYNCING, "identified");
         reference_pulse_begin(link);
-        reference_mesh_consider(link);
+        reference_mesh_begin(link);
     }
 }
 

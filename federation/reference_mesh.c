@@ -206,6 +206,14 @@ static void watch_for_other(struct reference_link *link)
     }
 }
 
+void reference_mesh_begin(struct reference_link *link)
+{
+    uint64_t incarnation;
+
+    if (!mesh_reaches(link->federation->mesh, &link->peer, &incarnation))
+        take_over(link, incarnation);
+}
+
 void reference_mesh_consider(struct reference_link *link)
 {
     uint64_t now = reference_link_now_ms(link);

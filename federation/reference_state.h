@@ -79,7 +79,10 @@ void reference_pulse_hear_pong(struct reference_link *link);
 
 extern const struct mesh_port reference_mesh_port;
 
-/* Takes the foreign hub into the mesh, stands by, or steps back, as the mesh has it. */
+/* We are known to the foreign hub: takes it into the mesh, or stands by where it is there already. */
+void reference_mesh_begin(struct reference_link *link);
+
+/* Takes over, or steps back, as the mesh has it. */
 void reference_mesh_consider(struct reference_link *link);
 
 void reference_mesh_leave(struct reference_link *link);

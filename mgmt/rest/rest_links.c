@@ -30,8 +30,10 @@ static json_t *channels_json(const struct link_status *link)
 static json_t *link_json(const struct link_status *link)
 {
     return json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "bridge",
-        json_value_text_or_null(link->bridge), "direction", link->is_outgoing ? "out" : "in", "address",
+        "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}",
+        "bridge", json_value_text_or_null(link->bridge), "kind",
+        link->kind == BRIDGE_REFERENCE ? "reference" : "native", "release",
+        json_value_text_or_null(link->release), "direction", link->is_outgoing ? "out" : "in", "address",
         json_value_text(link->address), "hub_id", json_value_text_or_null(link->hub_id), "server_id",
         json_value_text_or_null(link->server_id), "state", link_state_name(link->state), "since",
         json_value_time(link->since_ms), "reason", json_value_text_or_null(link->reason), "last_error",
