@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "hub/base/cleanup.h"
+#include "mgmt/auth/admins.h"
+#include "mgmt/auth/sessions.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/acceptor.h"
 #include "mgmt/http/http_server.h"
@@ -32,6 +34,7 @@ struct mgmt {
     char *first_run_file;
     struct rest_setting *settings;
     struct tokens *tokens;
+    struct sessions *sessions;
     struct rest rest;
     bool has_rest;
     struct ws_server *live;
@@ -148,6 +151,7 @@ static int start_rest(struct mgmt *mgmt)
         .log = from->log,
         .store = from->store,
         .tokens = mgmt->tokens,
+        .sessions = mgmt->sessions,
         .server_id = from->server_id,
         .version = from->version,
         .epoch = mgmt->epoch,
@@ -224,14 +228,41 @@ static int start_http(struct mgmt *mgmt)
     return http_server_new(&mgmt->http, &options, mgmt->pump);
 }
 
-static int load_tokens(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
+/* Whoever reaches the port could try to be the first administrator: there must be one, or a token of his. */
+static int check_exposure(const struct mgmt *mgmt, bool has_admin, char out_why[MGMT_WHY_SIZE])
 {
-    bool made_first_run;
-    int r = tokens_new(&mgmt->tokens, mgmt->options.store, mgmt->options.token_file, true, &made_first_run,
-                       out_why);
+    if (has_admin || acceptor_is_loopback(mgmt->options.listen) ||
+        tokens_have(mgmt->tokens, STORE_TOKEN_CONFIGURATION))
+        return 0;
+    snprintf(
+        out_why, MGMT_WHY_SIZE,
+        "The management address %s is open to other machines, and the hub has no administrator yet: give "
+        "--admin-token-file or COMMHUB_ADMIN_PASSWORD_FILE, or run `commhub admin init`, or listen on "
+        "127.0.0.1 first",
+        mgmt->options.listen);
+    return -EACCES;
+}
 
+static int load_access(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
+{
+    const struct mgmt_options *options = &mgmt->options;
+    bool made_admin = false, made_first_run = false;
+    uint64_t n_admins = 0;
+    int r = 0;
+
+    if (options->admin_password_file)
+        r = admins_make_from_file(options->store, options->admin_password_file, &made_admin, out_why);
+    if (r == 0)
+        r = store_user_count_admins(options->store, NULL, &n_admins, out_why);
+    if (r == 0)
+        r = tokens_new(&mgmt->tokens, options->store, options->token_file, n_admins == 0, &made_first_run,
+                       out_why);
+    if (r == 0)
+        r = sessions_new(&mgmt->sessions, options->store, out_why);
+    if (r == 0)
+        r = check_exposure(mgmt, n_admins > 0, out_why);
     if (r == 0 && made_first_run) {
-        mgmt->first_run_file = store_path(mgmt->options.store, TOKENS_FIRST_RUN_FILE);
+        mgmt->first_run_file = store_path(options->store, TOKENS_FIRST_RUN_FILE);
         r = mgmt->first_run_file ? 0 : -ENOMEM;
     }
     return r;
@@ -247,7 +278,7 @@ int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char 
         return -ENOMEM;
     mgmt->options = *options;
     set_defaults(&mgmt->options);
-    r = load_tokens(mgmt, out_why);
+    r = load_access(mgmt, out_why);
     if (r == 0)
         r = start_pump(mgmt, out_why);
     if (r == 0)
@@ -293,6 +324,7 @@ void mgmt_stop(struct mgmt *mgmt)
     pump_free(mgmt->pump);
     if (mgmt->has_rest)
         rest_clear(&mgmt->rest);
+    sessions_free(mgmt->sessions);
     tokens_free(mgmt->tokens);
     free(mgmt->settings);
     free(mgmt->first_run_file);

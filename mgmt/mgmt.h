@@ -35,9 +35,10 @@ struct mgmt_options {
     struct federation *federation;
     struct log *log;
     struct store *store;
-    const char *listen;     /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
-    const char *token_file; /* NULL: the first-run token */
-    const char *server_id;  /* the hub's own */
+    const char *listen;              /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
+    const char *token_file;          /* NULL: the first-run token */
+    const char *admin_password_file; /* of the first administrator, where there is none yet; NULL: none */
+    const char *server_id;           /* the hub's own */
     const char *version;
     const struct mgmt_setting *settings;
     size_t n_settings;

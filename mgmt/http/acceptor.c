@@ -57,6 +57,21 @@ static int read_target(const char *address, struct target *out_target, char out_
     return -EINVAL;
 }
 
+bool acceptor_is_loopback(const char *address)
+{
+    struct target target;
+    struct in_addr four;
+    struct in6_addr six;
+
+    if (!split(address, &target))
+        return false;
+    if (inet_pton(AF_INET, target.host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, target.host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcmp(target.host, "localhost") == 0;
+}
+
 int acceptor_check(const char *address, char out_why[ACCEPTOR_WHY_SIZE])
 {
     struct target target;

@@ -5,6 +5,7 @@
 #ifndef COMMHUB_MGMT_HTTP_ACCEPTOR_H
 #define COMMHUB_MGMT_HTTP_ACCEPTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ACCEPTOR_ADDRESS_SIZE 300
@@ -12,6 +13,9 @@
 
 /* Whether @address is host:port, without touching anything. 0, or -EINVAL and a sentence. */
 int acceptor_check(const char *address, char out_why[ACCEPTOR_WHY_SIZE]);
+
+/* Whether only this machine reaches it. */
+bool acceptor_is_loopback(const char *address);
 
 /*
  * Listens on "host:port" ("127.0.0.1:8080", "[::1]:8080", port 0: any free one). 0 with a non-blocking

@@ -19,6 +19,8 @@
 #define REQUEST_PEER_TEXT 64
 #define REQUEST_ID_SIZE 65
 
+struct change; /* mgmt/rest/change.h */
+
 struct request_pair {
     const char *name;
     const char *value;
@@ -38,6 +40,7 @@ struct request {
     struct principal by;
     bool has_rate;
     struct rate_limit_state rate; /* how much more they may ask */
+    struct change *change;        /* where a write says what it changes; NULL: nobody wants to know */
 
     /* Filled by request_parse(). */
     char *path; /* own memory that the following points into */

@@ -21,7 +21,7 @@ static void refuse_throttled(const struct request *request, struct reply *reply,
 
 static void refuse_nobody(const struct request *request, struct reply *reply)
 {
-    problem_reply(reply, request, 401, "A token is needed: Authorization: Bearer TOKEN.");
+    problem_reply(reply, request, 401, "Sign in, or send a token: Authorization: Bearer TOKEN.");
     reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
 }
 
@@ -44,16 +44,39 @@ static bool identify_token(struct rest *rest, struct bytes token, struct request
     return false;
 }
 
+/*
+ * A browser sends the cookie whoever made it ask. SameSite keeps other sites from that; the exact origin also
+ * keeps out pages of other ports of this host.
+ */
+static bool identify_session(struct rest *rest, const struct route *route, struct bytes word,
+                             struct request *request, struct reply *reply)
+{
+    if (!sessions_find(rest->options.sessions, word, clock_wall_ms(), &request->by)) {
+        problem_reply(reply, request, 401, "The session is over: sign in again.");
+        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
+        return false;
+    }
+    if ((rest_is_write(request) || route->is_websocket) &&
+        !(request_header(request, "Origin") && access_is_same_origin(request))) {
+        problem_reply(reply, request, 403, "With a session, this takes a page of this hub (header Origin).");
+        return false;
+    }
+    return true;
+}
+
 static bool identify(struct rest *rest, const struct route *route, struct request *request,
                      struct reply *reply)
 {
     uint8_t room[CREDENTIAL_MOST_BYTES];
     struct bytes token = route->is_websocket ? credential_protocol(request, room) : BYTES_NONE;
+    struct bytes word = credential_cookie(request, rest->cookie);
 
     if (!token.len)
         token = credential_bearer(request);
     if (token.len)
         return identify_token(rest, token, request, reply);
+    if (word.len)
+        return identify_session(rest, route, word, request, reply);
     refuse_nobody(request, reply);
     return false;
 }
@@ -77,6 +100,15 @@ bool access_check(struct rest *rest, const struct route *route, struct request *
         return false;
     }
     return true;
+}
+
+bool access_may_grant(const struct request *request, struct reply *reply)
+{
+    if (principal_has_scope(&request->by, (enum scope)SCOPE_ALL))
+        return true;
+    problem_reply(reply, request, 403, "Only a credential with all scopes may give roles; %s has some.",
+                  request->by.name);
+    return false;
 }
 
 bool access_is_same_origin(const struct request *request)

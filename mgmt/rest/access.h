@@ -15,6 +15,12 @@
  */
 bool access_check(struct rest *rest, const struct route *route, struct request *request, struct reply *reply);
 
+/*
+ * Whether who asks may give roles to others: a credential with some scopes only could make itself one with
+ * all. False: the reply is filled (403).
+ */
+bool access_may_grant(const struct request *request, struct reply *reply);
+
 /* True if there is no Origin, or it is the very host that was asked: a page of ours. */
 bool access_is_same_origin(const struct request *request);
 

@@ -71,3 +71,29 @@ struct bytes credential_protocol(const struct request *request, uint8_t room[CRE
     }
     return BYTES_NONE;
 }
+
+static struct bytes cookie_among(const char *cookies, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (*cookies) {
+        size_t pair = strcspn(cookies, ";");
+
+        if (pair > len && strncmp(cookies, name, len) == 0 && cookies[len] == '=')
+            return bytes_of(cookies + len + 1, pair - len - 1);
+        cookies += pair;
+        cookies += strspn(cookies, "; ");
+    }
+    return BYTES_NONE;
+}
+
+struct bytes credential_cookie(const struct request *request, const char *name)
+{
+    struct bytes value = BYTES_NONE;
+
+    for (size_t i = 0; !value.len && i < request->n_headers; i++) {
+        if (strcasecmp(request->headers[i].name, "Cookie") == 0)
+            value = cookie_among(request->headers[i].value, name);
+    }
+    return value;
+}

@@ -19,4 +19,7 @@ struct bytes credential_bearer(const struct request *request);
  */
 struct bytes credential_protocol(const struct request *request, uint8_t room[CREDENTIAL_MOST_BYTES]);
 
+/* The value of the cookie of that name; empty if there is none. */
+struct bytes credential_cookie(const struct request *request, const char *name);
+
 #endif

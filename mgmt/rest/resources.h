@@ -43,6 +43,27 @@ void rest_traffic_subscribe(struct rest *rest, const struct request *request, st
 void rest_traffic_listen(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_events_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_session_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_session_post(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_session_delete(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_session_put_password(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_setup_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_setup_post(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_sessions_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_sessions_delete(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_users_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_users_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_users_put(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_users_patch(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_users_delete(struct rest *rest, const struct request *request, struct reply *reply);
+
+void rest_tokens_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_tokens_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_tokens_post(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_tokens_delete(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply);

@@ -27,10 +27,14 @@ void rest_init(struct rest *rest, const struct rest_options *options)
     summary_cache_init(&rest->summaries);
     rate_limit_init(&rest->rates, options->requests_per_s);
     throttle_init(&rest->guesses);
+    login_init(&rest->login, options->store, &rest->guesses);
+    snprintf(rest->cookie, sizeof rest->cookie, "%scommhub-%.8s", options->is_secure ? "__Host-" : "",
+             store_identity(options->store)->hub_id);
 }
 
 void rest_clear(struct rest *rest)
 {
+    login_clear(&rest->login);
     throttle_clear(&rest->guesses);
     rate_limit_clear(&rest->rates);
     summary_cache_clear(&rest->summaries);

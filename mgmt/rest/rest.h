@@ -15,7 +15,9 @@
 #include "hub/base/log.h"
 #include "hub/io/mailbox.h"
 #include "hub/server/server_control.h"
+#include "mgmt/auth/login.h"
 #include "mgmt/auth/rate_limit.h"
+#include "mgmt/auth/sessions.h"
 #include "mgmt/auth/throttle.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/reply.h"
@@ -23,6 +25,7 @@
 #include "mgmt/rest/summary.h"
 #include "mgmt/store/store.h"
 
+#define REST_COOKIE_SIZE 32
 #define REST_WRITE_UNITS 10 /* of a rate limit; anything else takes 1 */
 
 struct rest_setting {
@@ -38,6 +41,8 @@ struct rest_options {
     struct log *log;
     struct store *store;
     struct tokens *tokens;
+    struct sessions *sessions;
+    bool is_secure; /* the port speaks TLS */
     const char *server_id;
     const char *version;
     const char *epoch; /* of the log's record ids */
@@ -56,6 +61,9 @@ struct rest {
     struct summary_cache summaries;
     struct rate_limit rates;
     struct throttle guesses; /* wrong tokens and passwords by address */
+    struct login login;
+    char cookie[REST_COOKIE_SIZE]; /* its name; another one for each hub, since ports of one host share
+                                      cookies */
 };
 
 void rest_init(struct rest *rest, const struct rest_options *options);

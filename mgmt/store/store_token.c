@@ -57,6 +57,32 @@ int store_token_list(struct store *store, int64_t after, size_t limit, struct st
     return r;
 }
 
+static int find(struct store *store, const char *name, struct store_token *out_token)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, "SELECT " COLUMNS " FROM token WHERE name = ?1", &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, bytes_of_text(name));
+    r = db_step(statement);
+    if (r != DB_ROW)
+        return r < 0 ? r : STORE_E_UNKNOWN;
+    read_row(statement, out_token);
+    return 0;
+}
+
+int store_token_find(struct store *store, const char *name, struct store_token *out_token,
+                     char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = store_fault(store, find(store, name, out_token), out_why);
+    pthread_mutex_unlock(&store->mutex);
+    return r;
+}
+
 /* 0, STORE_TOKEN_E_TAKEN or a negative errno. */
 static int insert(struct store *store, struct store_token *token)
 {

@@ -44,6 +44,10 @@ struct store_tokens {
 int store_token_list(struct store *store, int64_t after, size_t limit, struct store_tokens *out_tokens,
                      char out_why[STORE_WHY_SIZE]);
 
+/* 0, STORE_E_UNKNOWN or a negative errno. */
+int store_token_find(struct store *store, const char *name, struct store_token *out_token,
+                     char out_why[STORE_WHY_SIZE]);
+
 enum { STORE_TOKEN_E_TAKEN = 1 };
 
 /* A new row; its serial is set. 0, STORE_TOKEN_E_TAKEN where there is one of that name, or a negative errno.

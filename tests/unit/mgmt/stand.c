@@ -49,7 +49,7 @@ static void start(struct stand *stand)
     options.log = stand->log;
     options.store = stand->store;
     options.listen = "127.0.0.1:0";
-    options.token_file = stand->token_file;
+    options.token_file = *stand->token_file ? stand->token_file : NULL;
     options.server_id = "hub-test";
     options.version = "9.8.7";
     options.settings = settings;

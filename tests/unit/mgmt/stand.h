@@ -20,7 +20,7 @@
 
 struct stand {
     char data_dir[64];
-    char token_file[96];
+    char token_file[96]; /* "": none, from the next start on */
     struct loop *loop;
     struct mailbox *mailbox;
     pthread_t loop_thread;

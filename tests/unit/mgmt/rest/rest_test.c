@@ -8,7 +8,8 @@
 #include <sys/resource.h>
 
 #include "hub/wire/signature.h"
-#include "mgmt/rest/routes.h"
+#include "mgmt/auth/throttle.h"
+#include "mgmt/rest/summary.h"
 #include "mgmt/store/store_bridge.h"
 #include "tests/support/unit.h"
 #include "tests/unit/mgmt/stand.h"
@@ -633,28 +634,6 @@ static void test_links_are_listed_with_their_state(void **state)
     stand_answer_clear(&answer);
 }
 
-static void test_every_route_but_the_open_ones_wants_a_token(void **state)
-{
-    size_t n;
-    const struct route *routes = routes_all(&n);
-
-    (void)state;
-    for (size_t i = 0; i < n; i++) {
-        bool is_open = routes[i].role == ROLE_NONE;
-        struct stand_answer answer =
-            stand_ask(&stand, routes[i].method, routes[i].pattern, NULL, routes[i].takes_body ? "{}" : NULL);
-
-        if (is_open)
-            assert_row(routes[i].pattern, answer.status == 200);
-        else
-            assert_problem(&answer, 401);
-        if (answer.status == 401)
-            assert_header(&answer, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
-        stand_answer_clear(&answer);
-    }
-    assert_int_equal(fake_controls.n_bridges, 0);
-}
-
 static void test_wrong_tokens_are_refused_and_then_throttled(void **state)
 {
     struct stand_answer answer;
@@ -882,7 +861,6 @@ int main(void)
         TEST(test_the_mesh_is_listed_with_what_each_hub_tells),
         TEST(test_routes_are_listed_and_explained),
         TEST(test_links_are_listed_with_their_state),
-        TEST(test_every_route_but_the_open_ones_wants_a_token),
         TEST(test_wrong_tokens_are_refused_and_then_throttled),
         TEST(test_unknown_paths_and_methods_have_the_same_shape),
         TEST(test_probes_follow_the_hub),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Administrators made from outside the API: at start from a file, or by the command line on a hub that is
+ * down
+ */
+#ifndef COMMHUB_MGMT_AUTH_ADMINS_H
+#define COMMHUB_MGMT_AUTH_ADMINS_H
+
+#include "mgmt/store/store_user.h"
+
+#define ADMINS_DEFAULT_NAME "admin"
+
+/*
+ * Makes the administrator @name, or gives that user a new password, the role and his way in; his sessions
+ * end, and the first-run token is withdrawn. 0, or -EINVAL or another negative errno and a sentence.
+ */
+int admins_put(struct store *store, const char *name, struct bytes password, char out_why[STORE_WHY_SIZE]);
+
+/*
+ * Where there is no enabled administrator yet, makes one of the default name with the password that @file
+ * holds, without the blanks around it. *@out_made tells. 0, or a negative errno and a sentence.
+ */
+int admins_make_from_file(struct store *store, const char *file, bool *out_made,
+                          char out_why[STORE_WHY_SIZE]);
+
+#endif
