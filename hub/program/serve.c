@@ -30,6 +30,7 @@
 #include "hub/program/serve_plan.h"
 #include "hub/server/server.h"
 #include "mgmt/mgmt.h"
+#include "mgmt/rest/definitions.h"
 #include "mgmt/store/store.h"
 
 #define LOG_RING_RECORDS 10000
@@ -170,6 +171,8 @@ static int restore(struct house *house)
 
     if (!house->store)
         return 0;
+    if (house->options->definitions && definitions_load(house->store, house->options->definitions, why) < 0)
+        return complain(why);
     if (store_each_password(house->store, restore_password, house, why) < 0 ||
         store_each_bridge(house->store, restore_bridge, house, why) < 0)
         return complain(why);

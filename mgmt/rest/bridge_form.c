@@ -186,15 +186,15 @@ static void read_members(struct bridge_form *bridge, struct json_form *form)
     json_form_finish(form);
 }
 
-static void check_whole(const struct bridge_spec *spec, struct problem_faults *faults)
+static void check_whole(const struct bridge_spec *spec, const struct json_form *form)
 {
     struct bridge_fault fault;
-    char pointer[FEDERATION_MEMBER_SIZE + 2];
+    char pointer[JSON_FORM_POINTER_SIZE + FEDERATION_MEMBER_SIZE + 2];
 
     if (federation_control_check_bridge(spec, &fault) == 0)
         return;
-    snprintf(pointer, sizeof pointer, fault.member[0] ? "#/%s" : "#%s", fault.member);
-    problem_add(faults, pointer, "%s", fault.why);
+    snprintf(pointer, sizeof pointer, "%s%s%s", form->pointer, fault.member[0] ? "/" : "", fault.member);
+    problem_add(form->faults, pointer, "%s", fault.why);
 }
 
 void bridge_form_read(struct bridge_form *bridge, struct json_form *form)
@@ -202,17 +202,18 @@ void bridge_form_read(struct bridge_form *bridge, struct json_form *form)
     const char *address;
     struct address parsed;
     const char *why;
+    char pointer[JSON_FORM_POINTER_SIZE + 16];
 
     read_members(bridge, form);
     address = bridge->spec.address;
     if (!name_is_valid(bytes_of_text(bridge->spec.name)))
-        problem_add(form->faults, "",
-                    "the bridge's name in the address is not a name: 1 to 255 bytes, no control "
-                    "characters");
+        problem_add(form->faults, strcmp(form->pointer, "#") == 0 ? "" : form->pointer,
+                    "the bridge's name is not a name: 1 to 255 bytes, no control characters");
+    snprintf(pointer, sizeof pointer, "%s/address", form->pointer);
     if (address && address_parse(address, &parsed, &why) < 0)
-        problem_add(form->faults, "#/address", "%s", why);
+        problem_add(form->faults, pointer, "%s", why);
     if (!problem_faults_are_any(form->faults))
-        check_whole(&bridge->spec, form->faults);
+        check_whole(&bridge->spec, form);
 }
 
 /* --- showing -------------------------------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ void rest_traffic_publish(struct rest *rest, const struct request *request, stru
 void rest_traffic_subscribe(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_traffic_listen(struct rest *rest, const struct request *request, struct reply *reply);
 
+void rest_definitions_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_definitions_post(struct rest *rest, const struct request *request, struct reply *reply);
+
 void rest_events_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_session_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_session_post(struct rest *rest, const struct request *request, struct reply *reply);

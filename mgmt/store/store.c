@@ -39,11 +39,18 @@ int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE])
 
 int store_begin(struct store *store)
 {
-    return db_run(store->db, "BEGIN IMMEDIATE");
+    int r = store->n_begun ? 0 : db_run(store->db, "BEGIN IMMEDIATE");
+
+    if (r == 0)
+        store->n_begun++;
+    return r;
 }
 
+/* Of a write within a batch the batch decides. */
 int store_end(struct store *store, int r)
 {
+    if (--store->n_begun)
+        return r;
     if (r >= 0) {
         int committed = db_run(store->db, "COMMIT");
 
@@ -53,6 +60,26 @@ int store_end(struct store *store, int r)
     }
     /* Some faults have rolled back already; then this does nothing. */
     db_rollback(store->db);
+    return r;
+}
+
+int store_batch(struct store *store, int (*run)(struct store *store, void *context, char *out_why),
+                void *context, char out_why[STORE_WHY_SIZE])
+{
+    int r;
+
+    pthread_mutex_lock(&store->mutex);
+    r = store_begin(store);
+    if (r < 0) {
+        store_fault(store, r, out_why);
+    } else {
+        int ran = run(store, context, out_why);
+
+        r = store_end(store, ran);
+        if (r < 0 && ran >= 0)
+            store_fault(store, r, out_why);
+    }
+    pthread_mutex_unlock(&store->mutex);
     return r;
 }
 
@@ -294,6 +321,16 @@ static int load(struct store *store, char out_why[STORE_WHY_SIZE])
     return store_fault(store, store_end(store, 0), out_why);
 }
 
+static void init_mutex(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 int store_open(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE])
 {
     cleanup_(store_closep) struct store *store = calloc(1, sizeof *store);
@@ -302,7 +339,7 @@ int store_open(struct store **out_store, const char *data_dir, char out_why[STOR
 
     if (store) {
         store->lock_fd = -1;
-        pthread_mutex_init(&store->mutex, NULL);
+        init_mutex(&store->mutex);
         store->data_dir = strdup(data_dir);
     }
     if (!store || !store->data_dir) {

@@ -59,6 +59,13 @@ int store_each_password(struct store *store,
                         int (*visit)(struct bytes channel, struct bytes password, void *context),
                         void *context, char out_why[STORE_WHY_SIZE]);
 
+/*
+ * Runs @run, which writes with the functions of the store, as one transaction: what it has written is there
+ * if it answers 0 or more, and nothing of it else. Its answer, or the commit's fault with a sentence.
+ */
+int store_batch(struct store *store, int (*run)(struct store *store, void *context, char *out_why),
+                void *context, char out_why[STORE_WHY_SIZE]);
+
 /* 0 or a negative errno. */
 int store_set_password(struct store *store, struct bytes channel, struct bytes password,
                        char out_why[STORE_WHY_SIZE]);

@@ -13,8 +13,9 @@
 #include "mgmt/store/store.h"
 
 struct store {
-    pthread_mutex_t mutex; /* guards db */
+    pthread_mutex_t mutex; /* guards db; recursive, for batches */
     struct db *db;
+    unsigned n_begun; /* writes within writes: see store_batch() */
     struct seal_key key;
     struct store_identity identity;
     char *data_dir;
