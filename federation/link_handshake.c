@@ -99,7 +99,7 @@ void link_handshake_secured(struct link *link)
         return;
     }
     snprintf(text, sizeof text,
-             "the other hub's certificate bears the name %.200s, not the pinned %.200s: correct "
+             "the other hub's certificate bears the name %.50s, not the pinned %.50s: correct "
              "tls.pinned_name, or give that hub another certificate",
              stream_peer_name(link->stream), wanted);
     link->was_refused = true;
