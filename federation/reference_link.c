@@ -154,24 +154,14 @@ static void on_state(void *owner, enum commipc_state state, const char *detail)
     }
 }
 
-/* One address, found out to be a CommHub. */
-static void meet_commhub(struct reference_link *link)
-{
-    if (link->bridge->kind == BRIDGE_AUTO)
-        reference_link_fail(link, "commhub", "the other hub is a CommHub: it is linked as one");
-    else
-        reference_link_refuse(link, "commhub",
-                              "the other hub is a CommHub: make the bridge's kind native or auto");
-}
-
 static void hear_probe(struct reference_link *link, const struct message *message)
 {
     release_probe_hear(&link->probe, message);
     link->release = release_probe_result(&link->probe);
     if (link->release == RELEASE_UNKNOWN)
         return;
-    if (link->release == RELEASE_COMMHUB) {
-        meet_commhub(link);
+    if (link->release == RELEASE_COMMHUB && link->bridge->kind == BRIDGE_AUTO) {
+        reference_link_fail(link, "commhub", "the other hub is a CommHub: it is linked as one");
     } else if (mesh_has_name(link->federation->mesh, bytes_of_text(link->server_id), &link->peer)) {
         reference_link_refuse(link, "duplicate_server_id",
                               "a hub of the mesh has the same server id: start one of them with another");

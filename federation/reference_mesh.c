@@ -148,7 +148,7 @@ static int make_foreign(struct reference_link *link, uint64_t session)
         .hub_id = link->peer,
         .incarnation = link->incarnation,
         .session = session,
-        .has_members = link->release == RELEASE_0_1_15,
+        .has_members = link->release != RELEASE_0_1_5,
         .names = names,
     };
 

@@ -7,6 +7,7 @@
 
 #include "hub/base/text.h"
 #include "hub/bench/bench.h"
+#include "hub/program/bridge_run.h"
 #include "hub/program/client_commands.h"
 #include "hub/program/mesh_commands.h"
 #include "hub/program/serve.h"
@@ -86,6 +87,7 @@ static const struct command {
     {"explore", client_commands_explore, "print what a channel offers"},
     {"members", client_commands_members, "print who is in a channel"},
     {"why", mesh_commands_why, "explain where messages go in the mesh"},
+    {"bridge-run", bridge_run_command, "join two hubs of the protocol"},
     {"bench", run_bench, "load a hub and measure it"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},
