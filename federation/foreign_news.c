@@ -80,7 +80,7 @@ static void take_service(struct foreign *foreign, struct foreign_item *item, str
     struct peering_service service = {
         /* Release 0.1.5 does not tell; but two providers can only share an event in a group. */
         .is_group = flag_field(said, "is_group") || item->n_owners > 1,
-        .is_stream = flag_field(said, "is_stream"),
+        .is_stream = flag_field(said, "is_stream") || item->is_stream,
         .raw_param_schema = raw_field(said, "param_schema"),
         .raw_return_schema = raw_field(said, "return_schema"),
         .owner = owner,
@@ -278,6 +278,21 @@ void foreign_news_update(struct foreign *foreign, const struct message *message)
         take_item(foreign, ROUTE_TOPIC, channel->name, name, said);
 }
 
+static void take_stream(struct foreign *foreign, struct bytes channel, struct bytes event)
+{
+    struct foreign_item *item = foreign_table_item(&foreign->table, ROUTE_SERVICE, channel, event);
+    struct peering_service service;
+    struct buffer attributes = {0};
+
+    if (!item || !item->is_theirs || item->is_stream ||
+        attributes_read_service(block_bytes(item->their_attributes), &service) != 0)
+        return;
+    item->is_stream = true;
+    service.is_stream = true;
+    attributes_write_service(&attributes, &service);
+    foreign_offer_set(foreign, item, foreign_offer_attributes(&attributes));
+}
+
 void foreign_news_registration(struct foreign *foreign, const struct message *message)
 {
     struct bytes raw = message_raw(message, KEY_DATA);
@@ -298,6 +313,8 @@ void foreign_news_registration(struct foreign *foreign, const struct message *me
         return;
     }
     channel->is_populated = true;
+    if (flag_field(data, "is_stream"))
+        take_stream(foreign, name, name_field(data, "event"));
     /* A password may have been taken off. */
     if (channel->state == FOREIGN_BARRED)
         channel->state = FOREIGN_CLOSED;

@@ -91,6 +91,7 @@ void foreign_offer_withdraw(struct foreign *foreign, struct foreign_item *item)
     block_unref(item->their_attributes);
     item->their_attributes = NULL;
     item->is_theirs = false;
+    item->is_stream = false;
     foreign_table_remove_owners(item);
     foreign_mark_item(foreign, item);
 }

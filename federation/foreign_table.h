@@ -71,6 +71,7 @@ struct foreign_item {
     bool is_told;   /* the mesh knows it */
     struct block *their_attributes;
     struct block *told_attributes;
+    bool is_stream;     /* SERVICE: it was registered as one, which release 0.1.5 tells but once */
     struct list owners; /* who provides it or has declared it there */
     size_t n_owners;
 
