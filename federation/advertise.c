@@ -29,7 +29,7 @@ static void send_entries(struct mesh_link *link)
         message.entries.n = link->n_entries;
         message.entries.raw = buffer_bytes(&link->entries);
         mesh->counts.entries_out += link->n_entries;
-        mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+        mesh_send(link, &message);
     }
     link->entries.len = 0;
     link->n_entries = 0;
@@ -144,14 +144,11 @@ static void tell_origin(struct map_node *node, void *context)
 
 void advertise_all(struct mesh_link *link)
 {
-    struct mesh *mesh = link->mesh;
     struct full_table table = {.link = link};
 
-    map_walk(&mesh->origins, tell_origin, &table);
+    map_walk(&link->mesh->origins, tell_origin, &table);
     send_entries(link);
-    if (!link->is_ending)
-        mesh->outlet.send(mesh->outlet.context, link->owner,
-                          &(struct link_message){.type = LINK_MESSAGE_END});
+    mesh_send(link, &(struct link_message){.type = LINK_MESSAGE_END});
 }
 
 void advertise_flush(struct mesh *mesh)

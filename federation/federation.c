@@ -13,6 +13,7 @@
 #include "hub/base/clock.h"
 
 #define DEFAULT_FRAME_BYTES (16U << 20)
+#define DEFAULT_RESUME_WINDOW_MS 30000U
 #define TICK_MS 1000U
 
 struct hub_time federation_time(const struct federation *federation)
@@ -22,10 +23,10 @@ struct hub_time federation_time(const struct federation *federation)
 
 /* --- the mesh's ways out -------------------------------------------------------------------------------- */
 
-static void outlet_send(void *context, void *link, const struct link_message *message)
+static void outlet_send(void *context, void *link, struct block *frame)
 {
     (void)context;
-    mesh_port_of(link)->send(link, message);
+    mesh_port_of(link)->send(link, frame);
 }
 
 static void outlet_end_link(void *context, void *link, const char *reason)
@@ -189,6 +190,8 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     federation->outlet = options->outlet;
     federation->incarnation = options->incarnation;
     federation->max_frame_bytes = options->max_frame_bytes ? options->max_frame_bytes : DEFAULT_FRAME_BYTES;
+    federation->resume_window_ms =
+        options->resume_window_ms ? options->resume_window_ms : DEFAULT_RESUME_WINDOW_MS;
     list_init(&federation->bridges);
     list_init(&federation->links);
     list_init(&federation->references);

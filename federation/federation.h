@@ -23,9 +23,10 @@ struct federation_options {
     size_t max_frame_bytes;       /* of clients; 0: 16 MiB. A link takes so much and its own head. */
     struct tls_context *link_tls; /* of federation_listen(); a reference is taken; NULL: none */
     const char *const
-        *link_peers;      /* copied: the certificates that link there must bear one of these names; */
-    size_t n_link_peers;  /* none: they need no name, and must know the secret */
-    struct outlet outlet; /* hears of links as records `link_state` of the stream `links` */
+        *link_peers;           /* copied: the certificates that link there must bear one of these names; */
+    size_t n_link_peers;       /* none: they need no name, and must know the secret */
+    uint32_t resume_window_ms; /* how long a link that was cut may stay away and lose nothing; 0: 30 s */
+    struct outlet outlet;      /* hears of links as records `link_state` of the stream `links` */
 };
 
 /* 0, -EINVAL (hub_id or incarnation) or -ENOMEM. @loop, @mailbox and @hub must outlive it. */

@@ -22,6 +22,7 @@ struct federation {
     uint64_t started_s; /* wall clock */
     char *link_secret;  /* NULL: none */
     size_t max_frame_bytes;
+    uint32_t resume_window_ms;
     struct mesh *mesh;
     struct core_face face;
     struct channel_keys *keys;

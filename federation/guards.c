@@ -156,7 +156,7 @@ static void send_proofs(struct mesh_link *link, struct buffer *proofs, enum link
     if (proofs->len == 0 || link->is_ending)
         return;
     message.channel_proofs = buffer_bytes(proofs);
-    link->mesh->outlet.send(link->mesh->outlet.context, link->owner, &message);
+    mesh_send(link, &message);
     proofs->len = 0;
 }
 
@@ -189,7 +189,7 @@ static void take_back(struct guard *guard)
         if (make_proof(guard, link, true, proof)) {
             message.channel_proofs = bytes_of(proof, PROOF_BYTES);
             if (!link->is_ending)
-                link->mesh->outlet.send(link->mesh->outlet.context, link->owner, &message);
+                mesh_send(link, &message);
         } else {
             mesh_end_link(link, "out_of_memory");
         }
@@ -346,10 +346,10 @@ static void ask_for_tale(struct mesh *mesh, const struct guard *guard)
     struct link_message message = {.type = LINK_MESSAGE_AGAIN, .channel = guard->channel};
 
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-        const struct mesh_link *link = mesh->links[slot];
+        struct mesh_link *link = mesh->links[slot];
 
         if (link && !link->is_ending && link_set_has(&guard->wants_tale, slot))
-            mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+            mesh_send(link, &message);
     }
 }
 

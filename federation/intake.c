@@ -5,6 +5,7 @@
 
 #include "federation/crossing.h"
 #include "federation/guards.h"
+#include "federation/mesh_session.h"
 #include "federation/origins.h"
 
 static struct route_key key_of(const struct link_entry *entry)
@@ -213,8 +214,7 @@ static void drop_ways(struct mesh *mesh, struct route *route)
     }
 }
 
-/* The origin has started anew: what it said in earlier lives is over. */
-static void renew_origin(struct mesh *mesh, struct origin *origin, uint64_t incarnation)
+void intake_renew(struct mesh *mesh, struct origin *origin, uint64_t incarnation)
 {
     bool was_known = origin->incarnation != 0;
 
@@ -251,7 +251,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     if (r < 0)
         return r;
     if (entry->incarnation > origin->incarnation)
-        renew_origin(mesh, origin, entry->incarnation);
+        intake_renew(mesh, origin, entry->incarnation);
     route = route_table_get(&mesh->table, key, origin, &origin->routes);
     if (route && has_other_name(entry, route, route_table_candidate_of(route, link))) {
         refuse(link, entry, MESH_REFUSED_RENAMED);
@@ -268,8 +268,10 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
         link->n_candidates--;
     r = route_table_put(&mesh->table, route, link, &link->candidates, seq_of(entry), entry->path,
                         entry->cost + link->cost, entry->raw_attributes);
-    if (r == 0)
+    if (r == 0) {
+        route_table_candidate_of(route, link)->is_stale = mesh_session_makes_stale(mesh, entry->path, NULL);
         link->n_candidates++;
+    }
     watch_limit(link);
     mesh_route_changed(mesh, route);
     return r;

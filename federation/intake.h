@@ -13,4 +13,7 @@
 /* ENTRIES. 0, MESH_E_BAD_MESSAGE or -ENOMEM. */
 int intake_entries(struct mesh_link *link, uint32_t n_entries, struct bytes raw);
 
+/* The origin has started anew: what it said in earlier lives is over. */
+void intake_renew(struct mesh *mesh, struct origin *origin, uint64_t incarnation);
+
 #endif

@@ -25,6 +25,7 @@
 #include "federation/link_handshake.h"
 #include "federation/link_pulse.h"
 #include "federation/link_record.h"
+#include "federation/link_resume.h"
 #include "federation/link_state.h"
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
@@ -33,6 +34,8 @@
 #include "hub/wire/frame.h"
 
 #define FAREWELL_MS 1000U
+/* What has come in is acknowledged at the latest after so long. */
+#define ACK_MS 100U
 /* Links and would-be links at once; a mesh has at most MESH_MAX_LINKS that are proven. */
 #define MAX_LINKS (2 * MESH_MAX_LINKS)
 /* The head of a link message: ids, receivers, trail, names. */
@@ -106,27 +109,43 @@ void link_arm(struct link *link, uint64_t after_ms)
 
 /* --- sending and ending --------------------------------------------------------------------------------- */
 
-void link_write(struct link *link, const struct link_message *message, uint64_t number)
+static void queue(struct link *link, struct block *frame)
 {
-    struct block *frame;
-    int r;
+    int r = frame ? stream_send(link->stream, frame) : -ENOMEM;
 
-    if (link->is_ending || !link->stream)
-        return;
-    frame = link_wire_write(message, number);
-    r = frame ? stream_send(link->stream, frame) : -ENOMEM;
-    block_unref(frame);
     if (r == 0)
         link->messages_out++;
     else if (r == STREAM_E_FULL)
-        link_fail(link, "queue_full", "the other hub does not read what is sent to it: 64 MiB are waiting");
+        link_fail(link, "queue_full", "the other hub does not read what is sent to it");
     else if (r < 0)
         link_fail(link, "out_of_memory", "no memory to send a message");
 }
 
-void link_send(struct link *link, const struct link_message *message)
+void link_write(struct link *link, const struct link_message *message)
 {
-    link_write(link, message, ++link->number_out);
+    struct block *frame;
+
+    if (link->is_ending || !link->stream)
+        return;
+    frame = link_wire_write(message, 0);
+    queue(link, frame);
+    block_unref(frame);
+}
+
+/* What can't be queued has been kept by the session, and goes out by the next connection. */
+void link_send(struct link *link, struct block *frame)
+{
+    if (!link->is_ending && link->stream)
+        queue(link, frame);
+}
+
+void link_acknowledge(struct link *link)
+{
+    struct link_message ack = {.type = LINK_MESSAGE_ACK};
+
+    ack.received = link_session_tell(mesh_link_frames(link->mesh_link));
+    link->is_ack_due = false;
+    link_write(link, &ack);
 }
 
 /* The end comes from the stream. */
@@ -145,13 +164,25 @@ void link_fail(struct link *link, const char *reason, const char *detail)
     end_stream(link, reason, 0);
 }
 
+void link_end_session(struct link *link, const char *reason, const char *detail)
+{
+    link->is_over = true;
+    if (!link->is_cut) {
+        link_fail(link, reason, detail);
+        return;
+    }
+    /* The mesh may be at work: soon. The timer has been armed before. */
+    link_set_error(link, detail);
+    (void)loop_timer_arm(link->federation->loop, &link->window, link_now_ms(link));
+}
+
 static void say_no(struct link *link, enum link_refusal_reason reason)
 {
     struct link_message message = {.type = LINK_MESSAGE_REFUSE};
 
     message.refusal.reason = bytes_of_text(refusals[reason].name);
     message.refusal.text = bytes_of_text(refusals[reason].text);
-    link_write(link, &message, link->handshake == LINK_PROVEN ? ++link->number_out : 0);
+    link_write(link, &message);
 }
 
 void link_refuse(struct link *link, enum link_refusal_reason reason)
@@ -165,14 +196,17 @@ void link_refuse(struct link *link, enum link_refusal_reason reason)
         return;
     link_set_error(link, refusals[reason].text);
     link->was_refused = true;
+    link->is_over |= link->handshake == LINK_PROVEN;
     end_stream(link, refusals[reason].name, FAREWELL_MS);
 }
 
-static void leave_mesh(struct link *link)
+void link_leave_mesh(struct link *link)
 {
     struct mesh_link *mesh_link = link->mesh_link;
 
     link->mesh_link = NULL;
+    link->is_cut = false;
+    loop_timer_disarm(link->federation->loop, &link->window);
     if (mesh_link)
         mesh_link_down(mesh_link, federation_time(link->federation));
 }
@@ -183,6 +217,7 @@ void link_free(struct link *link)
         link->bridge->link = NULL;
     list_unlink(&link->in_federation);
     loop_timer_disarm(link->federation->loop, &link->timer);
+    loop_timer_disarm(link->federation->loop, &link->window);
     dialer_free(link->dialer);
     stream_free(link->stream);
     free(link);
@@ -190,7 +225,7 @@ void link_free(struct link *link)
 
 void link_close(struct link *link, enum link_refusal_reason reason)
 {
-    leave_mesh(link);
+    link_leave_mesh(link);
     link_set_error(link, "");
     link_enter(link, LINK_ENDED, refusals[reason].name);
     if (link->bridge)
@@ -207,6 +242,31 @@ void link_close(struct link *link, enum link_refusal_reason reason)
         end_stream(link, refusals[reason].name, FAREWELL_MS);
 }
 
+static void drop_stream(struct link *link)
+{
+    link->bytes_in += stream_read_bytes(link->stream);
+    link->bytes_out += stream_written_bytes(link->stream);
+    stream_free(link->stream);
+    link->stream = NULL;
+    link->is_ending = false;
+}
+
+static void cut(struct link *link)
+{
+    link->is_cut = true;
+    link->is_ack_due = false;
+    mesh_link_cut(link->mesh_link, federation_time(link->federation));
+    link_resume_wait(link);
+}
+
+void link_let_go(struct link *link)
+{
+    if (link->stream)
+        drop_stream(link);
+    if (!link->is_cut)
+        cut(link);
+}
+
 /* --- in the mesh --------------------------------------------------------------------------------------- */
 
 /* A hub that has started anew has left its old links behind, even if they have not noticed; and a hub that
@@ -221,8 +281,8 @@ static void hear_of_peer(struct link *link)
         if (other == link || !other->has_peer || !hub_id_equal(&other->peer, &link->peer))
             continue;
         if (other->mesh_link && other->peer_incarnation < link->peer_incarnation)
-            link_fail(other, "peer_restarted", "the other hub has started anew");
-        else if (other->state == LINK_BACKOFF && link->role == LINK_ROLE_ACCEPTOR)
+            link_end_session(other, "peer_restarted", "the other hub has started anew");
+        else if (other->bridge && other->state == LINK_BACKOFF && link->role == LINK_ROLE_ACCEPTOR)
             link_dial_retry(other);
     }
 }
@@ -232,21 +292,41 @@ void link_proven(struct link *link, uint64_t session)
     struct mesh_link_options options = {
         .owner = link,
         .peer = link->peer,
+        .peer_incarnation = link->peer_incarnation,
         .session = session,
         .cost = (uint32_t)link->cost,
         .policy = link->bridge ? &link->bridge->policy : NULL,
     };
+    struct hub_time time = federation_time(link->federation);
     int r;
 
+    mesh_meet(link->federation->mesh, &link->peer, link->peer_incarnation, time);
+    link_leave_mesh(link);
+    link->session = session;
+    link->is_over = false;
+    link->is_synced = false;
+    link->n_resumes = 0;
     link->handshake = LINK_PROVEN;
     link_enter(link, LINK_SYNCING, "proven");
     link_pulse_begin(link);
-    r = mesh_link_up(link->federation->mesh, &options, federation_time(link->federation), &link->mesh_link);
+    r = mesh_link_up(link->federation->mesh, &options, time, &link->mesh_link);
     if (r != 0) {
         link->mesh_link = NULL;
         link_refuse(link, r == MESH_E_FULL ? LINK_REFUSAL_FULL : LINK_REFUSAL_OUT_OF_MEMORY);
         return;
     }
+    hear_of_peer(link);
+}
+
+void link_resumed(struct link *link, const struct link_resume *far)
+{
+    loop_timer_disarm(link->federation->loop, &link->window);
+    link->is_cut = false;
+    link->n_resumes++;
+    link->handshake = LINK_PROVEN;
+    link_enter(link, LINK_SYNCING, "resumed");
+    mesh_link_resume(link->mesh_link, far, federation_time(link->federation));
+    link_pulse_begin(link);
     hear_of_peer(link);
 }
 
@@ -262,6 +342,7 @@ static void hear_refusal(struct link *link, const struct link_refusal *refusal)
      */
     link->was_refused = link->handshake != LINK_PROVEN &&
                         !bytes_equal_text(refusal->reason, refusals[LINK_REFUSAL_SHUTDOWN].name);
+    link->is_over |= link->handshake == LINK_PROVEN;
     link_set_error(link, text);
     end_stream(link, reason, 0);
 }
@@ -295,45 +376,58 @@ static void on_due(struct loop_timer *timer)
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
-static void handle_proven(struct link *link, const struct link_message *message)
+static void hear_ack(struct link *link, uint64_t received)
 {
-    struct link_message echo = {.type = LINK_MESSAGE_ECHO};
+    if (!link_session_acknowledge(mesh_link_frames(link->mesh_link), received))
+        link_end_session(link, "malformed", "the other hub acknowledges what was not sent");
+}
+
+/* False: it is not the frame that must come now. */
+static bool is_in_sequence(struct link *link, uint64_t number)
+{
+    if (link_session_is_next(mesh_link_frames(link->mesh_link), number))
+        return true;
+    link_end_session(link, "out_of_sequence", "the numbers of the messages have a gap");
+    return false;
+}
+
+static void handle_numbered(struct link *link, const struct link_message *message, size_t bytes)
+{
     int r;
 
-    if (message->number != link->number_in + 1) {
-        link_fail(link, "out_of_sequence", "the numbers of the messages have a gap");
+    if (!is_in_sequence(link, message->number))
         return;
-    }
-    link->number_in++;
-    switch (message->type) {
-    case LINK_MESSAGE_HELLO:
-        echo.at_us = message->at_us;
-        link_send(link, &echo);
-        return;
-    case LINK_MESSAGE_ECHO:
-        link_pulse_hear_echo(link, message->at_us);
-        return;
-    case LINK_MESSAGE_ENTRIES:
-    case LINK_MESSAGE_END:
-    case LINK_MESSAGE_GONE:
-    case LINK_MESSAGE_PROVE:
-    case LINK_MESSAGE_UNPROVE:
-    case LINK_MESSAGE_AGAIN:
-    case LINK_MESSAGE_ONE:
-    case LINK_MESSAGE_MANY:
-    case LINK_MESSAGE_GREETING:
-    case LINK_MESSAGE_CHALLENGE:
-    case LINK_MESSAGE_PROOF:
-    case LINK_MESSAGE_ACCEPT:
-    case LINK_MESSAGE_REFUSE:
-    case LINK_MESSAGE_TYPE_COUNT:
-        break;
-    }
     r = mesh_link_receive(link->mesh_link, message, federation_time(link->federation));
-    if (r == MESH_E_BAD_MESSAGE)
-        link_fail(link, "malformed", "a message of the other hub breaks the rules of the link");
-    else if (r < 0)
+    if (r == 0)
+        link_session_take(mesh_link_frames(link->mesh_link), bytes);
+    else if (r == MESH_E_BAD_MESSAGE)
+        link_end_session(link, "malformed", "a message of the other hub breaks the rules of the link");
+    else
+        /* It has not been taken, so it comes again. */
         link_fail(link, "out_of_memory", "no memory for what the other hub told");
+}
+
+static void handle_proven(struct link *link, const struct link_message *message, size_t bytes)
+{
+    struct link_message echo = {.type = LINK_MESSAGE_ECHO};
+
+    if (message->type == LINK_MESSAGE_HELLO) {
+        echo.at_us = message->at_us;
+        link_write(link, &echo);
+    } else if (message->type == LINK_MESSAGE_ECHO) {
+        link_pulse_hear_echo(link, message->at_us);
+    } else if (message->type == LINK_MESSAGE_ACK) {
+        hear_ack(link, message->received);
+    } else {
+        handle_numbered(link, message, bytes);
+    }
+}
+
+/* A later version may say things that this one does not know. */
+static void pass_over(struct link *link, uint64_t number)
+{
+    if (number != 0 && is_in_sequence(link, number))
+        link_session_take(mesh_link_frames(link->mesh_link), 0);
 }
 
 static void handle(struct link *link, struct bytes body)
@@ -342,20 +436,33 @@ static void handle(struct link *link, struct bytes body)
     int r = link_wire_read(body, &message);
 
     link->messages_in++;
-    /* A later version may say things that this one does not know. */
     if (r == LINK_WIRE_E_UNKNOWN_TYPE && link->handshake == LINK_PROVEN) {
-        link->number_in++;
-        return;
-    }
-    if (r != 0) {
+        pass_over(link, message.number);
+    } else if (r != 0) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         link_refuse(link, LINK_REFUSAL_MALFORMED);
     } else if (message.type == LINK_MESSAGE_REFUSE) {
         hear_refusal(link, &message.refusal);
     } else if (link->handshake == LINK_PROVEN) {
-        handle_proven(link, &message);
+        handle_proven(link, &message, body.len);
     } else {
         link_handshake_handle(link, &message);
+    }
+}
+
+/* What has come in is acknowledged, many frames at once. */
+static void consider_ack(struct link *link)
+{
+    const struct link_session *frames;
+
+    if (link->is_ending || link->handshake != LINK_PROVEN)
+        return;
+    frames = mesh_link_frames(link->mesh_link);
+    if (link_session_owes_much(frames)) {
+        link_acknowledge(link);
+    } else if (link_session_owes(frames) && !link->is_ack_due) {
+        link->is_ack_due = true;
+        link_arm(link, ACK_MS);
     }
 }
 
@@ -365,15 +472,17 @@ static size_t on_bytes(void *owner, struct bytes in)
     size_t n_consumed = 0;
 
     link->heard_ms = link_now_ms(link);
-    while (!link->is_ending) {
+    while (!link->is_ending && link->stream) {
         size_t most = link->handshake == LINK_PROVEN ? link->federation->max_frame_bytes + HEAD_BYTES
                                                      : LINK_WIRE_MAX_HANDSHAKE_BYTES;
         struct bytes body;
         size_t frame_bytes;
         int r = frame_next(bytes_from(in, n_consumed), most, &body, &frame_bytes);
 
-        if (r == FRAME_E_INCOMPLETE)
+        if (r == FRAME_E_INCOMPLETE) {
+            consider_ack(link);
             return n_consumed;
+        }
         if (r != 0) {
             link_refuse(link, LINK_REFUSAL_MALFORMED);
             break;
@@ -381,7 +490,11 @@ static size_t on_bytes(void *owner, struct bytes in)
         n_consumed += frame_bytes;
         handle(link, body);
     }
-    return in.len;
+    if (link->stream)
+        return in.len;
+    /* Another link has taken the connection over, and gets the rest. */
+    link_free(link);
+    return n_consumed;
 }
 
 static void on_ready(void *owner)
@@ -394,39 +507,62 @@ static void on_drained(void *owner)
     (void)owner;
 }
 
-static void on_end(void *owner, enum stream_end end, const char *detail)
+static const char *reason_of(enum stream_end end)
 {
-    struct link *link = owner;
-    char reason[sizeof link->reason];
-    bool is_ours = link->is_ending;
+    switch (end) {
+    case STREAM_ENDED_BY_TLS:
+        return "tls_failed";
+    case STREAM_ENDED_BY_PEER:
+        return "closed_by_peer";
+    case STREAM_ENDED_BY_OWNER:
+    case STREAM_ENDED_BY_ERROR:
+    case STREAM_ENDED_BY_MEMORY:
+        break;
+    }
+    return "io_error";
+}
 
-    link->bytes_in += stream_read_bytes(link->stream);
-    link->bytes_out += stream_written_bytes(link->stream);
-    stream_free(link->stream);
-    link->stream = NULL;
-    link->is_ending = false;
-    if (!is_ours)
-        link_set_error(link, detail);
-    snprintf(reason, sizeof reason, "%s",
-             is_ours                       ? link->reason
-             : end == STREAM_ENDED_BY_TLS  ? "tls_failed"
-             : end == STREAM_ENDED_BY_PEER ? "closed_by_peer"
-                                           : "io_error");
-    leave_mesh(link);
-    if (link->bridge && !link->federation->is_draining) {
+/* The link has lost its connection: it dials again, waits to be called again, or is no more. */
+static void go_on_without(struct link *link, const char *reason)
+{
+    bool may_dial = link->bridge && !link->federation->is_draining;
+
+    if (may_dial) {
         link_dial_later(link, reason);
         return;
     }
     loop_timer_disarm(link->federation->loop, &link->timer);
+    if (link->mesh_link) {
+        link_enter(link, LINK_BACKOFF, reason);
+        return;
+    }
     if (link->state != LINK_ENDED)
         link_enter(link, link->was_refused ? LINK_REFUSED : LINK_ENDED, reason);
     link_free(link);
 }
 
+static void on_end(void *owner, enum stream_end end, const char *detail)
+{
+    struct link *link = owner;
+    char reason[sizeof link->reason];
+    bool was_proven = link->handshake == LINK_PROVEN;
+
+    snprintf(reason, sizeof reason, "%s", link->is_ending ? link->reason : reason_of(end));
+    if (!link->is_ending)
+        link_set_error(link, detail);
+    drop_stream(link);
+    if (was_proven && link->mesh_link && (link->is_over || link->federation->is_draining))
+        link_leave_mesh(link);
+    else if (was_proven && link->mesh_link)
+        cut(link);
+    go_on_without(link, reason);
+}
+
 const struct stream_marks link_stream_marks = {
     .high_bytes = 1U << 20,
     .low_bytes = 256U << 10,
-    .max_bytes = 64U << 20,
+    /* More than a session keeps, which is the bound. */
+    .max_bytes = 2 * LINK_SESSION_MAX_BYTES,
 };
 
 const struct stream_events link_stream_events = {
@@ -438,14 +574,14 @@ const struct stream_events link_stream_events = {
 
 /* --- making --------------------------------------------------------------------------------------------- */
 
-static void port_send(void *owner, const struct link_message *message)
+static void port_send(void *owner, struct block *frame)
 {
-    link_send(owner, message);
+    link_send(owner, frame);
 }
 
 static void port_end(void *owner, const char *reason)
 {
-    link_fail(owner, reason, "the mesh has given the link up");
+    link_end_session(owner, reason, "the mesh has given the link up");
 }
 
 static void port_synced(void *owner)
@@ -472,6 +608,7 @@ static struct link *make(struct federation *federation, enum link_role role, con
     link->rtt_us = -1;
     snprintf(link->address, sizeof link->address, "%s", address);
     loop_timer_init(&link->timer, on_due);
+    loop_timer_init(&link->window, link_resume_give_up);
     list_append(&federation->links, &link->in_federation);
     return link;
 }

@@ -3,7 +3,8 @@
  * One link to one hub: dialing, handshake, hello, back-off
  *
  * An outgoing link lives as long as its bridge and dials again and again; an incoming one lives as long as
- * its connection. link_enter() is the only place where the state changes, and tells everyone.
+ * its session, which outlasts a connection for a while. link_enter() is the only place where the state
+ * changes, and tells everyone.
  */
 #ifndef COMMHUB_FEDERATION_LINK_H
 #define COMMHUB_FEDERATION_LINK_H
@@ -48,7 +49,7 @@ struct link *link_first(const struct federation *federation);
 struct link *link_next(const struct federation *federation, const struct link *link);
 
 /* For the mesh's outlet. */
-void link_send(struct link *link, const struct link_message *message);
-void link_fail(struct link *link, const char *reason, const char *detail);
+void link_send(struct link *link, struct block *frame);
+void link_end_session(struct link *link, const char *reason, const char *detail);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "federation/link_resume.h"
 #include "federation/link_state.h"
 #include "hub/base/random.h"
 
@@ -13,9 +14,8 @@ void link_handshake_begin(struct link *link)
     link->handshake = link->role == LINK_ROLE_DIALER ? LINK_AWAIT_CHALLENGE : LINK_AWAIT_PROOF;
     link->is_ending = false;
     link->was_refused = false;
-    link->is_synced = false;
-    link->number_in = 0;
-    link->number_out = 0;
+    link->asked = (struct link_resume){0};
+    link->granted = (struct link_resume){0};
     link->rtt_us = -1;
     link->unanswered_ms = 0;
     link->last_hello_us = 0;
@@ -41,7 +41,7 @@ void link_handshake_greet(struct link *link)
 {
     struct link_message message = {.type = LINK_MESSAGE_GREETING, .greeting = own_greeting(link)};
 
-    link_write(link, &message, 0);
+    link_write(link, &message);
 }
 
 /* A copy of our data may run at our own start count; but only a link of ours greets with a nonce of ours. */
@@ -140,6 +140,8 @@ static struct link_proof_parties parties_of(const struct link *link)
         .dialer = is_dialer ? own : peer,
         .acceptor = is_dialer ? peer : own,
         .cost = link->cost,
+        .asked = link->asked,
+        .granted = link->granted,
     };
 }
 
@@ -157,7 +159,8 @@ static void send_proof(struct link *link)
     }
     message.proven.proof = bytes_of(proof, sizeof proof);
     message.proven.cost = link->cost;
-    link_write(link, &message, 0);
+    message.proven.resume = link->role == LINK_ROLE_DIALER ? link->asked : link->granted;
+    link_write(link, &message);
 }
 
 /* LINK_REFUSAL_COUNT: it is right. */
@@ -189,7 +192,7 @@ static bool verify(struct link *link, struct bytes given)
     return fault == LINK_REFUSAL_COUNT;
 }
 
-static void succeed(struct link *link)
+static void begin_session(struct link *link)
 {
     struct link_proof_parties parties = parties_of(link);
     uint64_t session;
@@ -200,33 +203,60 @@ static void succeed(struct link *link)
         link_proven(link, session);
 }
 
+static void hear_challenge(struct link *link, const struct link_greeting *greeting)
+{
+    if (!meet(link, greeting))
+        return;
+    link->cost = link->bridge->cost;
+    link->handshake = LINK_AWAIT_ACCEPT;
+    link->asked = link_resume_ask(link);
+    send_proof(link);
+}
+
+static void hear_accept(struct link *link, const struct link_proven *proven)
+{
+    link->granted = proven->resume;
+    if (!verify(link, proven->proof))
+        return;
+    if (proven->resume.is_wanted)
+        link_resume_go_on(link);
+    else
+        begin_session(link);
+}
+
+static void hear_proof(struct link *link, const struct link_proven *proven)
+{
+    link->cost = proven->cost;
+    link->asked = proven->resume;
+    if (!verify(link, proven->proof))
+        return;
+    link_resume_answer(link);
+    send_proof(link);
+    if (link->is_ending)
+        return;
+    if (link->granted.is_wanted)
+        link_resume_hand_over(link);
+    else
+        begin_session(link);
+}
+
 void link_handshake_handle(struct link *link, const struct link_message *message)
 {
     switch (link->handshake) {
     case LINK_AWAIT_CHALLENGE:
         if (message->type != LINK_MESSAGE_CHALLENGE)
             break;
-        if (!meet(link, &message->greeting))
-            return;
-        link->cost = link->bridge->cost;
-        link->handshake = LINK_AWAIT_ACCEPT;
-        send_proof(link);
+        hear_challenge(link, &message->greeting);
         return;
     case LINK_AWAIT_ACCEPT:
         if (message->type != LINK_MESSAGE_ACCEPT)
             break;
-        if (verify(link, message->proven.proof))
-            succeed(link);
+        hear_accept(link, &message->proven);
         return;
     case LINK_AWAIT_PROOF:
         if (message->type != LINK_MESSAGE_PROOF || message->proven.cost < 1 || message->proven.cost > 65535)
             break;
-        link->cost = message->proven.cost;
-        if (!verify(link, message->proven.proof))
-            return;
-        send_proof(link);
-        if (!link->is_ending)
-            succeed(link);
+        hear_proof(link, &message->proven);
         return;
     case LINK_PROVEN:
         break;
@@ -249,5 +279,5 @@ void link_handshake_challenge(struct link *link, const struct link_greeting *gre
     if (!meet(link, greeting))
         return;
     challenge.greeting = own_greeting(link);
-    link_write(link, &challenge, 0);
+    link_write(link, &challenge);
 }

@@ -25,6 +25,14 @@ static void append_greeting(struct buffer *out, const struct link_greeting *gree
     buffer_append_bytes(out, greeting->nonce);
 }
 
+static void append_resume(struct buffer *out, const struct link_resume *resume)
+{
+    append_u64(out, resume->session);
+    append_u64(out, resume->is_wanted);
+    append_u64(out, resume->received);
+    append_u64(out, resume->cuts);
+}
+
 static int digest(struct bytes secret, const char *purpose, const struct link_proof_parties *parties,
                   uint8_t out_digest[LINK_PROOF_BYTES])
 {
@@ -37,6 +45,8 @@ static int digest(struct bytes secret, const char *purpose, const struct link_pr
     append_greeting(&text, &parties->dialer);
     append_greeting(&text, &parties->acceptor);
     append_u64(&text, parties->cost);
+    append_resume(&text, &parties->asked);
+    append_resume(&text, &parties->granted);
     is_made = !text.failed && secret.len <= INT32_MAX &&
               HMAC(EVP_sha256(), secret.ptr, (int)secret.len, text.ptr, text.len, out_digest, &len) &&
               len == LINK_PROOF_BYTES;

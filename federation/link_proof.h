@@ -24,6 +24,8 @@ struct link_proof_parties {
     struct link_greeting dialer;
     struct link_greeting acceptor;
     uint64_t cost;
+    struct link_resume asked;   /* by the dialer */
+    struct link_resume granted; /* by the acceptor; all 0 in the dialer's proof */
 };
 
 /* The proof of the side in @role: 0 or -ENOMEM. */

@@ -22,7 +22,7 @@ static void send_hello(struct link *link)
     if (link->unanswered_ms == 0)
         link->unanswered_ms = link_now_ms(link);
     message.at_us = link->last_hello_us;
-    link_send(link, &message);
+    link_write(link, &message);
 }
 
 void link_pulse_begin(struct link *link)
@@ -38,7 +38,7 @@ static void consider_up(struct link *link)
 {
     if (link->is_synced && link->rtt_us >= 0 && link->state == LINK_SYNCING) {
         link->last_error[0] = '\0';
-        link_enter(link, LINK_UP, "synced");
+        link_enter(link, LINK_UP, link->n_resumes > 0 ? "resumed" : "synced");
     }
 }
 
@@ -87,12 +87,14 @@ void link_pulse_beat(struct link *link)
 
     watch_progress(link);
     link_arm(link, BEAT_MS);
+    if (link->is_ack_due)
+        link_acknowledge(link);
     if (now - link->heard_ms >= DEAD_MS)
         link_fail(link, "hello_missed", "nothing has come from the other hub for 3 s");
     else if (unanswered >= patience_ms(link))
         link_fail(link, "echo_missed", "the other hub has not answered hellos for 3 s");
     else if (!link->is_synced && now - link->began_ms >= SYNC_MS)
-        link_fail(link, "sync_timed_out", "the other hub has not told all of its table within 30 s");
+        link_end_session(link, "sync_timed_out", "the other hub has not told all of its table within 30 s");
     else if (unanswered >= LATE_MS && link->state == LINK_UP)
         link_enter(link, LINK_DEGRADED, "echo_late");
     if (!link->is_ending && now >= link->next_hello_ms)

@@ -33,6 +33,14 @@ struct link {
     bool is_ending;          /* on_end() is awaited */
     bool was_refused;
 
+    uint64_t session;           /* the last that the link had; 0: none */
+    bool is_cut;                /* it has lost its connection and waits for another */
+    bool is_over;               /* it does not wait */
+    struct loop_timer window;   /* while it is cut: until when it waits */
+    struct link_resume asked;   /* in the handshake: what becomes of it, */
+    struct link_resume granted; /* asked by the dialer, granted by the acceptor */
+    struct link *heir;          /* acceptor: the link that goes on with this one's connection */
+
     enum link_handshake_step handshake;
     enum link_trust trust; /* acceptor */
     bool is_certified;     /* acceptor: the far side proves itself by its certificate, not by the secret */
@@ -46,8 +54,8 @@ struct link {
 
     struct mesh_link *mesh_link; /* from SYNCING on */
     bool is_synced;
-    uint64_t number_in;
-    uint64_t number_out;
+    bool is_ack_due; /* at the next beat */
+    uint64_t n_resumes;
     uint64_t messages_in;
     uint64_t messages_out;
     uint64_t bytes_in; /* of earlier connections */
@@ -76,13 +84,31 @@ void link_enter(struct link *link, enum link_state state, const char *reason);
 void link_set_error(struct link *link, const char *detail);
 void link_arm(struct link *link, uint64_t after_ms);
 
-/* Queues a frame; @number 0: it is not counted. */
-void link_write(struct link *link, const struct link_message *message, uint64_t number);
+/* Queues a frame that is not counted. */
+void link_write(struct link *link, const struct link_message *message);
+
+/* Ends the connection. A session that goes on by another one loses nothing. */
+void link_fail(struct link *link, const char *reason, const char *detail);
+
+/* Ends the session, and the connection with it. */
+void link_end_session(struct link *link, const char *reason, const char *detail);
+
+/* What has come in is acknowledged. */
+void link_acknowledge(struct link *link);
+
+/* Lets go of the connection, without a word; the session is cut. */
+void link_let_go(struct link *link);
+
+/* The session is over: the mesh loses the link. */
+void link_leave_mesh(struct link *link);
 
 /* Tells the far side why, and ends. */
 void link_refuse(struct link *link, enum link_refusal_reason reason);
 
-/* Both sides are proven: the mesh takes over. @session is the number that both have computed. */
+/* Both sides are proven and a session begins. @session is the number that both have computed. */
 void link_proven(struct link *link, uint64_t session);
+
+/* Both sides are proven and the session goes on; @far is what the far side says of it. */
+void link_resumed(struct link *link, const struct link_resume *far);
 
 #endif

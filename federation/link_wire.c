@@ -12,31 +12,37 @@
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_write.h"
 
+/* Those of messages for one and for many first: a key is looked for from the front. */
 enum key {
     KEY_TYPE,
     KEY_NUMBER,
+    KEY_TO,
+    KEY_TRAIL,
+    KEY_CHANNEL,
+    KEY_NAME,
+    KEY_BODY,
+    KEY_ORIGIN,
+    KEY_INCARNATION,
+    KEY_SEQ,
+    KEY_FROM,
+    KEY_LIFE,
+    KEY_BACK,
+    KEY_DETOUR,
+    KEY_RECEIVED,
+    KEY_AT,
+    KEY_ENTRIES,
+    KEY_SESSION,
+    KEY_CUTS,
+    KEY_STATE,
     KEY_VERSION,
     KEY_HUB_ID,
-    KEY_INCARNATION,
     KEY_SERVER_ID,
     KEY_NONCE,
     KEY_PROOF,
     KEY_COST,
     KEY_REASON,
     KEY_TEXT,
-    KEY_AT,
-    KEY_ENTRIES,
-    KEY_SESSION,
     KEY_PROOFS,
-    KEY_TO,
-    KEY_FROM,
-    KEY_ORIGIN,
-    KEY_SEQ,
-    KEY_TRAIL,
-    KEY_BACK,
-    KEY_CHANNEL,
-    KEY_NAME,
-    KEY_BODY,
     KEY_COUNT,
 };
 
@@ -65,13 +71,18 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_CHANNEL] = "channel",
     [KEY_NAME] = "name",
     [KEY_BODY] = "body",
+    [KEY_LIFE] = "life",
+    [KEY_DETOUR] = "detour",
+    [KEY_RECEIVED] = "received",
+    [KEY_CUTS] = "cuts",
+    [KEY_STATE] = "state",
 };
 
 static const struct {
     const char *name;
-    uint32_t needs;
+    uint64_t needs;
 } types[LINK_MESSAGE_TYPE_COUNT] = {
-#define NEEDS(key) (UINT32_C(1) << KEY_##key)
+#define NEEDS(key) (UINT64_C(1) << KEY_##key)
 #define X(id, wire_name, keys) [LINK_MESSAGE_##id] = {wire_name, keys},
 #include "federation/link_message.def"
 #undef X
@@ -80,7 +91,7 @@ static const struct {
 
 /* Where the known keys' values stand. */
 struct fields {
-    uint32_t present;
+    uint64_t present;
     struct bytes raw[KEY_COUNT];
 };
 
@@ -119,7 +130,7 @@ static int read_fields(struct bytes body, struct fields *out_fields)
         /* Two readers could believe two different ones. */
         if (out_fields->present >> key & 1U)
             return LINK_WIRE_E_MALFORMED;
-        out_fields->present |= UINT32_C(1) << key;
+        out_fields->present |= UINT64_C(1) << key;
         out_fields->raw[key] = raw;
     }
     return msgpack_reader_is_at_end(&reader) ? 0 : LINK_WIRE_E_MALFORMED;
@@ -142,6 +153,13 @@ static int read_u64(const struct fields *fields, enum key key, uint64_t *out_val
     if (r == 0)
         *out_value = value.u64;
     return r;
+}
+
+/* The same, @otherwise where the key is absent. */
+static int read_u64_or(const struct fields *fields, enum key key, uint64_t otherwise, uint64_t *out_value)
+{
+    *out_value = otherwise;
+    return fields->present >> key & 1U ? read_u64(fields, key, out_value) : 0;
 }
 
 static int read_raw(const struct fields *fields, enum key key, enum msgpack_type type, size_t least,
@@ -208,8 +226,12 @@ static int read_greeting(const struct fields *fields, struct link_greeting *out_
 
 static int read_proven(const struct fields *fields, struct link_proven *out_proven)
 {
-    out_proven->cost = 0;
-    if (fields->present >> KEY_COST & 1U && read_u64(fields, KEY_COST, &out_proven->cost))
+    struct link_resume *resume = &out_proven->resume;
+
+    resume->is_wanted = fields->present >> KEY_RECEIVED & 1U;
+    if (read_u64_or(fields, KEY_COST, 0, &out_proven->cost) ||
+        read_u64_or(fields, KEY_SESSION, 0, &resume->session) ||
+        read_u64_or(fields, KEY_RECEIVED, 0, &resume->received) || read_u64(fields, KEY_CUTS, &resume->cuts))
         return LINK_WIRE_E_BAD_FIELD;
     return read_raw(fields, KEY_PROOF, MSGPACK_BIN, 32, 32, &out_proven->proof);
 }
@@ -231,6 +253,18 @@ static int read_channel_proofs(const struct fields *fields, struct bytes *out_pr
     return r;
 }
 
+static int read_session(const struct fields *fields, struct link_message *out_message)
+{
+    uint64_t state;
+
+    if (read_u64(fields, KEY_SESSION, &out_message->session.number) ||
+        read_u64(fields, KEY_CUTS, &out_message->session.cuts) || read_u64(fields, KEY_STATE, &state) ||
+        state > LINK_SESSION_OVER)
+        return LINK_WIRE_E_BAD_FIELD;
+    out_message->session.state = (enum link_session_state)state;
+    return 0;
+}
+
 static int read_entries(const struct fields *fields, struct link_message *out_message)
 {
     struct msgpack_reader reader = msgpack_reader_of(fields->raw[KEY_ENTRIES]);
@@ -243,13 +277,24 @@ static int read_entries(const struct fields *fields, struct link_message *out_me
     return 0;
 }
 
+/* A detour begins with one of the hubs of the trail. */
+static int read_trail(const struct fields *fields, struct bytes *out_trail, uint64_t *out_detour)
+{
+    if (read_hubs(fields, KEY_TRAIL, out_trail) || read_u64_or(fields, KEY_DETOUR, 0, out_detour) ||
+        (*out_detour > 0 && *out_detour >= hub_id_list_count(*out_trail)))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
 static int read_one(const struct fields *fields, struct link_one *out_one)
 {
     if (fields->present >> KEY_BACK & 1U && read_hubs(fields, KEY_BACK, &out_one->back))
         return LINK_WIRE_E_BAD_FIELD;
-    if (read_hub(fields, KEY_TO, &out_one->to) || read_hub(fields, KEY_FROM, &out_one->from) ||
-        read_hubs(fields, KEY_TRAIL, &out_one->trail) || read_name(fields, KEY_CHANNEL, &out_one->channel) ||
-        read_name(fields, KEY_NAME, &out_one->event) ||
+    if (read_hub(fields, KEY_TO, &out_one->to) || read_u64(fields, KEY_LIFE, &out_one->life) ||
+        read_hub(fields, KEY_FROM, &out_one->from) ||
+        read_u64(fields, KEY_INCARNATION, &out_one->incarnation) ||
+        read_u64(fields, KEY_SEQ, &out_one->seq) || read_trail(fields, &out_one->trail, &out_one->detour) ||
+        read_name(fields, KEY_CHANNEL, &out_one->channel) || read_name(fields, KEY_NAME, &out_one->event) ||
         read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_one->body))
         return LINK_WIRE_E_BAD_FIELD;
     return 0;
@@ -260,7 +305,7 @@ static int read_many(const struct fields *fields, struct link_many *out_many)
     if (read_hub(fields, KEY_ORIGIN, &out_many->origin) ||
         read_u64(fields, KEY_INCARNATION, &out_many->incarnation) ||
         read_u64(fields, KEY_SEQ, &out_many->seq) || read_hubs(fields, KEY_TO, &out_many->to) ||
-        read_hubs(fields, KEY_TRAIL, &out_many->trail) ||
+        read_trail(fields, &out_many->trail, &out_many->detour) ||
         read_name(fields, KEY_CHANNEL, &out_many->channel) || read_name(fields, KEY_NAME, &out_many->topic) ||
         read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_many->body))
         return LINK_WIRE_E_BAD_FIELD;
@@ -281,12 +326,15 @@ static int read_content(const struct fields *fields, struct link_message *out_me
     case LINK_MESSAGE_HELLO:
     case LINK_MESSAGE_ECHO:
         return read_u64(fields, KEY_AT, &out_message->at_us);
+    case LINK_MESSAGE_ACK:
+        return read_u64(fields, KEY_RECEIVED, &out_message->received);
     case LINK_MESSAGE_ENTRIES:
         return read_entries(fields, out_message);
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_VOID:
         return 0;
-    case LINK_MESSAGE_GONE:
-        return read_u64(fields, KEY_SESSION, &out_message->session);
+    case LINK_MESSAGE_SESSION:
+        return read_session(fields, out_message);
     case LINK_MESSAGE_PROVE:
     case LINK_MESSAGE_UNPROVE:
         return read_channel_proofs(fields, &out_message->channel_proofs);
@@ -311,6 +359,8 @@ int link_wire_read(struct bytes body, struct link_message *out_message)
     if (r != 0)
         return r;
     *out_message = (struct link_message){.type = LINK_MESSAGE_TYPE_COUNT};
+    if (read_u64_or(&fields, KEY_NUMBER, 0, &out_message->number))
+        return LINK_WIRE_E_BAD_FIELD;
     if (!(fields.present >> KEY_TYPE & 1U) || read_raw(&fields, KEY_TYPE, MSGPACK_STR, 1, 64, &type))
         return LINK_WIRE_E_BAD_FIELD;
     for (unsigned at = 0; at < LINK_MESSAGE_TYPE_COUNT; at++) {
@@ -320,8 +370,6 @@ int link_wire_read(struct bytes body, struct link_message *out_message)
     if (out_message->type == LINK_MESSAGE_TYPE_COUNT)
         return LINK_WIRE_E_UNKNOWN_TYPE;
     if ((fields.present & types[out_message->type].needs) != types[out_message->type].needs)
-        return LINK_WIRE_E_BAD_FIELD;
-    if (fields.present >> KEY_NUMBER & 1U && read_u64(&fields, KEY_NUMBER, &out_message->number))
         return LINK_WIRE_E_BAD_FIELD;
     return read_content(&fields, out_message);
 }
@@ -371,11 +419,34 @@ static void write_greeting(struct buffer *out, const struct link_greeting *greet
     write_bin(out, KEY_NONCE, greeting->nonce);
 }
 
+static uint32_t proven_pairs(const struct link_proven *proven, bool has_cost)
+{
+    return 2U + (has_cost ? 1U : 0U) + (proven->resume.session ? 1U : 0U) +
+           (proven->resume.is_wanted ? 1U : 0U);
+}
+
+static void write_proven(struct buffer *out, const struct link_proven *proven, bool has_cost)
+{
+    write_bin(out, KEY_PROOF, proven->proof);
+    write_u64(out, KEY_CUTS, proven->resume.cuts);
+    if (has_cost)
+        write_u64(out, KEY_COST, proven->cost);
+    if (proven->resume.session)
+        write_u64(out, KEY_SESSION, proven->resume.session);
+    if (proven->resume.is_wanted)
+        write_u64(out, KEY_RECEIVED, proven->resume.received);
+}
+
 static void write_one(struct buffer *out, const struct link_one *one)
 {
     write_bin(out, KEY_TO, hub_id_bytes(&one->to));
+    write_u64(out, KEY_LIFE, one->life);
     write_bin(out, KEY_FROM, hub_id_bytes(&one->from));
+    write_u64(out, KEY_INCARNATION, one->incarnation);
+    write_u64(out, KEY_SEQ, one->seq);
     write_bin(out, KEY_TRAIL, one->trail);
+    if (one->detour > 0)
+        write_u64(out, KEY_DETOUR, one->detour);
     if (one->back.len > 0)
         write_bin(out, KEY_BACK, one->back);
     if (one->channel.len > 0)
@@ -392,6 +463,8 @@ static void write_many(struct buffer *out, const struct link_many *many)
     write_u64(out, KEY_SEQ, many->seq);
     write_bin(out, KEY_TO, many->to);
     write_bin(out, KEY_TRAIL, many->trail);
+    if (many->detour > 0)
+        write_u64(out, KEY_DETOUR, many->detour);
     write_str(out, KEY_CHANNEL, many->channel);
     if (many->topic.len > 0)
         write_str(out, KEY_NAME, many->topic);
@@ -400,7 +473,12 @@ static void write_many(struct buffer *out, const struct link_many *many)
 
 static uint32_t one_pairs(const struct link_one *one)
 {
-    return 4U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0);
+    return 7U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0) + (one->detour > 0);
+}
+
+static uint32_t many_pairs(const struct link_many *many)
+{
+    return 7U + (many->topic.len > 0) + (many->detour > 0);
 }
 
 static void write_message(struct buffer *out, const struct link_message *message, uint64_t number)
@@ -412,13 +490,9 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_greeting(out, &message->greeting);
         return;
     case LINK_MESSAGE_PROOF:
-        write_head(out, message, number, 2);
-        write_bin(out, KEY_PROOF, message->proven.proof);
-        write_u64(out, KEY_COST, message->proven.cost);
-        return;
     case LINK_MESSAGE_ACCEPT:
-        write_head(out, message, number, 1);
-        write_bin(out, KEY_PROOF, message->proven.proof);
+        write_head(out, message, number, proven_pairs(&message->proven, message->type == LINK_MESSAGE_PROOF));
+        write_proven(out, &message->proven, message->type == LINK_MESSAGE_PROOF);
         return;
     case LINK_MESSAGE_REFUSE:
         write_head(out, message, number, 2);
@@ -430,6 +504,10 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_head(out, message, number, 1);
         write_u64(out, KEY_AT, message->at_us);
         return;
+    case LINK_MESSAGE_ACK:
+        write_head(out, message, number, 1);
+        write_u64(out, KEY_RECEIVED, message->received);
+        return;
     case LINK_MESSAGE_ENTRIES:
         write_head(out, message, number, 1);
         write_key(out, KEY_ENTRIES);
@@ -437,11 +515,14 @@ static void write_message(struct buffer *out, const struct link_message *message
         msgpack_write_raw(out, message->entries.raw);
         return;
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_VOID:
         write_head(out, message, number, 0);
         return;
-    case LINK_MESSAGE_GONE:
-        write_head(out, message, number, 1);
-        write_u64(out, KEY_SESSION, message->session);
+    case LINK_MESSAGE_SESSION:
+        write_head(out, message, number, 3);
+        write_u64(out, KEY_SESSION, message->session.number);
+        write_u64(out, KEY_CUTS, message->session.cuts);
+        write_u64(out, KEY_STATE, message->session.state);
         return;
     case LINK_MESSAGE_PROVE:
     case LINK_MESSAGE_UNPROVE:
@@ -457,7 +538,7 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_one(out, &message->one);
         return;
     case LINK_MESSAGE_MANY:
-        write_head(out, message, number, message->many.topic.len > 0 ? 8 : 7);
+        write_head(out, message, number, many_pairs(&message->many));
         write_many(out, &message->many);
         return;
     case LINK_MESSAGE_TYPE_COUNT:

@@ -14,7 +14,7 @@
 #include "hub/base/buffer.h"
 #include "hub/wire/msgpack_read.h"
 
-#define LINK_WIRE_VERSION 1
+#define LINK_WIRE_VERSION 2
 
 /* What may stand in one frame before both sides are proven, and after: a frame of a client, and our head. */
 #define LINK_WIRE_MAX_HANDSHAKE_BYTES 4096U
@@ -39,9 +39,21 @@ struct link_greeting {
     struct bytes nonce; /* LINK_WIRE_NONCE_BYTES */
 };
 
+/*
+ * What a side says of the session that the link had before: PROOF with `session` asks to go on with it,
+ * without `is_wanted` it is over; ACCEPT with `is_wanted` agrees.
+ */
+struct link_resume {
+    uint64_t session; /* PROOF only; 0: none */
+    bool is_wanted;
+    uint64_t received; /* where it is wanted: the last frame that has come */
+    uint64_t cuts;     /* how often it has been cut */
+};
+
 struct link_proven {
     struct bytes proof; /* 32 bytes */
     uint64_t cost;      /* PROOF only: the cost of the link, for both directions */
+    struct link_resume resume;
 };
 
 struct link_refusal {
@@ -49,12 +61,24 @@ struct link_refusal {
     struct bytes text;   /* for people */
 };
 
+/* What two hubs may say of a session of a link, in the order in which it comes about; more cuts are a later
+ * word. */
+enum link_session_state {
+    LINK_SESSION_STALE, /* cut, and may go on */
+    LINK_SESSION_FRESH,
+    LINK_SESSION_OVER, /* for good */
+};
+
 /* For one hub: a `call`, `send` or `response` of the protocol. */
 struct link_one {
     struct hub_id to;
+    uint64_t life; /* incarnation of `to` that is meant; 0: any */
     struct hub_id from;
-    struct bytes trail; /* list of the hubs that have passed it on, the first one first */
-    struct bytes back;  /* response: list of the hubs by which its call came, the next hop last */
+    uint64_t incarnation; /* of `from`; with seq the id of the message */
+    uint64_t seq;         /* 0: it has no id */
+    struct bytes trail;   /* list of the hubs that have passed it on, the first one first */
+    uint64_t detour;      /* how many of them may be passed again */
+    struct bytes back;    /* response: list of the hubs by which its call came, the next hop last */
     /* call, send: the service that was chosen; response: the channel of its call if that has a password, and
      * no event */
     struct bytes channel;
@@ -69,6 +93,7 @@ struct link_many {
     uint64_t seq;
     struct bytes to; /* list of the hubs that get it by this link */
     struct bytes trail;
+    uint64_t detour;
     struct bytes channel;
     struct bytes topic; /* BYTES_NONE: a broadcast */
     struct bytes body;
@@ -76,7 +101,7 @@ struct link_many {
 
 struct link_message {
     enum link_message_type type;
-    uint64_t number; /* counts the frames of a session from 1; 0 in the handshake */
+    uint64_t number; /* counts the frames of a session from 1; 0: not counted, not sent again */
     union {
         struct link_greeting greeting; /* GREETING, CHALLENGE */
         struct link_proven proven;     /* PROOF, ACCEPT */
@@ -86,7 +111,12 @@ struct link_message {
             uint32_t n;
             struct bytes raw; /* that many values for link_wire_next_entry() */
         } entries;
-        uint64_t session;            /* GONE */
+        uint64_t received; /* ACK: the last frame that has come */
+        struct {
+            uint64_t number;
+            uint64_t cuts; /* that it has had */
+            enum link_session_state state;
+        } session;
         struct bytes channel_proofs; /* PROVE, UNPROVE: LINK_WIRE_CHANNEL_PROOF_BYTES each, in a row */
         struct bytes channel;        /* AGAIN */
         struct link_one one;

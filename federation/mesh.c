@@ -11,8 +11,11 @@
 
 #include "federation/advertise.h"
 #include "federation/attributes.h"
+#include "federation/custody.h"
 #include "federation/guards.h"
 #include "federation/intake.h"
+#include "federation/lost_calls.h"
+#include "federation/mesh_session.h"
 #include "federation/offering.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
@@ -20,6 +23,10 @@
 #include "federation/relay.h"
 #include "federation/route_choice.h"
 #include "hub/base/check.h"
+#include "hub/base/metrics.h"
+
+/* How often it is looked whether a link has lingered, or a call waited, for long enough. */
+#define LOOK_MS 250U
 
 const char *mesh_refusal_name(enum mesh_refusal refusal)
 {
@@ -109,6 +116,8 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
     route->best = route_choice_best(route);
     if (before && route->best == before)
         return;
+    if (route->best && !route->best->is_stale && (!before || before->is_stale))
+        mesh->is_reroute_due = true;
     mesh_mark_untold(mesh, route);
     if (route->origin == mesh->self)
         return;
@@ -118,78 +127,33 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
         mesh_mark_unoffered(mesh, route);
 }
 
-/* --- sessions that are over ----------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------- */
 
-bool mesh_session_is_over(const struct mesh *mesh, uint64_t session)
+static bool is_message(const struct link_message *message)
 {
-    const struct dead_sessions *row = &mesh->dead[session % MESH_DEAD_ROWS];
-
-    for (size_t i = 0; i < MESH_DEAD_PLACES; i++) {
-        if (row->sessions[i] == session)
-            return true;
-    }
-    return false;
+    return message->type == LINK_MESSAGE_ONE || message->type == LINK_MESSAGE_MANY;
 }
 
-static void remember_session(struct mesh *mesh, uint64_t session)
+void mesh_send(struct mesh_link *link, const struct link_message *message)
 {
-    struct dead_sessions *row = &mesh->dead[session % MESH_DEAD_ROWS];
+    struct mesh *mesh = link->mesh;
+    struct block *frame;
+    int r;
 
-    row->sessions[row->next] = session;
-    row->next = (row->next + 1) % MESH_DEAD_PLACES;
-}
-
-static void drop_session_from(struct mesh *mesh, struct route *route, uint64_t session)
-{
-    bool has_changed = false;
-
-    list_for_each (at, &route->candidates) {
-        struct candidate *candidate = container_of(at, struct candidate, in_route);
-
-        if (!path_has_session(candidate_path(candidate), session))
-            continue;
-        if (candidate->link)
-            candidate->link->n_candidates--;
-        route_table_drop(&mesh->table, candidate);
-        has_changed = true;
-    }
-    if (has_changed)
-        mesh_route_changed(mesh, route);
-}
-
-struct session_drop {
-    struct mesh *mesh;
-    uint64_t session;
-};
-
-static void drop_session_from_node(struct map_node *node, void *context)
-{
-    struct session_drop *drop = context;
-
-    drop_session_from(drop->mesh, container_of(node, struct route, by_key), drop->session);
-}
-
-void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_link *except)
-{
-    struct link_message message = {.type = LINK_MESSAGE_GONE, .session = session};
-    struct session_drop drop = {.mesh = mesh, .session = session};
-
-    if (mesh_session_is_over(mesh, session))
+    /* Messages are kept to the end, for then they go another way. */
+    if (link->is_ending && !is_message(message))
         return;
-    remember_session(mesh, session);
-    map_walk(&mesh->table.by_key, drop_session_from_node, &drop);
-    relay_session_over(mesh, session);
-    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-        struct mesh_link *link = mesh->links[slot];
-
-        if (!link || link == except)
-            continue;
-        /* The far side has given up a link that still looks alive here. */
-        if (link->session == session)
-            mesh_end_link(link, "ended_by_peer");
-        else if (!link->is_ending)
-            mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+    frame = link_wire_write(message, link->frames.sent + 1);
+    r = frame ? link_session_keep(&link->frames, frame, is_message(message)) : -ENOMEM;
+    if (r < 0) {
+        metrics_count(METRICS_OUT_OF_MEMORY);
+        mesh_end_link(link, "out_of_memory");
+    } else if (link->frames.kept_bytes > LINK_SESSION_MAX_BYTES) {
+        mesh_end_link(link, "queue_full");
+    } else if (!link->is_cut && !link->is_ending) {
+        mesh->outlet.send(mesh->outlet.context, link->owner, frame);
     }
+    block_unref(frame);
 }
 
 /* --- making and unmaking -------------------------------------------------------------------------------- */
@@ -295,6 +259,7 @@ static void link_free(struct mesh_link *link)
     guards_link_down(link);
     buffer_clear(&link->entries);
     buffer_clear(&link->to);
+    link_session_clear(&link->frames);
     link->mesh->links[link->slot] = NULL;
     free(link);
 }
@@ -302,7 +267,7 @@ static void link_free(struct mesh_link *link)
 static void forget_lost_calls(struct map_node *node, void *context)
 {
     (void)context;
-    relay_forget_lost_calls(container_of(node, struct origin, node));
+    lost_calls_forget(container_of(node, struct origin, node));
     outstanding_forget(container_of(node, struct origin, node));
 }
 
@@ -338,6 +303,15 @@ static bool find_slot(const struct mesh *mesh, unsigned *out_slot)
     return false;
 }
 
+void mesh_meet(struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation, struct hub_time time)
+{
+    struct origin *origin = origins_find(mesh, hub);
+
+    mesh->time = time;
+    if (origin && incarnation > origin->incarnation)
+        intake_renew(mesh, origin, incarnation);
+}
+
 int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
                  struct mesh_link **out_link)
 {
@@ -355,16 +329,19 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .owner = options->owner,
         .slot = slot,
         .peer = options->peer,
+        .peer_incarnation = options->peer_incarnation,
         .session = options->session,
         .cost = options->cost,
         .policy = options->policy,
     };
     list_init(&link->candidates);
+    link_session_init(&link->frames);
     advertise_flush(mesh);
     mesh->links[slot] = link;
     if (slot >= mesh->n_slots)
         mesh->n_slots = slot + 1;
     *out_link = link;
+    mesh_session_tell_all(link);
     guards_link_up(link);
     advertise_all(link);
     return 0;
@@ -381,12 +358,82 @@ static void forget_told(struct map_node *node, void *context)
         mesh_mark_untold(link->mesh, route);
 }
 
-void mesh_link_down(struct mesh_link *link, struct hub_time time)
+static void report(struct mesh_link *link, enum link_session_state state)
+{
+    struct session_report report = {link->session, link->cuts, state};
+
+    mesh_session_hear(link->mesh, &report, NULL);
+}
+
+/* The end of everything that may have changed routes. Messages that were on their way go before any newer one
+ * takes the same way, and after the news that explain it. */
+static void conclude(struct mesh *mesh, struct hub_time time)
+{
+    advertise_flush(mesh);
+    custody_reroute(mesh);
+    mesh_settle(mesh, time);
+}
+
+static void become_stale(struct mesh_link *link)
+{
+    link->is_cut = true;
+    link->cut_bytes = link->frames.kept_bytes;
+    /* The far side may have told of it already. */
+    if (!link->is_stale) {
+        link->cuts++;
+        report(link, LINK_SESSION_STALE);
+    }
+    link->mesh->is_reroute_due = true;
+}
+
+void mesh_link_cut(struct mesh_link *link, struct hub_time time)
+{
+    link->mesh->time = time;
+    check(!link->is_cut);
+    become_stale(link);
+    conclude(link->mesh, time);
+}
+
+struct link_resume mesh_link_offer(const struct mesh_link *link)
+{
+    return (struct link_resume){
+        .session = link->session,
+        .is_wanted = true,
+        .received = link->frames.received,
+        .cuts = link->cuts,
+    };
+}
+
+static void send_again(struct mesh_link *link)
 {
     struct mesh *mesh = link->mesh;
-    uint64_t session = link->session;
 
-    mesh->time = time;
+    for (uint64_t number = link->frames.acknowledged + 1; number <= link->frames.sent; number++) {
+        mesh->outlet.send(mesh->outlet.context, link->owner,
+                          link_session_frame(&link->frames, number)->frame);
+        mesh->counts.resent++;
+    }
+}
+
+void mesh_link_resume(struct mesh_link *link, const struct link_resume *far, struct hub_time time)
+{
+    link->mesh->time = time;
+    check(link->is_cut && link_session_may_resume(&link->frames, far->received));
+    link_session_acknowledge(&link->frames, far->received);
+    link_session_tell(&link->frames);
+    link->is_cut = false;
+    send_again(link);
+    if (far->cuts > link->cuts)
+        link->cuts = far->cuts;
+    report(link, LINK_SESSION_FRESH);
+    conclude(link->mesh, time);
+}
+
+/* The end of a link that has been stale for long enough. */
+static void finish(struct mesh_link *link)
+{
+    struct mesh *mesh = link->mesh;
+
     while (!list_is_empty(&link->candidates)) {
         struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
         struct route *route = candidate->route;
@@ -395,10 +442,56 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time)
         mesh_route_changed(mesh, route);
     }
     map_walk(&mesh->table.by_key, forget_told, link);
-    link_free(link);
-    mesh_session_over(mesh, session, NULL);
+    mesh->links[link->slot] = NULL;
+    report(link, LINK_SESSION_OVER);
     advertise_flush(mesh);
-    mesh_settle(mesh, time);
+    custody_end(link);
+    link_free(link);
+}
+
+static bool has_lingered(const struct mesh_link *link)
+{
+    const struct session_entry *entry = session_table_find(&link->mesh->sessions, link->session);
+
+    return !entry || entry->state == LINK_SESSION_FRESH ||
+           link->mesh->time.now_ms - entry->since_ms >= MESH_LINGER_MS;
+}
+
+static void finish_those_that_lingered(struct mesh *mesh)
+{
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        if (mesh->links[slot] && mesh->links[slot]->lingers && has_lingered(mesh->links[slot]))
+            finish(mesh->links[slot]);
+    }
+}
+
+void mesh_link_down(struct mesh_link *link, struct hub_time time)
+{
+    struct mesh *mesh = link->mesh;
+
+    mesh->time = time;
+    link->lingers = true;
+    link->is_ending = true;
+    if (!link->is_cut)
+        become_stale(link);
+    if (has_lingered(link))
+        finish(link);
+    conclude(mesh, time);
+}
+
+struct link_session *mesh_link_frames(struct mesh_link *link)
+{
+    return &link->frames;
+}
+
+static int hear_of_session(struct mesh_link *link, const struct link_message *message)
+{
+    struct session_report report = {message->session.number, message->session.cuts, message->session.state};
+
+    if (report.session == 0)
+        return MESH_E_BAD_MESSAGE;
+    mesh_session_hear(link->mesh, &report, link);
+    return 0;
 }
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)
@@ -420,10 +513,11 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         guards_link_synced(link);
         mesh->outlet.on_synced(mesh->outlet.context, link->owner);
         return 0;
-    case LINK_MESSAGE_GONE:
-        mesh_session_over(mesh, message->session, link);
-        r = 0;
+    case LINK_MESSAGE_SESSION:
+        r = hear_of_session(link, message);
         break;
+    case LINK_MESSAGE_VOID:
+        return 0;
     case LINK_MESSAGE_PROVE:
     case LINK_MESSAGE_UNPROVE:
         r = guards_hear(link, message->channel_proofs, message->type == LINK_MESSAGE_PROVE);
@@ -443,11 +537,11 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
     case LINK_MESSAGE_REFUSE:
     case LINK_MESSAGE_HELLO:
     case LINK_MESSAGE_ECHO:
+    case LINK_MESSAGE_ACK:
     case LINK_MESSAGE_TYPE_COUNT:
         return MESH_E_BAD_MESSAGE;
     }
-    advertise_flush(mesh);
-    mesh_settle(mesh, time);
+    conclude(mesh, time);
     return r;
 }
 
@@ -587,11 +681,36 @@ void mesh_peer_end(struct origin *peer, enum end_reason reason)
     mark_unsettled(peer->mesh, peer);
 }
 
+/* Callers do not wait for a hub to which only a stale way has led for a while. */
+static void give_up_calls(struct map_node *node, void *context)
+{
+    struct mesh *mesh = context;
+    struct origin *origin = container_of(node, struct origin, node);
+    uint64_t since_ms;
+    bool is_stale = origin_is_reachable(origin) && origin->hub_route->best->is_stale &&
+                    mesh_session_makes_stale(mesh, candidate_path(origin->hub_route->best), &since_ms) &&
+                    mesh->time.now_ms - since_ms >= MESH_STALE_HOLD_MS;
+
+    if (is_stale && !origin->is_given_up)
+        lost_calls_of_hub(origin);
+    origin->is_given_up = is_stale;
+}
+
+static void look_at_what_waits(struct mesh *mesh)
+{
+    if (mesh->time.now_ms < mesh->look_ms)
+        return;
+    mesh->look_ms = mesh->time.now_ms + LOOK_MS;
+    finish_those_that_lingered(mesh);
+    map_walk(&mesh->origins, give_up_calls, mesh);
+}
+
 void mesh_settle(struct mesh *mesh, struct hub_time time)
 {
     mesh->time = time;
     /* Changes that come up from here on are done in this very call. */
     mesh->is_awake = true;
+    look_at_what_waits(mesh);
     offering_settle(mesh);
     advertise_flush(mesh);
     route_table_clear_graves(&mesh->table, time.now_ms);

@@ -15,6 +15,7 @@
 #define COMMHUB_FEDERATION_MESH_H
 
 #include "federation/bridge_policy.h"
+#include "federation/link_session.h"
 #include "federation/link_set.h"
 #include "federation/link_wire.h"
 #include "federation/mesh_counts.h"
@@ -26,6 +27,12 @@ struct origin; /* one hub of the mesh, us or another */
 
 #define MESH_MAX_LINKS LINK_SET_SLOTS
 #define MESH_MAX_ORIGINS 1024U
+/* So long a call may wait for a link on its only way to return. Routes stay for as long as it may (the
+ * resume window), for what is no call still gets through then. */
+#define MESH_STALE_HOLD_MS 10000U
+/* So long a link that is over is stale first: other hubs keep their own ways from a hub that they go through,
+ * and tell them when they hear of this. */
+#define MESH_LINGER_MS 2000U
 #define MESH_SECRET_BYTES 32
 
 /* What the mesh shows the core of a remote hub: one entry of it. */
@@ -57,8 +64,8 @@ struct mesh_link_guards {
 /* The ways out to the links, each named by its owner's pointer. None of these may call back into the mesh; a
  * link ends later, from the loop, through mesh_link_down(). */
 struct mesh_outlet {
-    /* Queues @message as the link's next frame; borrowed. */
-    void (*send)(void *context, void *link, const struct link_message *message);
+    /* Queues the link's next frame; borrowed. */
+    void (*send)(void *context, void *link, struct block *frame);
     void (*end_link)(void *context, void *link, const char *reason);
     /* The far side's table is complete. */
     void (*on_synced)(void *context, void *link);
@@ -108,6 +115,7 @@ void mesh_free(struct mesh *mesh);
 struct mesh_link_options {
     void *owner; /* for the outlet */
     struct hub_id peer;
+    uint64_t peer_incarnation;
     uint64_t session;                   /* the same on both sides, never used again */
     uint32_t cost;                      /* the same on both sides */
     const struct bridge_policy *policy; /* NULL: the default; must outlive the link */
@@ -118,17 +126,38 @@ enum {
     MESH_E_BAD_MESSAGE, /* the far side broke the rules of the link; it should be ended */
 };
 
+/* A hub has proven who it is: if it has started anew, all that is known of its earlier life is over. Before
+ * the link of that life goes down. */
+void mesh_meet(struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation, struct hub_time time);
+
 /* A link that is proven; the table is sent at once. 0, MESH_E_FULL or -ENOMEM. */
 int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
                  struct mesh_link **out_link);
 
-/* Frees @link. */
+/*
+ * The connection is lost, the session is not: ways over it are stale, and what the far side has not
+ * acknowledged goes other ways where there are any. What is sent meanwhile is kept.
+ */
+void mesh_link_cut(struct mesh_link *link, struct hub_time time);
+
+/* What is said of the session when its link connects again. */
+struct link_resume mesh_link_offer(const struct mesh_link *link);
+
+/* A cut link goes on, by another connection: sends all that the far side has not received. @far is what it
+ * says; link_session_may_resume() must allow it. */
+void mesh_link_resume(struct mesh_link *link, const struct link_resume *far, struct hub_time time);
+
+/* The session is over, @link belongs to the mesh. It lingers as a stale one while other ways come about; then
+ * what it keeps goes by them, and calls that have none are answered. */
 void mesh_link_down(struct mesh_link *link, struct hub_time time);
+
+/* The numbers of its frames: the shell checks what comes, and acknowledges. */
+struct link_session *mesh_link_frames(struct mesh_link *link);
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
 
-/* ENTRIES, END, GONE, ONE, MANY, PROVE, UNPROVE or AGAIN. 0, MESH_E_BAD_MESSAGE or -ENOMEM (the link should
- * be ended: it would miss something). */
+/* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE or AGAIN. 0, MESH_E_BAD_MESSAGE or -ENOMEM (it has
+ * not been taken in, and is to come again). */
 int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time);
 
 /* What the core's observer says. */

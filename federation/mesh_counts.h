@@ -20,6 +20,8 @@
     X(RENAMED, "renamed", "its channel has no name on this side, or had another one by another way")         \
     X(TOO_FAST, "too_fast", "more messages than the bridge's limit lets pass")                               \
     X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
+    X(HELD_TOO_MUCH, "held_too_much", "the link is cut and keeps all that it may")                           \
+    X(RESTARTED, "restarted", "it was meant for a hub that has started anew")                                \
     X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
     X(LATE, "late", "a message older than the window of seen ones")
 
@@ -43,6 +45,8 @@ struct mesh_counts {
     uint64_t manys_out;  /* broadcasts and publishes of our own clients that had receivers elsewhere */
     uint64_t relayed;    /* frames passed on for others */
     uint64_t delivered;  /* messages for many that were given to the core */
+    uint64_t resent;     /* frames sent again over a link that went on */
+    uint64_t rerouted;   /* messages that a cut link kept, sent another way */
     uint64_t calls_lost; /* calls that the mesh answered with an error */
     uint64_t n_routes;
     uint64_t n_candidates;

@@ -12,7 +12,7 @@
 #include "federation/link_wire.h"
 
 struct mesh_port {
-    void (*send)(void *owner, const struct link_message *message);
+    void (*send)(void *owner, struct block *frame);
     void (*end)(void *owner, const char *reason);
     void (*on_synced)(void *owner);
     void (*describe)(const void *owner, struct link_status *out_status);

@@ -9,18 +9,7 @@
 #include "federation/refusal_log.h"
 #include "federation/route_table.h"
 #include "federation/seen_window.h"
-
-/*
- * Sessions that are over, remembered so that what is still under way over them is refused: a set of so many
- * rows of four, each row a ring. A session is a random number, so its own low bits choose the row.
- */
-#define MESH_DEAD_ROWS 1024U
-#define MESH_DEAD_PLACES 4U
-
-struct dead_sessions {
-    uint64_t sessions[MESH_DEAD_PLACES];
-    unsigned next;
-};
+#include "federation/session_table.h"
 
 /* How many messages may pass now: a bucket that the time fills. */
 struct mesh_rate {
@@ -33,9 +22,16 @@ struct mesh_link {
     void *owner;
     unsigned slot;
     struct hub_id peer;
+    uint64_t peer_incarnation;
     uint64_t session;
+    uint64_t cuts; /* that the session has had */
     uint32_t cost;
     const struct bridge_policy *policy;
+    struct link_session frames;
+    bool is_cut;               /* no connection: what is sent is only kept */
+    size_t cut_bytes;          /* that were kept when it was cut */
+    bool lingers;              /* the shell knows it no more */
+    bool is_stale;             /* cut here or, as the far side says, there */
     bool is_ending;            /* the shell was asked to end it */
     bool is_synced;            /* the far side's first table is complete */
     bool has_told_nearly_full; /* of entries: once, until there are markedly fewer */
@@ -65,6 +61,7 @@ struct origin {
     char *server_id;       /* under which the core knows it */
     bool wants_end;
     enum end_reason end_reason;
+    bool is_given_up;        /* no call waits for it: only a stale way has led to it for a while */
     struct list lost_calls;  /* answers that wait for mesh_settle() */
     struct list outstanding; /* calls to and from it */
 };
@@ -93,9 +90,11 @@ struct mesh {
     bool has_review;   /* some of them wait for review */
     bool lacks_guard;  /* there was no memory for one */
     bool is_awake;     /* wake() was called and mesh_settle() has not come yet */
+    uint64_t look_ms;  /* when it is looked again at what waits */
     bool is_incomplete;
     bool has_told_conflict;
-    struct dead_sessions dead[MESH_DEAD_ROWS];
+    struct session_table sessions;
+    bool is_reroute_due; /* what stale links keep may have found another way */
     struct buffer trail; /* of the message that is being passed on */
     struct refusal_log refusals;
     struct mesh_counts counts;
@@ -113,8 +112,7 @@ void mesh_route_changed(struct mesh *mesh, struct route *route);
 void mesh_mark_untold(struct mesh *mesh, struct route *route);
 void mesh_mark_unoffered(struct mesh *mesh, struct route *route);
 
-/* A session is over: every way that leads over it dies here, and all links but @except are told. */
-void mesh_session_over(struct mesh *mesh, uint64_t session, const struct mesh_link *except);
-bool mesh_session_is_over(const struct mesh *mesh, uint64_t session);
+/* The link's next frame, kept until the far side has it. */
+void mesh_send(struct mesh_link *link, const struct link_message *message);
 
 #endif

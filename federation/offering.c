@@ -6,7 +6,7 @@
 #include "federation/attributes.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
-#include "federation/relay.h"
+#include "federation/lost_calls.h"
 #include "hub/wire/msgpack_write.h"
 
 static struct mesh_offer offer_of(const struct route *route)
@@ -124,8 +124,10 @@ static void end_peer(struct mesh *mesh, struct origin *origin)
     void *peer = origin->peer;
 
     origin->peer = NULL;
-    relay_forget_lost_calls(origin);
+    /* The core answers those to it; those that went through it are lost as well. */
+    lost_calls_forget(origin);
     outstanding_forget(origin);
+    lost_calls_of_hub(origin);
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 
@@ -174,7 +176,7 @@ static void settle_origin(struct mesh *mesh, struct origin *origin)
         end_peer(mesh, origin);
     if (is_wanted && !origin->peer)
         begin_peer(mesh, origin, server_id);
-    relay_answer_lost_calls(origin);
+    lost_calls_answer(origin);
 }
 
 void offering_settle(struct mesh *mesh)

@@ -10,18 +10,23 @@
 #include "federation/reference_state.h"
 #include "hub/base/clock.h"
 #include "hub/base/random.h"
+#include "hub/wire/frame.h"
 
 #define MOST_TAKEOVER_MS 500U
 #define TICK_MS 1000U
 
 /* --- from the mesh -------------------------------------------------------------------------------------- */
 
-static void port_send(void *owner, const struct link_message *message)
+/* What is sent has arrived: the translator is part of this program. */
+static void port_send(void *owner, struct block *frame)
 {
     struct reference_link *link = owner;
+    struct link_message message;
 
-    if (link->foreign && !link->is_ending)
-        foreign_take(link->foreign, message);
+    if (!link->foreign || link->is_ending || link_wire_read(frame_body(frame), &message) != 0)
+        return;
+    foreign_take(link->foreign, &message);
+    link_session_acknowledge(mesh_link_frames(link->mesh_link), message.number);
 }
 
 static void port_end(void *owner, const char *reason)
@@ -171,6 +176,7 @@ static void take_over(struct reference_link *link, uint64_t known_incarnation)
     struct mesh_link_options options = {
         .owner = link,
         .peer = link->peer,
+        .peer_incarnation = link->incarnation,
         .session = random_u64() | 1,
         .cost = link->bridge->cost,
         .policy = &link->bridge->policy,

@@ -8,27 +8,25 @@
  * their beginnings and no hub is reached twice. Sixteen bytes a receiver is the price.
  *
  * Routes change while messages are under way, so three rules stand whatever the tables say: a hub that is in
- * the trail already drops the frame; nothing is sent to a hub in the trail while there is another way; and
- * the window of seen message ids decides what is delivered.
+ * the trail already drops the frame; nothing is sent to a hub in the trail while there is another way that is
+ * not stale; and the window of seen message ids decides what is delivered.
+ *
+ * Where the only way leads back (a link further on has broken) a detour begins: from there on the trail
+ * counts anew for the first two rules. Each hub has told the next one what it knows before it sends a frame,
+ * so a detour follows later knowledge than the way that it leaves; and no frame passes more than 32 hubs.
  */
 #include "federation/relay.h"
 
 #include "federation/crossing.h"
 #include "federation/guards.h"
+#include "federation/lost_calls.h"
+#include "federation/mesh_session.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/route_choice.h"
 #include "federation/trail.h"
 #include "hub/base/metrics.h"
-#include "hub/wire/answer.h"
-#include "hub/wire/error_text.h"
 #include "hub/wire/frame.h"
-#include "hub/wire/msgpack_write.h"
-
-struct lost_call {
-    struct list link;
-    struct block *answer;
-};
 
 /* @before with ourselves behind it, in the mesh's one place for it; false: out of memory. */
 static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *out_trail)
@@ -45,38 +43,78 @@ static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *o
     return true;
 }
 
+/* The hubs of a trail to which a frame may not come again. */
+static struct bytes closed_part(struct bytes trail, uint64_t detour)
+{
+    return bytes_from(trail, detour * HUB_ID_BYTES);
+}
+
+/* A fresh way onward, a fresh way back, a stale way onward, a stale way back. */
+static struct candidate *choose(const struct route *route, struct bytes closed)
+{
+    struct candidate *onward = route_choice_best_avoiding(route, closed);
+    struct candidate *any = route->best;
+
+    return onward && (!onward->is_stale || any->is_stale) ? onward : any;
+}
+
+/* Where the closed part of the trail begins for a frame that goes to @link; we are its last hub. */
+static uint64_t detour_by(const struct mesh_link *link, struct bytes trail, uint64_t detour)
+{
+    bool leads_back = hub_id_list_has(closed_part(trail, detour), &link->peer);
+
+    return leads_back ? hub_id_list_count(trail) - 1 : detour;
+}
+
+bool relay_has_room(const struct mesh_link *link, size_t bytes)
+{
+    return !link->is_cut || link->frames.kept_bytes + bytes <= link->cut_bytes + LINK_SESSION_MAX_CUT_BYTES;
+}
+
 /* --- to one --------------------------------------------------------------------------------------------- */
 
-/* False: it may not leave by this link. */
-static bool send_one(struct mesh *mesh, struct mesh_link *link, const struct link_one *one)
+enum mesh_refusal relay_send_one(struct mesh_link *link, const struct link_one *one)
 {
     struct link_message message = {.type = LINK_MESSAGE_ONE, .one = *one};
     enum mesh_refusal refusal = crossing_judge_one(link, BRIDGE_OUT, one);
     struct crossing crossing;
-    int r;
 
-    if (refusal != MESH_REFUSAL_COUNT) {
-        mesh_refuse(mesh, refusal);
-        return false;
-    }
-    r = crossing_rename_one(&crossing, link, BRIDGE_OUT, &message.one);
-    if (r == 0)
-        mesh->outlet.send(mesh->outlet.context, link->owner, &message);
+    if (refusal != MESH_REFUSAL_COUNT)
+        return refusal;
+    if (crossing_rename_one(&crossing, link, BRIDGE_OUT, &message.one) == 0)
+        mesh_send(link, &message);
     else
-        mesh_refuse(mesh, MESH_REFUSED_RENAMED);
+        refusal = MESH_REFUSED_RENAMED;
     crossing_clear(&crossing);
-    return r == 0;
+    return refusal;
 }
 
-/* Answers the way that was taken; NULL: there is none. */
-static struct candidate *forward_one(struct mesh *mesh, struct link_one one, const struct route *route)
+/* Who calls waits no longer for a link to come back. */
+static bool is_patient(const struct mesh *mesh, const struct candidate *way, const struct link_one *one)
 {
-    struct candidate *way = route ? route_choice_best_avoiding(route, one.trail) : NULL;
+    uint64_t since_ms;
 
-    if (!way || !way->link || way->link->is_ending || !extend_trail(mesh, one.trail, &one.trail))
-        return NULL;
+    return one->event.len == 0 || !way->is_stale ||
+           !mesh_session_makes_stale(mesh, candidate_path(way), &since_ms) ||
+           mesh->time.now_ms - since_ms < MESH_STALE_HOLD_MS;
+}
+
+/* Sends it on: MESH_REFUSAL_COUNT and the way, or why not. */
+static enum mesh_refusal forward_one(struct mesh *mesh, struct link_one one, const struct route *route,
+                                     struct candidate **out_way)
+{
+    struct candidate *way = route ? choose(route, closed_part(one.trail, one.detour)) : NULL;
+
+    if (!way || !way->link || !is_patient(mesh, way, &one))
+        return MESH_REFUSED_NO_ROUTE;
+    if (!relay_has_room(way->link, one.body.len))
+        return MESH_REFUSED_HELD_TOO_MUCH;
+    if (!extend_trail(mesh, one.trail, &one.trail))
+        return MESH_REFUSED_NO_ROUTE;
+    one.detour = detour_by(way->link, one.trail, one.detour);
     one.back = BYTES_NONE;
-    return send_one(mesh, way->link, &one) ? way : NULL;
+    *out_way = way;
+    return relay_send_one(way->link, &one);
 }
 
 /* The link to a neighbour that a route would choose of several; an answer that bears the name of a channel
@@ -89,7 +127,7 @@ static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *p
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         struct mesh_link *link = mesh->links[slot];
 
-        if (!link || link->is_ending || !hub_id_equal(&link->peer, peer) ||
+        if (!link || link->is_ending || link->is_stale || !hub_id_equal(&link->peer, peer) ||
             (one->channel.len > 0 && !guards_let(link, one->channel)))
             continue;
         if (!best || link->cost < best->cost || (link->cost == best->cost && link->session < best->session))
@@ -98,7 +136,7 @@ static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *p
     return best;
 }
 
-/* An answer goes back by the hubs that the call came by, as long as they are there; else by the routes. */
+/* An answer goes back by the hubs that the call came by, as long as their links stand; else by the routes. */
 static bool forward_back(struct mesh *mesh, struct link_one one)
 {
     struct hub_id next;
@@ -108,15 +146,16 @@ static bool forward_back(struct mesh *mesh, struct link_one one)
         return false;
     next = hub_id_list_at(one.back, hub_id_list_count(one.back) - 1);
     link = link_to(mesh, &next, &one);
-    if (!link || hub_id_list_has(one.trail, &next) || !extend_trail(mesh, one.trail, &one.trail))
+    if (!link || hub_id_list_has(closed_part(one.trail, one.detour), &next) ||
+        !extend_trail(mesh, one.trail, &one.trail))
         return false;
     one.back.len -= HUB_ID_BYTES;
-    return send_one(mesh, link, &one);
+    return relay_send_one(link, &one) == MESH_REFUSAL_COUNT;
 }
 
 /* A call goes the way of the service that was chosen, which only leads over links that let its channel
  * through; an answer goes to the hub. */
-static struct route *route_of_one(const struct mesh *mesh, const struct link_one *one)
+struct route *relay_route_of(const struct mesh *mesh, const struct link_one *one)
 {
     struct route_key key = {.kind = ROUTE_HUB, .origin = one->to};
 
@@ -125,72 +164,25 @@ static struct route *route_of_one(const struct mesh *mesh, const struct link_one
     return route_table_find(&mesh->table, &key);
 }
 
-/* The error that a caller gets for a call to @to. */
-static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to,
-                                struct call_failure *failure)
+/* MESH_REFUSAL_COUNT: it has been sent. */
+static enum mesh_refusal send_on(struct mesh *mesh, const struct link_one *one)
 {
-    const struct origin *origin = origins_find(mesh, to);
-    char hub_text[HUB_ID_TEXT];
-    char text[ERROR_TEXT_SIZE];
+    struct candidate *way;
 
-    hub_id_text(to, hub_text);
-    failure->text = error_text_format(
-        ERROR_LINK_LOST, bytes_of_text(origin && origin->server_id ? origin->server_id : hub_text),
-        BYTES_NONE, text);
-    failure->server_id = bytes_of_text(mesh->server_id);
-    failure->timestamp_s = mesh->time.wall_s;
-    return answer_call_failure(failure);
-}
-
-/* NULL where @call is none that wants an answer. */
-static struct block *failure_of_message(const struct mesh *mesh, const struct hub_id *to,
-                                        const struct message *call)
-{
-    struct call_failure failure = {.raw_request_id = message_raw(call, KEY_REQUEST_ID)};
-
-    if (call->type != MESSAGE_CALL || failure.raw_request_id.len == 0)
-        return NULL;
-    message_text(call, KEY_CHANNEL, &failure.channel);
-    message_text(call, KEY_EVENT, &failure.event);
-    message_text(call, KEY_SENDER_ID, &failure.target_id);
-    return failure_of(mesh, to, &failure);
-}
-
-/* The answer (whose reference passes to here) waits for mesh_settle(): the core may be at work now. */
-static void answer_later(struct origin *to, struct block *answer)
-{
-    struct mesh *mesh = to->mesh;
-    struct lost_call *lost = answer ? malloc(sizeof *lost) : NULL;
-
-    if (!lost) {
-        block_unref(answer);
-        metrics_count(METRICS_OUT_OF_MEMORY);
-        return;
-    }
-    lost->answer = answer;
-    list_append(&to->lost_calls, &lost->link);
-    mesh->counts.calls_lost++;
-    if (list_is_empty(&to->unsettled))
-        list_append(&mesh->unsettled, &to->unsettled);
-    mesh_wake(mesh);
-}
-
-static void lose_own_call(struct origin *to, const struct message *call)
-{
-    struct block *answer = failure_of_message(to->mesh, &to->id, call);
-
-    mesh_refuse(to->mesh, MESH_REFUSED_NO_ROUTE);
-    if (answer)
-        answer_later(to, answer);
+    if (forward_back(mesh, *one))
+        return MESH_REFUSAL_COUNT;
+    return forward_one(mesh, *one, relay_route_of(mesh, one), &way);
 }
 
 static void call_from_core(struct origin *to, const struct message *call, const struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
-    struct candidate *way = forward_one(mesh, *one, route_of_one(mesh, one));
+    struct candidate *way;
+    enum mesh_refusal refusal = forward_one(mesh, *one, relay_route_of(mesh, one), &way);
 
-    if (!way) {
-        lose_own_call(to, call);
+    if (refusal != MESH_REFUSAL_COUNT) {
+        mesh_refuse(mesh, refusal);
+        lost_calls_add(to, lost_calls_answer_to(mesh, &to->id, call));
         return;
     }
     mesh->counts.ones_out++;
@@ -202,26 +194,36 @@ static void response_from_core(struct origin *to, const struct message *response
 {
     struct mesh *mesh = to->mesh;
     struct outstanding *call = outstanding_find(to, OUTSTANDING_IN, response);
+    enum mesh_refusal refusal;
 
     if (call)
         one->back = call->way;
     if (call && guards_has(mesh, call->channel))
         one->channel = call->channel;
-    if (forward_back(mesh, *one) || forward_one(mesh, *one, route_of_one(mesh, one)))
+    refusal = send_on(mesh, one);
+    if (refusal == MESH_REFUSAL_COUNT)
         mesh->counts.ones_out++;
     else
-        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+        mesh_refuse(mesh, refusal);
     if (call && outstanding_is_final(response))
         outstanding_free(call);
 }
 
 void relay_from_core(struct origin *to, struct block *frame)
 {
-    struct link_one one = {.to = to->id, .from = to->mesh->id, .body = frame_body(frame)};
+    struct mesh *mesh = to->mesh;
+    struct link_one one = {
+        .to = to->id,
+        .life = to->incarnation,
+        .from = mesh->id,
+        .incarnation = mesh->incarnation,
+        .body = frame_body(frame),
+    };
     struct message message;
 
     if (message_parse(one.body, &message) != 0)
         return;
+    one.seq = ++mesh->sequence;
     if (message.type == MESSAGE_RESPONSE)
         response_from_core(to, &message, &one);
     else if ((message.type == MESSAGE_CALL || message.type == MESSAGE_SEND) &&
@@ -230,52 +232,62 @@ void relay_from_core(struct origin *to, struct block *frame)
         call_from_core(to, &message, &one);
 }
 
-static void lose_outstanding(struct map_node *node, void *context)
-{
-    const uint64_t *session = context;
-    struct outstanding *call = container_of(node, struct outstanding, node);
-    struct call_failure failure = {
-        .channel = call->channel,
-        .event = call->event,
-        .target_id = call->client_id,
-    };
-    struct buffer request_id;
-    struct origin *to = call->origin;
-
-    if (call->side != OUTSTANDING_OUT || !path_has_session(call->way, *session))
-        return;
-    buffer_init(&request_id);
-    msgpack_write_str(&request_id, call->request_id);
-    failure.raw_request_id = buffer_bytes(&request_id);
-    answer_later(to, request_id.failed ? NULL : failure_of(to->mesh, &to->id, &failure));
-    buffer_clear(&request_id);
-    outstanding_free(call);
-}
-
-void relay_session_over(struct mesh *mesh, uint64_t session)
-{
-    map_walk(&mesh->outstanding, lose_outstanding, &session);
-}
-
 /* Tells the caller's hub, in the name of the hub that was asked, so that its core knows the call again. */
-static void lose_relayed(struct mesh *mesh, const struct link_one *lost, enum mesh_refusal refusal)
+static void answer_for(struct mesh *mesh, const struct link_one *lost, struct block *answer)
 {
-    struct link_one back = {.to = lost->from, .from = lost->to};
+    struct link_one back = {
+        .to = lost->from,
+        .life = lost->incarnation,
+        .from = lost->to,
+        .body = frame_body(answer),
+    };
+    struct candidate *way;
+
+    if (guards_has(mesh, lost->channel))
+        back.channel = lost->channel;
+    if (forward_one(mesh, back, relay_route_of(mesh, &back), &way) == MESH_REFUSAL_COUNT)
+        mesh->counts.calls_lost++;
+    block_unref(answer);
+}
+
+void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusal refusal)
+{
     struct message message;
     struct block *answer;
 
     mesh_refuse(mesh, refusal);
     if (message_parse(lost->body, &message) != 0)
         return;
-    answer = failure_of_message(mesh, &lost->to, &message);
+    answer = lost_calls_answer_to(mesh, &lost->to, &message);
     if (!answer)
         return;
-    back.body = frame_body(answer);
-    if (guards_has(mesh, lost->channel))
-        back.channel = lost->channel;
-    if (forward_one(mesh, back, route_of_one(mesh, &back)))
-        mesh->counts.calls_lost++;
-    block_unref(answer);
+    if (hub_id_equal(&lost->from, &mesh->id))
+        lost_calls_settle(origins_find(mesh, &lost->to), answer);
+    else
+        answer_for(mesh, lost, answer);
+}
+
+/* Whether it has not been here yet. */
+static bool take_first(struct mesh *mesh, struct origin *origin, uint64_t incarnation, uint64_t seq)
+{
+    if (!origin->window)
+        origin->window = calloc(1, sizeof *origin->window);
+    if (!origin->window) {
+        metrics_count(METRICS_OUT_OF_MEMORY);
+        return false;
+    }
+    switch (seen_window_take(origin->window, incarnation, seq)) {
+    case SEEN_NEVER:
+        return true;
+    case SEEN_BEFORE:
+        metrics_count(METRICS_DUPLICATES_DROPPED);
+        mesh_refuse(mesh, MESH_REFUSED_DUPLICATE);
+        return false;
+    case SEEN_LATE:
+        mesh_refuse(mesh, MESH_REFUSED_LATE);
+        return false;
+    }
+    return false;
 }
 
 /* What is let through by one channel's name must not be said under another's. */
@@ -305,6 +317,8 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
+    if (one->seq != 0 && !take_first(mesh, from, one->incarnation, one->seq))
+        return;
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
     else if (message.type == MESSAGE_RESPONSE && outstanding_is_final(&message))
@@ -314,28 +328,40 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
     block_unref(shown);
 }
 
-/* A message under our own names. */
-static void take_one(struct mesh_link *link, const struct link_one *one)
+/* MESH_REFUSAL_COUNT: it has arrived, or been sent on. */
+static enum mesh_refusal take_in(struct mesh_link *link, const struct link_one *one)
 {
     struct mesh *mesh = link->mesh;
     enum mesh_refusal refusal = crossing_judge_one(link, BRIDGE_IN, one);
 
     if (refusal == MESH_REFUSED_UNPROVEN)
         guards_refused(link, one->channel);
-    if (refusal != MESH_REFUSAL_COUNT) {
-        lose_relayed(mesh, one, refusal);
-    } else if (hub_id_list_has(one->trail, &mesh->id)) {
+    if (refusal != MESH_REFUSAL_COUNT)
+        return refusal;
+    if (hub_id_list_has(closed_part(one->trail, one->detour), &mesh->id)) {
         metrics_count(METRICS_LOOPS_DROPPED);
-        lose_relayed(mesh, one, MESH_REFUSED_LOOP);
-    } else if (hub_id_equal(&one->to, &mesh->id)) {
-        arrive_one(mesh, one);
-    } else if (hub_id_list_count(one->trail) >= PATH_MAX_HOPS) {
-        lose_relayed(mesh, one, MESH_REFUSED_TOO_LONG);
-    } else if (forward_back(mesh, *one) || forward_one(mesh, *one, route_of_one(mesh, one))) {
-        mesh->counts.relayed++;
-    } else {
-        lose_relayed(mesh, one, MESH_REFUSED_NO_ROUTE);
+        return MESH_REFUSED_LOOP;
     }
+    if (hub_id_equal(&one->to, &mesh->id)) {
+        if (one->life != 0 && one->life != mesh->incarnation)
+            return MESH_REFUSED_RESTARTED;
+        arrive_one(mesh, one);
+        return MESH_REFUSAL_COUNT;
+    }
+    if (hub_id_list_count(one->trail) >= PATH_MAX_HOPS)
+        return MESH_REFUSED_TOO_LONG;
+    refusal = send_on(mesh, one);
+    mesh->counts.relayed += refusal == MESH_REFUSAL_COUNT;
+    return refusal;
+}
+
+/* A message under our own names. */
+static void take_one(struct mesh_link *link, const struct link_one *one)
+{
+    enum mesh_refusal refusal = take_in(link, one);
+
+    if (refusal != MESH_REFUSAL_COUNT)
+        relay_lose(link->mesh, one, refusal);
 }
 
 int relay_one(struct mesh_link *link, const struct link_one *one)
@@ -350,54 +376,34 @@ int relay_one(struct mesh_link *link, const struct link_one *one)
     if (r == 0)
         take_one(link, &named);
     else if (r == CROSSING_E_NAMELESS)
-        lose_relayed(link->mesh, one, MESH_REFUSED_RENAMED);
+        relay_lose(link->mesh, one, MESH_REFUSED_RENAMED);
     crossing_clear(&crossing);
     return r < 0 ? r : 0;
 }
 
-void relay_forget_lost_calls(struct origin *origin)
-{
-    while (!list_is_empty(&origin->lost_calls)) {
-        struct lost_call *lost = list_first_entry(&origin->lost_calls, struct lost_call, link);
-
-        list_unlink(&lost->link);
-        block_unref(lost->answer);
-        free(lost);
-    }
-}
-
-void relay_answer_lost_calls(struct origin *origin)
-{
-    struct mesh *mesh = origin->mesh;
-    struct message message;
-
-    /* One at a time off the list: the answer enters the core, which may lose another call. */
-    while (origin->peer && !list_is_empty(&origin->lost_calls)) {
-        struct lost_call *lost = list_first_entry(&origin->lost_calls, struct lost_call, link);
-
-        list_unlink(&lost->link);
-        if (message_parse(frame_body(lost->answer), &message) == 0)
-            mesh->core.handle(mesh->core.context, origin->peer, &message);
-        block_unref(lost->answer);
-        free(lost);
-    }
-    relay_forget_lost_calls(origin);
-}
-
 /* --- to many -------------------------------------------------------------------------------------------- */
 
-/* Puts the receiver on the list of the link that leads to it; false where none does. */
-static bool address(const struct route *route, struct bytes trail)
+enum mesh_refusal relay_address(const struct route *route, struct mesh_link *link, size_t bytes)
 {
-    struct candidate *way = route_choice_best_avoiding(route, trail);
-
-    if (!way || !way->link || way->link->is_ending)
-        return false;
-    if (buffer_append_bytes(&way->link->to, hub_id_bytes(&route->origin->id)) < 0) {
+    if (!relay_has_room(link, bytes))
+        return MESH_REFUSED_HELD_TOO_MUCH;
+    if (buffer_append_bytes(&link->to, hub_id_bytes(&route->origin->id)) < 0) {
         metrics_count(METRICS_OUT_OF_MEMORY);
-        return false;
+        return MESH_REFUSED_NO_ROUTE;
     }
-    return true;
+    return MESH_REFUSAL_COUNT;
+}
+
+/* Puts the receiver on the list of the link that leads to it; false where none does. */
+static bool address(struct mesh *mesh, const struct route *route, struct bytes closed, size_t bytes)
+{
+    struct candidate *way = choose(route, closed);
+    enum mesh_refusal refusal =
+        way && way->link ? relay_address(route, way->link, bytes) : MESH_REFUSED_NO_ROUTE;
+
+    if (refusal != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, refusal);
+    return refusal == MESH_REFUSAL_COUNT;
 }
 
 /* Sends it to the receivers on the link's list; false: it may not leave by this link. */
@@ -413,17 +419,17 @@ static bool send_many(struct mesh *mesh, struct mesh_link *link, const struct li
         return false;
     }
     named.many.to = buffer_bytes(&link->to);
+    named.many.detour = detour_by(link, message->many.trail, message->many.detour);
     r = crossing_rename_many(&crossing, link, BRIDGE_OUT, &named.many);
     if (r == 0)
-        mesh->outlet.send(mesh->outlet.context, link->owner, &named);
+        mesh_send(link, &named);
     else
         mesh_refuse(mesh, MESH_REFUSED_RENAMED);
     crossing_clear(&crossing);
     return r == 0;
 }
 
-/* Sends the message over every link that has receivers on its list, and empties the lists. */
-static unsigned send_addressed(struct mesh *mesh, const struct link_message *message)
+unsigned relay_send_addressed(struct mesh *mesh, const struct link_message *message)
 {
     unsigned n_sent = 0;
 
@@ -445,7 +451,7 @@ void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic
     bool has_receivers = false;
 
     for (; route; route = route_table_next_named(route)) {
-        if (route->origin != mesh->self && route->best && address(route, BYTES_NONE))
+        if (route->origin != mesh->self && route->best && address(mesh, route, BYTES_NONE, frame->len))
             has_receivers = true;
     }
     if (!has_receivers)
@@ -459,38 +465,8 @@ void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic
         .topic = topic,
         .body = frame_body(frame),
     };
-    send_addressed(mesh, &message);
+    relay_send_addressed(mesh, &message);
     mesh->counts.manys_out++;
-}
-
-static bool take_first(struct mesh *mesh, const struct link_many *many)
-{
-    struct origin *origin = origins_find(mesh, &many->origin);
-
-    if (!origin) {
-        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
-        return false;
-    }
-    if (!origin->window) {
-        origin->window = malloc(sizeof *origin->window);
-        if (!origin->window) {
-            metrics_count(METRICS_OUT_OF_MEMORY);
-            return false;
-        }
-        seen_window_init(origin->window);
-    }
-    switch (seen_window_take(origin->window, many->incarnation, many->seq)) {
-    case SEEN_NEVER:
-        return true;
-    case SEEN_BEFORE:
-        metrics_count(METRICS_DUPLICATES_DROPPED);
-        mesh_refuse(mesh, MESH_REFUSED_DUPLICATE);
-        return false;
-    case SEEN_LATE:
-        mesh_refuse(mesh, MESH_REFUSED_LATE);
-        return false;
-    }
-    return false;
 }
 
 /* The receivers that are not us go on; answers whether we are one. */
@@ -508,8 +484,10 @@ static bool split(struct mesh *mesh, const struct link_many *many)
             continue;
         }
         route = route_table_find(&mesh->table, &key);
-        if (!route || !address(route, many->trail))
+        if (!route)
             mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+        else
+            address(mesh, route, closed_part(many->trail, many->detour), many->body.len);
     }
     return is_ours;
 }
@@ -530,13 +508,35 @@ static void arrive_many(struct mesh *mesh, const struct link_many *many)
     block_unref(shown);
 }
 
+/* Sends on what is not for us; answers whether it is for us as well. */
+static bool send_on_to_others(struct mesh *mesh, const struct link_many *many)
+{
+    struct link_message onward = {.type = LINK_MESSAGE_MANY, .many = *many};
+    bool is_ours;
+
+    if (hub_id_list_count(many->trail) >= PATH_MAX_HOPS ||
+        !extend_trail(mesh, many->trail, &onward.many.trail)) {
+        mesh_refuse(mesh, MESH_REFUSED_TOO_LONG);
+        return hub_id_list_has(many->to, &mesh->id);
+    }
+    is_ours = split(mesh, many);
+    mesh->counts.relayed += relay_send_addressed(mesh, &onward);
+    return is_ours;
+}
+
+/* A message of ours that comes back from outside of the mesh; a detour may pass here, for others. */
+static bool is_our_own(const struct mesh *mesh, const struct link_many *many)
+{
+    return hub_id_equal(&many->origin, &mesh->id) &&
+           (!hub_id_list_has(many->trail, &mesh->id) || hub_id_list_has(many->to, &mesh->id));
+}
+
 /* A message under our own names. */
 static void take_many(struct mesh_link *link, const struct link_many *many)
 {
     struct mesh *mesh = link->mesh;
-    struct link_message onward = {.type = LINK_MESSAGE_MANY, .many = *many};
+    struct origin *origin = origins_find(mesh, &many->origin);
     enum mesh_refusal refusal = crossing_judge_many(link, BRIDGE_IN, many);
-    bool is_ours;
 
     if (refusal == MESH_REFUSED_UNPROVEN)
         guards_refused(link, many->channel);
@@ -544,18 +544,15 @@ static void take_many(struct mesh_link *link, const struct link_many *many)
         mesh_refuse(mesh, refusal);
         return;
     }
-    if (hub_id_list_has(many->trail, &mesh->id) || hub_id_equal(&many->origin, &mesh->id)) {
+    if (hub_id_list_has(closed_part(many->trail, many->detour), &mesh->id) || is_our_own(mesh, many)) {
         metrics_count(METRICS_LOOPS_DROPPED);
         mesh_refuse(mesh, MESH_REFUSED_LOOP);
-        return;
+    } else if (send_on_to_others(mesh, many)) {
+        if (!origin)
+            mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+        else if (take_first(mesh, origin, many->incarnation, many->seq))
+            arrive_many(mesh, many);
     }
-    is_ours = split(mesh, many);
-    if (hub_id_list_count(many->trail) < PATH_MAX_HOPS && extend_trail(mesh, many->trail, &onward.many.trail))
-        mesh->counts.relayed += send_addressed(mesh, &onward);
-    else
-        mesh_refuse(mesh, MESH_REFUSED_TOO_LONG);
-    if (is_ours && take_first(mesh, many))
-        arrive_many(mesh, many);
 }
 
 int relay_many(struct mesh_link *link, const struct link_many *many)

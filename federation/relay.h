@@ -22,13 +22,24 @@ void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic
 int relay_one(struct mesh_link *link, const struct link_one *one);
 int relay_many(struct mesh_link *link, const struct link_many *many);
 
-/* A session is over: calls that went by it are answered with an error, soon. */
-void relay_session_over(struct mesh *mesh, uint64_t session);
+/* The route by which a message for one goes, where it does not go back by the way of its call. */
+struct route *relay_route_of(const struct mesh *mesh, const struct link_one *one);
 
-/* Answers the calls to @origin that could not be sent. Enters the core. */
-void relay_answer_lost_calls(struct origin *origin);
+/* A message for one can't go on: it is counted, and a call is answered. */
+void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusal refusal);
 
-/* Forgets them: the core has answered them itself. */
-void relay_forget_lost_calls(struct origin *origin);
+/* Whether a link takes another message of that size; one that is cut keeps only so many. */
+bool relay_has_room(const struct mesh_link *link, size_t bytes);
+
+/* Puts a route's hub on the list of those that get the message for many (of @bytes) by @link:
+ * MESH_REFUSAL_COUNT, or why not. */
+enum mesh_refusal relay_address(const struct route *route, struct mesh_link *link, size_t bytes);
+
+/* Sends the message, whose trail ends with us, over every link that has receivers on its list, and empties
+ * the lists. Answers how many they were. */
+unsigned relay_send_addressed(struct mesh *mesh, const struct link_message *message);
+
+/* Sends a message for one, whose trail ends with us, by that link: MESH_REFUSAL_COUNT, or why it may not. */
+enum mesh_refusal relay_send_one(struct mesh_link *link, const struct link_one *one);
 
 #endif

@@ -3,10 +3,11 @@
  * The ladder. The first rung on which two ways differ decides:
  *
  *   1. our own entry
- *   2. the lower cost (sum of the links' costs)
- *   3. the shorter path
- *   4. the lower hub id of the next hop
- *   5. the lower session of the link, of two links to the same hub
+ *   2. fresh beats stale: no link on the way is cut
+ *   3. the lower cost (sum of the links' costs)
+ *   4. the shorter path
+ *   5. the lower hub id of the next hop
+ *   6. the lower session of the link, of two links to the same hub
  *
  * All ways of a route bear the same seq, so "newer" needs no rung: an older way is not in the table.
  * Round-trip times are no rung: they differ from run to run, and a choice that follows them swings.
@@ -22,6 +23,10 @@ static bool prefers(const struct candidate *a, const struct candidate *b, enum r
     *out_rung = ROUTE_RUNG_OWN;
     if (!a->link || !b->link)
         return !a->link;
+
+    *out_rung = ROUTE_RUNG_FRESH;
+    if (a->is_stale != b->is_stale)
+        return !a->is_stale;
 
     *out_rung = ROUTE_RUNG_COST;
     if (a->cost != b->cost)
@@ -47,6 +52,8 @@ const char *route_choice_rung_text(enum route_rung rung)
         return "it is the same way";
     case ROUTE_RUNG_OWN:
         return "the hub's own entry comes first";
+    case ROUTE_RUNG_FRESH:
+        return "it leads over a link that is cut";
     case ROUTE_RUNG_COST:
         return "it costs more";
     case ROUTE_RUNG_LENGTH:

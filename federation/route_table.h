@@ -64,6 +64,7 @@ struct candidate {
     struct route *route;
     struct mesh_link *link; /* NULL: our own entry */
     uint64_t cost;          /* with the link's own */
+    bool is_stale;          /* leads over a link that is cut, and may go on */
     uint32_t path_bytes;
     uint8_t path[];
 };

@@ -33,7 +33,10 @@ struct secret {
 
 enum happening {
     FRAME_ARRIVES,
+    ACK_IS_DUE,
+    ACK_ARRIVES,
     END_NOTICES,
+    END_IS_OVER,
     PROVIDER_ANSWERS,
     KEY_IS_READY,
 };
@@ -44,7 +47,8 @@ struct event {
     enum happening what;
     unsigned link;
     unsigned end; /* 0: at a, 1: at b */
-    uint64_t session;
+    uint64_t connection;
+    uint64_t received; /* ACK_ARRIVES */
     struct block *frame;
     struct sim_client *client;
     struct secret *secret;
@@ -58,6 +62,7 @@ struct sim {
     size_t n_words[MESH_CHANNEL_REFUSED + 1]; /* on channels with a password, of all hubs */
     const char *watched;
     size_t n_watched;
+    uint64_t last_connection;
     unsigned n_hubs;
     struct sim_hub hubs[SIM_MAX_HUBS];
     unsigned n_links;
@@ -184,40 +189,47 @@ static struct sim_link *end_by_name(struct sim *sim, const void *name, unsigned 
     unreachable();
 }
 
-static void count_frame(struct sim_link *link, unsigned end, const struct link_message *message)
+static void count_frame(struct sim_link *link, unsigned end, const struct block *frame)
 {
-    link->n_frames[message->type][end]++;
-    if (message->type == LINK_MESSAGE_ENTRIES)
-        link->n_entries[end] += message->entries.n;
+    struct link_message message;
+
+    check(link_wire_read(frame_body(frame), &message) == 0);
+    link->n_frames[message.type][end]++;
+    if (message.type == LINK_MESSAGE_ENTRIES)
+        link->n_entries[end] += message.entries.n;
 }
 
-static void outlet_send(void *context, void *name, const struct link_message *message)
+/* Something that happens at an end of the link as long as its present connection stands. */
+static struct event at_end(struct sim *sim, struct sim_link *link, unsigned end, enum happening what,
+                           uint64_t after_ms)
+{
+    return (struct event){
+        .at_ms = sim->now_ms + after_ms,
+        .what = what,
+        .link = (unsigned)(link - sim->links),
+        .end = end,
+        .connection = link->connection,
+    };
+}
+
+static void outlet_send(void *context, void *name, struct block *frame)
 {
     struct sim_hub *from = context;
     struct sim *sim = from->sim;
-    struct block *frame;
+    struct event event;
     unsigned end;
     struct sim_link *link = end_by_name(sim, name, &end);
 
     if (from->is_stopping)
         return;
-    count_frame(link, end, message);
-    frame = link_wire_write(message, ++link->number[end]);
-    check(frame);
-    if (sim->watched && memmem(block_bytes(frame).ptr, frame->len, sim->watched, strlen(sim->watched)))
+    count_frame(link, end, frame);
+    if (sim->watched && memmem(frame->ptr, frame->len, sim->watched, strlen(sim->watched)))
         sim->n_watched++;
-    if (!link->is_joined) {
-        block_unref(frame);
+    if (!link->is_joined)
         return;
-    }
-    push(sim, (struct event){
-                  .at_ms = sim->now_ms + link->delay_ms,
-                  .what = FRAME_ARRIVES,
-                  .link = (unsigned)(link - sim->links),
-                  .end = !end,
-                  .session = link->session,
-                  .frame = frame,
-              });
+    event = at_end(sim, link, !end, FRAME_ARRIVES, link->delay_ms);
+    event.frame = block_ref(frame);
+    push(sim, event);
 }
 
 static void outlet_end_link(void *context, void *name, const char *reason)
@@ -227,13 +239,7 @@ static void outlet_end_link(void *context, void *name, const char *reason)
     struct sim_link *link = end_by_name(hub->sim, name, &end);
 
     (void)reason;
-    push(hub->sim, (struct event){
-                       .at_ms = hub->sim->now_ms,
-                       .what = END_NOTICES,
-                       .link = (unsigned)(link - hub->sim->links),
-                       .end = end,
-                       .session = link->session,
-                   });
+    push(hub->sim, at_end(hub->sim, link, end, END_IS_OVER, 0));
 }
 
 static void outlet_on_synced(void *context, void *name)
@@ -364,6 +370,7 @@ void sim_free(struct sim *sim)
     }
     for (unsigned i = 0; i < sim->n_clients; i++) {
         free(sim->clients[i]->received);
+        free(sim->clients[i]->tally);
         free(sim->clients[i]);
     }
     free(sim->events);
@@ -427,13 +434,16 @@ static void end_up(struct sim *sim, struct sim_link *link, unsigned end)
     struct mesh_link_options options = {
         .owner = name_of_end(link, end),
         .peer = id_of(end ? link->a : link->b),
+        .peer_incarnation = sim->hubs[end ? link->a : link->b].incarnation,
         .session = link->session,
         .cost = link->cost,
         .policy = end ? NULL : link->policy,
     };
 
     link->is_up[end] = true;
-    link->number[end] = 0;
+    link->is_cut[end] = false;
+    link->is_ack_due[end] = false;
+    mesh_meet(hub->mesh, &options.peer, options.peer_incarnation, now(sim));
     check(mesh_link_up(hub->mesh, &options, now(sim), &link->ends[end]) == 0);
 }
 
@@ -444,6 +454,7 @@ void sim_join(struct sim *sim, unsigned index)
     check(!link->is_joined && !link->is_up[0] && !link->is_up[1]);
     /* Random as in life; small ones too, for ways are ordered by it. */
     link->session = ++sim->last_session << 16 | sim_random(sim, 65536);
+    link->connection = ++sim->last_connection;
     link->is_joined = true;
     end_up(sim, link, 0);
     end_up(sim, link, 1);
@@ -454,31 +465,70 @@ static void end_down(struct sim *sim, struct sim_link *link, unsigned end)
 {
     if (!link->is_up[end])
         return;
-    mesh_link_down(link->ends[end], now(sim));
     link->is_up[end] = false;
+    mesh_link_down(link->ends[end], now(sim));
     settle_all(sim);
 }
 
-static void notice(struct sim *sim, unsigned link, unsigned end, uint64_t after_ms)
+static void end_cut(struct sim *sim, struct sim_link *link, unsigned end)
 {
-    push(sim, (struct event){
-                  .at_ms = sim->now_ms + after_ms,
-                  .what = END_NOTICES,
-                  .link = link,
-                  .end = end,
-                  .session = sim->links[link].session,
-              });
+    if (!link->is_up[end] || link->is_cut[end])
+        return;
+    link->is_cut[end] = true;
+    mesh_link_cut(link->ends[end], now(sim));
+    settle_all(sim);
 }
 
-void sim_cut(struct sim *sim, unsigned index, uint64_t most_ms)
+static void disconnect(struct sim *sim, unsigned index, enum happening what, uint64_t most_ms)
 {
     struct sim_link *link = &sim->links[index];
 
     if (!link->is_joined)
         return;
     link->is_joined = false;
-    notice(sim, index, 0, 1 + sim_random(sim, most_ms));
-    notice(sim, index, 1, 1 + sim_random(sim, most_ms));
+    push(sim, at_end(sim, link, 0, what, 1 + sim_random(sim, most_ms)));
+    push(sim, at_end(sim, link, 1, what, 1 + sim_random(sim, most_ms)));
+}
+
+void sim_cut(struct sim *sim, unsigned link, uint64_t most_ms)
+{
+    disconnect(sim, link, END_IS_OVER, most_ms);
+}
+
+void sim_interrupt(struct sim *sim, unsigned link, uint64_t most_ms)
+{
+    disconnect(sim, link, END_NOTICES, most_ms);
+}
+
+void sim_return(struct sim *sim, unsigned index)
+{
+    struct sim_link *link = &sim->links[index];
+    struct link_resume offers[2];
+
+    check(!link->is_joined && link->is_up[0] && link->is_up[1]);
+    for (unsigned end = 0; end < 2; end++) {
+        end_cut(sim, link, end);
+        offers[end] = mesh_link_offer(link->ends[end]);
+    }
+    offers[0].cuts = offers[1].cuts = offers[0].cuts > offers[1].cuts ? offers[0].cuts : offers[1].cuts;
+    link->connection = ++sim->last_connection;
+    link->is_joined = true;
+    for (unsigned end = 0; end < 2; end++) {
+        link->is_cut[end] = false;
+        link->is_ack_due[end] = false;
+        mesh_link_resume(link->ends[end], &offers[!end], now(sim));
+        settle_all(sim);
+    }
+}
+
+void sim_give_up(struct sim *sim, unsigned index)
+{
+    struct sim_link *link = &sim->links[index];
+
+    if (link->is_joined)
+        return;
+    end_down(sim, link, 0);
+    end_down(sim, link, 1);
 }
 
 static void join_new(struct sim *sim, unsigned a, unsigned b)
@@ -518,28 +568,73 @@ void sim_join_grid(struct sim *sim, unsigned width, unsigned height)
     }
 }
 
+static bool is_connected(const struct sim_link *link, const struct event *event)
+{
+    return link->is_joined && link->connection == event->connection && link->is_up[event->end] &&
+           !link->is_cut[event->end];
+}
+
+/* So that there are always some frames that came and are not known to have come. */
+#define ACK_AFTER_MS 20
+
 static void frame_arrives(struct sim *sim, const struct event *event)
 {
     struct sim_link *link = &sim->links[event->link];
+    struct link_session *frames;
     struct link_message message;
 
-    if (!link->is_joined || link->session != event->session || !link->is_up[event->end])
+    if (!is_connected(link, event))
         return;
+    frames = mesh_link_frames(link->ends[event->end]);
     check(link_wire_read(frame_body(event->frame), &message) == 0);
-    check(message.number > 0);
+    check(link_session_is_next(frames, message.number));
     check(mesh_link_receive(link->ends[event->end], &message, now(sim)) == 0);
+    link_session_take(frames, event->frame->len);
+    if (link->is_ack_due[event->end])
+        return;
+    link->is_ack_due[event->end] = true;
+    push(sim, at_end(sim, link, event->end, ACK_IS_DUE, ACK_AFTER_MS));
+}
+
+static void ack_is_due(struct sim *sim, const struct event *event)
+{
+    struct sim_link *link = &sim->links[event->link];
+    struct event ack;
+
+    if (!is_connected(link, event))
+        return;
+    link->is_ack_due[event->end] = false;
+    ack = at_end(sim, link, !event->end, ACK_ARRIVES, link->delay_ms);
+    ack.received = link_session_tell(mesh_link_frames(link->ends[event->end]));
+    push(sim, ack);
+}
+
+static void ack_arrives(struct sim *sim, const struct event *event)
+{
+    struct sim_link *link = &sim->links[event->link];
+
+    if (is_connected(link, event))
+        check(link_session_acknowledge(mesh_link_frames(link->ends[event->end]), event->received));
 }
 
 static void end_notices(struct sim *sim, const struct event *event)
 {
     struct sim_link *link = &sim->links[event->link];
 
-    if (link->session != event->session)
+    if (link->connection == event->connection)
+        end_cut(sim, link, event->end);
+}
+
+static void end_is_over(struct sim *sim, const struct event *event)
+{
+    struct sim_link *link = &sim->links[event->link];
+
+    if (link->connection != event->connection)
         return;
     /* One end that gives up ends the link for both. */
     if (link->is_joined) {
         link->is_joined = false;
-        notice(sim, event->link, !event->end, link->delay_ms);
+        push(sim, at_end(sim, link, !event->end, END_IS_OVER, link->delay_ms));
     }
     end_down(sim, link, event->end);
 }
@@ -581,6 +676,13 @@ static void record(struct sim_client *client, const struct message *message)
 {
     struct sim_received *received;
 
+    if (client->tally && message->type == MESSAGE_BROADCAST) {
+        uint64_t number = data_of(message);
+
+        check(number <= client->n_tallied);
+        client->tally[number] += client->tally[number] < UINT8_MAX;
+        return;
+    }
     if (client->n_received == client->size) {
         client->size = client->size ? 2 * client->size : 64;
         client->received = realloc(client->received, client->size * sizeof *client->received);
@@ -665,6 +767,13 @@ struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id)
                          &client->client) == 0);
     sim->clients[sim->n_clients++] = client;
     return client;
+}
+
+void sim_tally(struct sim_client *client, uint64_t most)
+{
+    client->tally = calloc(most + 1, 1);
+    check(client->tally);
+    client->n_tallied = most;
 }
 
 void sim_disconnect(struct sim_client *client)
@@ -860,8 +969,17 @@ static void happen(struct sim *sim, const struct event *event)
     case FRAME_ARRIVES:
         frame_arrives(sim, event);
         break;
+    case ACK_IS_DUE:
+        ack_is_due(sim, event);
+        break;
+    case ACK_ARRIVES:
+        ack_arrives(sim, event);
+        break;
     case END_NOTICES:
         end_notices(sim, event);
+        break;
+    case END_IS_OVER:
+        end_is_over(sim, event);
         break;
     case PROVIDER_ANSWERS:
         provider_answers(sim, event);
@@ -874,10 +992,17 @@ static void happen(struct sim *sim, const struct event *event)
     settle_all(sim);
 }
 
-void sim_run(struct sim *sim, uint64_t for_ms)
-{
-    uint64_t until_ms = sim->now_ms + for_ms;
+#define TICK_MS 250
 
+static void tick(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->n_hubs; i++)
+        mesh_settle(sim->hubs[i].mesh, now(sim));
+    settle_all(sim);
+}
+
+static void run_until(struct sim *sim, uint64_t until_ms)
+{
     while (sim->n_events > 0 && sim->events[0].at_ms <= until_ms) {
         struct event event = pop(sim);
 
@@ -885,8 +1010,18 @@ void sim_run(struct sim *sim, uint64_t for_ms)
         happen(sim, &event);
     }
     sim->now_ms = until_ms;
-    for (unsigned i = 0; i < sim->n_hubs; i++)
-        mesh_settle(sim->hubs[i].mesh, now(sim));
+}
+
+void sim_run(struct sim *sim, uint64_t for_ms)
+{
+    uint64_t until_ms = sim->now_ms + for_ms;
+
+    while (until_ms - sim->now_ms > TICK_MS) {
+        run_until(sim, sim->now_ms + TICK_MS);
+        tick(sim);
+    }
+    run_until(sim, until_ms);
+    tick(sim);
 }
 
 void sim_restart(struct sim *sim, unsigned index)
@@ -925,6 +1060,15 @@ uint64_t sim_count_entries(const struct sim *sim)
 
     for (unsigned i = 0; i < sim->n_links; i++)
         n += sim->links[i].n_entries[0] + sim->links[i].n_entries[1];
+    return n;
+}
+
+uint64_t sim_count_refused(struct sim *sim, enum mesh_refusal refusal)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < sim->n_hubs; i++)
+        n += mesh_counts(sim->hubs[i].mesh).refused[refusal];
     return n;
 }
 

@@ -3,8 +3,9 @@
  * A world of hubs in virtual time
  *
  * Each hub is the real core and the real mesh joined by the real face; what is simulated are the clients, the
- * clock, and the links, which carry encoded frames in order after a delay and can be cut with frames under
- * way. The same seed gives the same run. Running out of memory fails the test by check().
+ * clock, and the links, which carry encoded frames in order after a delay, acknowledge them, and can be cut
+ * with frames under way, for good or until they return. The same seed gives the same run. Running out of
+ * memory fails the test by check().
  */
 #ifndef COMMHUB_TESTS_SIM_H
 #define COMMHUB_TESTS_SIM_H
@@ -40,6 +41,8 @@ struct sim_client {
     struct sim_received *received;
     size_t n_received;
     size_t size;
+    uint8_t *tally; /* how often each number came by broadcast; NULL: what comes is recorded */
+    uint64_t n_tallied;
     unsigned
         answers; /* as provider: 0 none, 1 one answer to each call (data + 1), n > 1 a stream of n chunks */
 };
@@ -49,12 +52,14 @@ struct sim_link {
     unsigned b;
     bool is_joined;
     uint64_t session;
+    uint64_t connection; /* a session has one after the other */
     uint32_t delay_ms;
     uint32_t cost;
     const struct bridge_policy *policy; /* of end a; the default at b */
     bool is_up[2];                      /* at a, at b */
+    bool is_cut[2];                     /* up, but noticed that the connection is lost */
     struct mesh_link *ends[2];
-    uint64_t number[2];
+    bool is_ack_due[2];
     uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b */
     uint64_t n_entries[2];
 };
@@ -70,8 +75,18 @@ unsigned sim_n_links(const struct sim *sim);
 /* Both ends come up now. */
 void sim_join(struct sim *sim, unsigned link);
 
-/* What is under way is lost; the ends notice it after 1 to @most_ms milliseconds, each for itself. */
+/* What is under way is lost, and so is the session; the ends notice it after 1 to @most_ms milliseconds, each
+ * for itself. */
 void sim_cut(struct sim *sim, unsigned link, uint64_t most_ms);
+
+/* The same, but the session may go on: sim_return(). 3000 ms is a black hole: hellos stay away. */
+void sim_interrupt(struct sim *sim, unsigned link, uint64_t most_ms);
+
+/* Another connection for the session; an end that has not noticed yet does so now. */
+void sim_return(struct sim *sim, unsigned link);
+
+/* The time for that is over, at both ends; nothing where the link is not interrupted. */
+void sim_give_up(struct sim *sim, unsigned link);
 
 /* Shapes, all links joined. */
 void sim_join_chain(struct sim *sim, unsigned n);
@@ -95,6 +110,9 @@ void sim_restart(struct sim *sim, unsigned hub);
 
 struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id);
 void sim_disconnect(struct sim_client *client);
+
+/* From now on broadcasts to the client are counted by their number (at most @most) and not recorded. */
+void sim_tally(struct sim_client *client, uint64_t most);
 
 /* Requests of a client. Answers are among what it received. */
 void sim_open(struct sim_client *client, const char *channel);
@@ -130,6 +148,8 @@ void sim_configure_password(struct sim *sim, unsigned hub, const char *channel, 
 
 /* How often hubs have been told this of a channel with a password. */
 size_t sim_count_words(const struct sim *sim, enum mesh_channel_word word);
+/* A number of all hubs together. */
+uint64_t sim_count_refused(struct sim *sim, enum mesh_refusal refusal);
 
 /* The hub's routes as text, for free(). */
 char *sim_dump(struct sim *sim, unsigned hub);

@@ -35,6 +35,7 @@ static struct mailbox *mailbox;
 static struct node nodes[MAX_NODES];
 static char last_records[2][128]; /* direction, bridge, state, reason; of "in", of "out" */
 static unsigned n_ended[2];
+static uint32_t resume_window_ms; /* of hubs that start now; 0: the product's */
 static char folder[] = "/tmp/commhub-federation-XXXXXX";
 
 /* --- what the server does with a connection, as far as links go --- */
@@ -141,6 +142,7 @@ static void start(unsigned i, char id, uint64_t incarnation, const char *server_
         .server_id = bytes_of_text(server_id),
         .version = "9.8.7",
         .link_secret = secret,
+        .resume_window_ms = resume_window_ms,
         .outlet = outlet,
     };
 
@@ -278,6 +280,27 @@ static void say(unsigned i, const char *const *texts, size_t n)
 
 #define SAY(i, ...) say((i), (const char *[]){__VA_ARGS__}, N_ELEMENTS(((const char *[]){__VA_ARGS__})))
 
+/* --- a connection that passes through our hands, or swallows what it carries --- */
+
+struct hole {
+    struct listener *listener;
+    struct stream *streams[2];
+    struct stream *left; /* one whose other end has gone unnoticed */
+    bool swallows;
+    char to[108];
+};
+
+static struct hole hole;
+
+static void close_hole(void)
+{
+    listener_free(hole.listener);
+    stream_free(hole.streams[0]);
+    stream_free(hole.streams[1]);
+    stream_free(hole.left);
+    memset(&hole, 0, sizeof hole);
+}
+
 /* --- tests --- */
 
 static int set_up(void **state)
@@ -285,6 +308,7 @@ static int set_up(void **state)
     (void)state;
     memset(last_records, 0, sizeof last_records);
     memset(n_ended, 0, sizeof n_ended);
+    resume_window_ms = 300;
     assert_int_equal(loop_new(&loop), 0);
     assert_int_equal(mailbox_new(&mailbox, loop), 0);
     return 0;
@@ -295,6 +319,7 @@ static int tear_down(void **state)
     (void)state;
     for (unsigned i = 0; i < MAX_NODES; i++)
         stop(i);
+    close_hole();
     run_for(20);
     mailbox_free(mailbox);
     loop_free(loop);
@@ -549,7 +574,7 @@ static void test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why(voi
     assert_int_equal(n_ended[1], 1);
 }
 
-static void test_an_incoming_link_that_breaks_is_ended_once_and_gone_from_the_list(void **state)
+static void test_an_incoming_link_that_breaks_and_is_not_called_again_is_ended_once_and_gone(void **state)
 {
     (void)state;
     start(0, 'a', 1, "alpha", "secret");
@@ -558,7 +583,7 @@ static void test_an_incoming_link_that_breaks_is_ended_once_and_gone_from_the_li
     run_until(IS_UP(0, true) && IS_UP(1, false));
     stop(0);
     run_until(status_of(1, false).address[0] == '\0');
-    assert_string_equal(last_records[0], "in,,ended,closed_by_peer");
+    assert_string_equal(last_records[0], "in,,ended,not_resumed");
     assert_int_equal(n_ended[0], 1);
 }
 
@@ -620,17 +645,6 @@ static void test_draining_says_goodbye(void **state)
     assert_int_not_equal(status_of(0, true).state, LINK_REFUSED);
 }
 
-/* --- a connection that stays open and carries nothing --- */
-
-struct hole {
-    struct listener *listener;
-    struct stream *streams[2];
-    bool swallows;
-    char to[108];
-};
-
-static struct hole hole;
-
 static size_t hole_bytes(void *owner, struct bytes in)
 {
     struct stream **own = owner;
@@ -677,32 +691,147 @@ static void hole_connection(void *owner, struct listener *listener, int fd, cons
     assert_int_equal(stream_new(&hole.streams[1], loop, out, NULL, &events, &marks, &hole.streams[1]), 0);
 }
 
-static void test_a_link_that_carries_nothing_is_shown_down_within_three_seconds(void **state)
+/* A bridge from node 0 to node 1 through the hole. */
+static void bridge_through_hole(void)
 {
     static const struct listener_events events = {.on_connection = hole_connection};
     struct address address = {.kind = ADDRESS_UNIX};
     struct listener_options options = {0};
     char why[LISTENER_WHY_SIZE];
-    uint64_t began_ms;
 
-    (void)state;
-    memset(&hole, 0, sizeof hole);
-    start(0, 'a', 1, "alpha", "secret");
-    start(1, 'b', 1, "beta", "secret");
     snprintf(hole.to, sizeof hole.to, "%s", nodes[1].path);
     snprintf(address.host, sizeof address.host, "%s/hole", folder);
     assert_int_equal(listener_new(&hole.listener, loop, &address, &options, &events, NULL, why), 0);
     assert_int_equal(bridge_to_path(0, address.host, NULL, why), 0);
     run_until(IS_UP(0, true) && IS_UP(1, false));
+}
+
+/* What is in the hole is lost; the link may dial again. */
+static void break_hole(void)
+{
+    stream_free(hole.streams[0]);
+    stream_free(hole.streams[1]);
+    hole.streams[0] = hole.streams[1] = NULL;
+}
+
+static void test_a_link_that_carries_nothing_is_shown_down_within_three_seconds(void **state)
+{
+    uint64_t began_ms;
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge_through_hole();
     hole.swallows = true;
     began_ms = clock_monotonic_ms();
     run_until(!IS_UP(0, true));
     run_until(status_of(0, true).state == LINK_BACKOFF || status_of(0, true).state == LINK_DIALING);
     run_until(!IS_UP(1, false));
     assert_true(clock_monotonic_ms() - began_ms <= 3500);
-    listener_free(hole.listener);
+}
+
+static void broadcast_ten(void)
+{
+    for (unsigned i = 0; i < 10; i++)
+        SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "x");
+}
+
+/* Two hubs with a link through the hole; node 1's client has the channel open and provides room:add. */
+static void start_pair_with_clients(void)
+{
+    resume_window_ms = 0;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge_through_hole();
+    connect_client(0);
+    connect_client(1);
+    SAY(1, "type", "register", "channel", "room");
+    SAY(1, "type", "register", "channel", "room", "event", "add", "is_provider", "yes");
+    run_for(100);
+}
+
+static void test_a_link_that_breaks_goes_on_with_its_session_and_loses_nothing(void **state)
+{
+    (void)state;
+    start_pair_with_clients();
+    SAY(0, "type", "call", "channel", "room", "event", "add", "request_id", "r1");
+    run_until(nodes[1].n_calls == 1);
+    for (unsigned round = 1; round <= 5; round++) {
+        broadcast_ten();
+        run_for(round % 2);
+        break_hole();
+        broadcast_ten();
+        run_until(nodes[1].n_broadcasts == 20 * round);
+        run_until(IS_UP(0, true) && IS_UP(1, false));
+        assert_string_equal(status_of(0, true).reason, "resumed");
+        assert_string_equal(status_of(1, false).reason, "resumed");
+    }
+    SAY(1, "type", "response", "request_id", "r1", "target_id", "client-0", "data", "sum");
+    run_until(nodes[0].n_answers == 1);
+    assert_string_equal(nodes[0].last_error, "");
+    assert_int_equal(nodes[1].n_broadcasts, 100);
+    assert_int_equal(n_ended[0] + n_ended[1], 0);
+    assert_true(federation_control_counts(nodes[0].federation).resent > 0);
+}
+
+static size_t left_bytes(void *owner, struct bytes in)
+{
+    (void)owner;
+    return in.len;
+}
+
+static void left_end(void *owner, enum stream_end end, const char *detail)
+{
+    (void)owner;
+    (void)end;
+    (void)detail;
+    stream_free(hole.left);
+    hole.left = NULL;
+}
+
+static void test_the_connection_that_goes_on_replaces_one_that_still_looks_alive(void **state)
+{
+    static const struct stream_events left_events = {.on_bytes = left_bytes, .on_end = left_end};
+
+    (void)state;
+    start_pair_with_clients();
+    /* Only the dialer notices. */
+    hole.swallows = true;
+    broadcast_ten();
+    run_for(20);
     stream_free(hole.streams[0]);
-    stream_free(hole.streams[1]);
+    hole.left = hole.streams[1];
+    hole.streams[0] = hole.streams[1] = NULL;
+    stream_set_owner(hole.left, &left_events, &marks, NULL);
+    hole.swallows = false;
+    run_until(nodes[1].n_broadcasts == 10);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    assert_string_equal(status_of(1, false).reason, "resumed");
+    /* The other side has closed it. */
+    assert_null(hole.left);
+}
+
+static void test_a_hub_that_starts_anew_does_not_go_on_with_a_session_and_gets_no_old_calls(void **state)
+{
+    (void)state;
+    start_pair_with_clients();
+    hole.swallows = true;
+    SAY(0, "type", "call", "channel", "room", "event", "add", "request_id", "r1");
+    run_for(20);
+    stop(1);
+    break_hole();
+    hole.swallows = false;
+    start(1, 'b', 2, "beta", "secret");
+    connect_client(1);
+    SAY(1, "type", "register", "channel", "room", "event", "add", "is_provider", "yes");
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    assert_string_equal(status_of(0, true).reason, "synced");
+    run_until(nodes[0].n_answers == 1);
+    assert_string_not_equal(nodes[0].last_error, "");
+    run_for(100);
+    assert_int_equal(nodes[1].n_calls, 0);
+    SAY(0, "type", "call", "channel", "room", "event", "add", "request_id", "r2");
+    run_until(nodes[1].n_calls == 1);
 }
 
 int main(void)
@@ -720,11 +849,14 @@ int main(void)
         TEST(test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do),
         TEST(test_nobody_there_means_backing_off_and_the_link_comes_when_somebody_is),
         TEST(test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why),
-        TEST(test_an_incoming_link_that_breaks_is_ended_once_and_gone_from_the_list),
+        TEST(test_an_incoming_link_that_breaks_and_is_not_called_again_is_ended_once_and_gone),
         TEST(test_removing_a_bridge_that_waits_to_dial_ends_it_at_once),
         TEST(test_the_counts_of_the_mesh_can_be_read),
         TEST(test_draining_says_goodbye),
         TEST(test_a_link_that_carries_nothing_is_shown_down_within_three_seconds),
+        TEST(test_a_link_that_breaks_goes_on_with_its_session_and_loses_nothing),
+        TEST(test_the_connection_that_goes_on_replaces_one_that_still_looks_alive),
+        TEST(test_a_hub_that_starts_anew_does_not_go_on_with_a_session_and_gets_no_old_calls),
 #undef TEST
     };
     int failed;

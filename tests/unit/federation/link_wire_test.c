@@ -15,21 +15,30 @@ static struct link_message example(enum link_message_type type)
 {
     struct link_message message = {.type = type};
     struct link_greeting greeting = {1, hub_a, 7, BYTES_LITERAL("alpha"), bytes_of(zeros, 32)};
-    struct link_one one = {hub_a,
-                           hub_b,
-                           bytes_of(zeros, 32),
-                           bytes_of(zeros, 16),
-                           BYTES_LITERAL("room"),
-                           BYTES_LITERAL("add"),
-                           BYTES_LITERAL("body")};
-    struct link_many many = {hub_a,
-                             7,
-                             9,
-                             bytes_of(zeros, 48),
-                             bytes_of(zeros, 16),
-                             BYTES_LITERAL("room"),
-                             BYTES_LITERAL("temp"),
-                             BYTES_LITERAL("body")};
+    struct link_one one = {
+        .to = hub_a,
+        .life = 3,
+        .from = hub_b,
+        .incarnation = 7,
+        .seq = 9,
+        .trail = bytes_of(zeros, 32),
+        .detour = 1,
+        .back = bytes_of(zeros, 16),
+        .channel = BYTES_LITERAL("room"),
+        .event = BYTES_LITERAL("add"),
+        .body = BYTES_LITERAL("body"),
+    };
+    struct link_many many = {
+        .origin = hub_a,
+        .incarnation = 7,
+        .seq = 9,
+        .to = bytes_of(zeros, 48),
+        .trail = bytes_of(zeros, 48),
+        .detour = 2,
+        .channel = BYTES_LITERAL("room"),
+        .topic = BYTES_LITERAL("temp"),
+        .body = BYTES_LITERAL("body"),
+    };
 
     switch (type) {
     case LINK_MESSAGE_GREETING:
@@ -37,11 +46,10 @@ static struct link_message example(enum link_message_type type)
         message.greeting = greeting;
         break;
     case LINK_MESSAGE_PROOF:
-        message.proven.cost = 10;
-        message.proven.proof = bytes_of(zeros, 32);
+        message.proven = (struct link_proven){bytes_of(zeros, 32), 10, {77, true, 5, 2}};
         break;
     case LINK_MESSAGE_ACCEPT:
-        message.proven.proof = bytes_of(zeros, 32);
+        message.proven = (struct link_proven){bytes_of(zeros, 32), 0, {0, true, 6, 2}};
         break;
     case LINK_MESSAGE_REFUSE:
         message.refusal = (struct link_refusal){BYTES_LITERAL("why"), BYTES_LITERAL("because")};
@@ -50,8 +58,13 @@ static struct link_message example(enum link_message_type type)
     case LINK_MESSAGE_ECHO:
         message.at_us = UINT64_C(1) << 40;
         break;
-    case LINK_MESSAGE_GONE:
-        message.session = UINT64_MAX;
+    case LINK_MESSAGE_ACK:
+        message.received = UINT64_C(1) << 40;
+        break;
+    case LINK_MESSAGE_SESSION:
+        message.session.number = UINT64_MAX;
+        message.session.cuts = 3;
+        message.session.state = LINK_SESSION_OVER;
         break;
     case LINK_MESSAGE_PROVE:
     case LINK_MESSAGE_UNPROVE:
@@ -68,6 +81,7 @@ static struct link_message example(enum link_message_type type)
         break;
     case LINK_MESSAGE_ENTRIES:
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_VOID:
     case LINK_MESSAGE_TYPE_COUNT:
         break;
     }
@@ -103,11 +117,55 @@ static void test_a_message_to_one_keeps_every_field(void **state)
     (void)state;
     assert_int_equal(link_wire_read(frame_body(frame), &read), 0);
     assert_true(hub_id_equal(&read.one.to, &hub_a) && hub_id_equal(&read.one.from, &hub_b));
+    assert_int_equal(read.one.life, 3);
+    assert_int_equal(read.one.incarnation, 7);
+    assert_int_equal(read.one.seq, 9);
     assert_int_equal(hub_id_list_count(read.one.trail), 2);
+    assert_int_equal(read.one.detour, 1);
     assert_int_equal(hub_id_list_count(read.one.back), 1);
     assert_text(read.one.channel, "room");
     assert_text(read.one.event, "add");
     assert_text(read.one.body, "body");
+    block_unref(frame);
+}
+
+static void test_a_proof_says_what_becomes_of_the_earlier_session(void **state)
+{
+    static const struct link_resume cases[] = {
+        {0, false, 0, 0}, {77, false, 0, 4}, {77, true, 0, 4}, {77, true, 9, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct link_message written = example(LINK_MESSAGE_PROOF);
+        struct link_message read;
+        struct block *frame;
+
+        written.proven.resume = cases[i];
+        frame = link_wire_write(&written, 0);
+        assert_int_equal(link_wire_read(frame_body(frame), &read), 0);
+        assert_true(read.proven.resume.session == cases[i].session &&
+                    read.proven.resume.cuts == cases[i].cuts);
+        assert_true(read.proven.resume.is_wanted == cases[i].is_wanted);
+        assert_true(read.proven.resume.received == cases[i].received);
+        block_unref(frame);
+    }
+}
+
+static void test_a_detour_begins_within_the_trail_and_a_session_has_a_known_state(void **state)
+{
+    struct link_message message = example(LINK_MESSAGE_ONE);
+    struct link_message session = example(LINK_MESSAGE_SESSION);
+    struct link_message read;
+    struct block *frame;
+
+    (void)state;
+    message.one.detour = 2;
+    frame = link_wire_write(&message, 1);
+    assert_int_equal(link_wire_read(frame_body(frame), &read), LINK_WIRE_E_BAD_FIELD);
+    block_unref(frame);
+    session.session.state = (enum link_session_state)3;
+    frame = link_wire_write(&session, 1);
+    assert_int_equal(link_wire_read(frame_body(frame), &read), LINK_WIRE_E_BAD_FIELD);
     block_unref(frame);
 }
 
@@ -249,6 +307,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_message_is_read_as_it_was_written),
         cmocka_unit_test(test_a_message_to_one_keeps_every_field),
+        cmocka_unit_test(test_a_proof_says_what_becomes_of_the_earlier_session),
+        cmocka_unit_test(test_a_detour_begins_within_the_trail_and_a_session_has_a_known_state),
         cmocka_unit_test(test_a_message_cut_anywhere_is_refused),
         cmocka_unit_test(test_faults_have_their_outcomes),
         cmocka_unit_test(test_lists_of_hubs_have_whole_ids),

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Calls of local clients that the mesh can't bring to an answer, and the error that their callers get
+ *
+ * The core must not be entered from inside itself, so answers wait at the hub that was asked until
+ * mesh_settle(). Whether a lost call was carried out is not known; it is not tried again.
+ */
+#ifndef COMMHUB_FEDERATION_LOST_CALLS_H
+#define COMMHUB_FEDERATION_LOST_CALLS_H
+
+#include "federation/mesh_state.h"
+#include "hub/wire/message.h"
+
+/* The error for a call to hub @to; NULL where @call is none that wants an answer, or without memory. */
+struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id *to,
+                                   const struct message *call);
+
+/* The core gets the answer (whose reference passes to here; NULL is fine) soon. */
+void lost_calls_add(struct origin *to, struct block *answer);
+
+/* The same for a call that had left and was being watched. */
+void lost_calls_settle(struct origin *to, struct block *answer);
+
+/* All calls of local clients to the hub, and those whose way led through it. */
+void lost_calls_of_hub(struct origin *origin);
+
+/* Gives the core the answers of @origin. Enters the core. */
+void lost_calls_answer(struct origin *origin);
+
+/* Forgets them: the core has answered them itself. */
+void lost_calls_forget(struct origin *origin);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * Nothing is lost and nothing comes twice while links are cut: a cut every second of virtual time under a
+ * steady load, on meshes of several shapes. The judge counts at the receivers.
+ *
+ * SIM_MESSAGES=1000000 in the environment makes each run so long.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+#include "tests/support/unit.h"
+
+#define STEP_MS 20
+#define MESSAGES_A_STEP 4
+#define CUT_EVERY_MS 1000
+#define CALL_EVERY_MS 100
+#define MAX_CALLS 4096
+/* Long enough for black holes to be noticed and links to linger and tables to settle. */
+#define REST_MS 8000
+
+enum cuts {
+    CUTS_RETURN,     /* within the window; several at a time, and they may part the mesh */
+    CUTS_BLACK_HOLE, /* the same, noticed after up to 3 s */
+    CUTS_FINAL,      /* for good; a new link comes later. The mesh stays in one piece. */
+};
+
+struct storm {
+    const char *what;
+    void (*join)(struct sim *sim, unsigned n);
+    unsigned n;
+    enum cuts cuts;
+    uint64_t seed;
+};
+
+struct weather {
+    const struct storm *storm;
+    struct sim *sim;
+    struct sim_client *clients[SIM_MAX_HUBS];
+    uint64_t back_ms[SIM_MAX_LINKS]; /* when a link that is cut comes back; 0: it stands */
+    uint64_t n_sent;
+    uint64_t n_cuts;
+    unsigned n_calls;
+    unsigned callers[MAX_CALLS];
+};
+
+/* A ring with chords: connected whatever one link is taken away. */
+static void join_random(struct sim *sim, unsigned n)
+{
+    sim_join_ring(sim, n);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned a = (unsigned)sim_random(sim, n);
+        unsigned b = (unsigned)sim_random(sim, n);
+
+        if (a != b)
+            sim_join(sim, sim_add_link(sim, a, b));
+    }
+}
+
+static uint64_t messages_wanted(void)
+{
+    const char *text = getenv("SIM_MESSAGES");
+
+    return text ? strtoull(text, NULL, 10) : 4000;
+}
+
+static bool reaches(const struct weather *weather, unsigned without, unsigned from, bool *reached)
+{
+    unsigned n_reached = 0;
+
+    reached[from] = true;
+    for (bool has_changed = true; has_changed;) {
+        has_changed = false;
+        for (unsigned i = 0; i < sim_n_links(weather->sim); i++) {
+            const struct sim_link *link = sim_link(weather->sim, i);
+
+            if (i == without || weather->back_ms[i] || reached[link->a] == reached[link->b])
+                continue;
+            reached[link->a] = reached[link->b] = true;
+            has_changed = true;
+        }
+    }
+    for (unsigned i = 0; i < weather->storm->n; i++)
+        n_reached += reached[i];
+    return n_reached == weather->storm->n;
+}
+
+static bool may_cut(const struct weather *weather, unsigned link)
+{
+    bool reached[SIM_MAX_HUBS] = {false};
+
+    if (weather->back_ms[link])
+        return false;
+    return weather->storm->cuts != CUTS_FINAL || reaches(weather, link, 0, reached);
+}
+
+static void cut_one(struct weather *weather)
+{
+    struct sim *sim = weather->sim;
+    unsigned link = (unsigned)sim_random(sim, sim_n_links(sim));
+
+    if (!may_cut(weather, link))
+        return;
+    weather->n_cuts++;
+    switch (weather->storm->cuts) {
+    case CUTS_RETURN:
+        sim_interrupt(sim, link, 50);
+        weather->back_ms[link] = sim_now_ms(sim) + 1 + sim_random(sim, 3000);
+        break;
+    case CUTS_BLACK_HOLE:
+        sim_interrupt(sim, link, 3000);
+        weather->back_ms[link] = sim_now_ms(sim) + 1 + sim_random(sim, 6000);
+        break;
+    case CUTS_FINAL:
+        /* As in life: an interruption that is given up, or (a goodbye) an end at once. */
+        if (sim_random(sim, 2))
+            sim_interrupt(sim, link, 50);
+        else
+            sim_cut(sim, link, 50);
+        weather->back_ms[link] = sim_now_ms(sim) + 4000 + sim_random(sim, 3000);
+        break;
+    }
+}
+
+static void come_back(struct weather *weather, unsigned index)
+{
+    struct sim *sim = weather->sim;
+    struct sim_link *link = sim_link(sim, index);
+
+    weather->back_ms[index] = 0;
+    if (weather->storm->cuts == CUTS_FINAL) {
+        sim_give_up(sim, index);
+        sim_join(sim, index);
+    } else {
+        sim_return(sim, index);
+    }
+    assert_true(link->is_joined);
+}
+
+static void change_weather(struct weather *weather)
+{
+    struct sim *sim = weather->sim;
+
+    for (unsigned i = 0; i < sim_n_links(sim); i++) {
+        if (weather->back_ms[i] && weather->back_ms[i] <= sim_now_ms(sim))
+            come_back(weather, i);
+    }
+    if (sim_now_ms(sim) % CUT_EVERY_MS < STEP_MS)
+        cut_one(weather);
+}
+
+static void call_somebody(struct weather *weather)
+{
+    unsigned from = (unsigned)sim_random(weather->sim, weather->storm->n);
+    unsigned to = (unsigned)sim_random(weather->sim, weather->storm->n);
+    char request[96];
+
+    if (weather->n_calls == MAX_CALLS)
+        return;
+    weather->callers[weather->n_calls] = from;
+    snprintf(request, sizeof request, "r%u", weather->n_calls);
+    sim_call(weather->clients[from], "room", weather->clients[to]->id, request, 1000 + weather->n_calls++);
+}
+
+static void begin(struct weather *weather, uint64_t n_messages)
+{
+    struct sim *sim = sim_new(weather->storm->n, weather->storm->seed);
+
+    weather->sim = sim;
+    weather->storm->join(sim, weather->storm->n);
+    for (unsigned i = 0; i < weather->storm->n; i++) {
+        char id[32];
+
+        snprintf(id, sizeof id, "c%u", i);
+        weather->clients[i] = sim_connect(sim, i, id);
+        weather->clients[i]->answers = 1;
+        sim_open(weather->clients[i], "room");
+        sim_provide(weather->clients[i], "room", id, false, false);
+        sim_tally(weather->clients[i], n_messages);
+    }
+    sim_run(sim, 1000);
+}
+
+static void run(struct weather *weather, uint64_t n_messages)
+{
+    while (weather->n_sent < n_messages) {
+        change_weather(weather);
+        for (unsigned i = 0; i < MESSAGES_A_STEP && weather->n_sent < n_messages; i++) {
+            unsigned from = (unsigned)sim_random(weather->sim, weather->storm->n);
+
+            sim_broadcast(weather->clients[from], "room", ++weather->n_sent);
+            /* The sender has none of its own. */
+            weather->clients[from]->tally[weather->n_sent]++;
+        }
+        if (sim_now_ms(weather->sim) % CALL_EVERY_MS < STEP_MS)
+            call_somebody(weather);
+        sim_run(weather->sim, STEP_MS);
+    }
+    for (unsigned i = 0; i < sim_n_links(weather->sim); i++) {
+        if (weather->back_ms[i])
+            come_back(weather, i);
+    }
+    sim_run(weather->sim, REST_MS);
+}
+
+static void judge_broadcasts(const struct weather *weather)
+{
+    uint64_t n_lost = 0;
+    uint64_t n_twice = 0;
+
+    for (unsigned i = 0; i < weather->storm->n; i++) {
+        for (uint64_t number = 1; number <= weather->n_sent; number++) {
+            n_lost += weather->clients[i]->tally[number] == 0;
+            n_twice += weather->clients[i]->tally[number] > 1;
+        }
+    }
+    if (n_lost > 0 || n_twice > 0)
+        fail_msg("%s: %llu cuts, %llu lost, %llu twice", weather->storm->what,
+                 (unsigned long long)weather->n_cuts, (unsigned long long)n_lost,
+                 (unsigned long long)n_twice);
+}
+
+static size_t count_answers(const struct sim_client *client, const char *request)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < client->n_received; i++)
+        n += client->received[i].type == MESSAGE_RESPONSE &&
+             strcmp(client->received[i].request_id, request) == 0;
+    return n;
+}
+
+static size_t count_executions(const struct weather *weather, unsigned call)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < weather->storm->n; i++)
+        n += sim_count(weather->clients[i], MESSAGE_CALL, NULL, 1000 + call);
+    return n;
+}
+
+/* Every one ends once, and is carried out once. But where a hub has been out of reach for more than 10 s its
+ * callers are not kept waiting, and do not know. */
+static void judge_calls(const struct weather *weather)
+{
+    for (unsigned call = 0; call < weather->n_calls; call++) {
+        const struct sim_client *caller = weather->clients[weather->callers[call]];
+        size_t n_executions = count_executions(weather, call);
+        const struct sim_received *answer;
+        char request[96];
+
+        snprintf(request, sizeof request, "r%u", call);
+        answer = sim_answer(caller, request);
+        if (count_answers(caller, request) != 1 || n_executions > 1)
+            fail_msg("%s: call %u has ended %zu times and was carried out %zu times", weather->storm->what,
+                     call, count_answers(caller, request), n_executions);
+        if (weather->storm->cuts != CUTS_BLACK_HOLE && (answer->error[0] || answer->data != 1001 + call))
+            fail_msg("%s: call %u has got \"%s\"", weather->storm->what, call, answer->error);
+    }
+}
+
+static void survive(const struct storm *storm)
+{
+    struct weather *weather = calloc(1, sizeof *weather);
+    uint64_t n_messages = messages_wanted();
+
+    assert_non_null(weather);
+    weather->storm = storm;
+    begin(weather, n_messages);
+    run(weather, n_messages);
+    judge_broadcasts(weather);
+    judge_calls(weather);
+    assert_row(storm->what, weather->n_cuts >= 3);
+    sim_free(weather->sim);
+    free(weather);
+}
+
+static void test_links_that_return_within_their_window_lose_and_repeat_nothing(void **state)
+{
+    static const struct storm storms[] = {
+        {"pair", sim_join_chain, 2, CUTS_RETURN, 1},
+        {"chain of 4", sim_join_chain, 4, CUTS_RETURN, 2},
+        {"ring of 3", sim_join_ring, 3, CUTS_RETURN, 3},
+        {"ring of 5", sim_join_ring, 5, CUTS_RETURN, 4},
+        {"full mesh of 5", sim_join_full, 5, CUTS_RETURN, 5},
+        {"random mesh of 8", join_random, 8, CUTS_RETURN, 6},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(storms); i++)
+        survive(&storms[i]);
+}
+
+static void test_links_that_carry_nothing_for_seconds_lose_and_repeat_nothing(void **state)
+{
+    static const struct storm storms[] = {
+        {"chain of 3", sim_join_chain, 3, CUTS_BLACK_HOLE, 1},
+        {"ring of 5", sim_join_ring, 5, CUTS_BLACK_HOLE, 2},
+        {"full mesh of 5", sim_join_full, 5, CUTS_BLACK_HOLE, 3},
+        {"random mesh of 8", join_random, 8, CUTS_BLACK_HOLE, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(storms); i++)
+        survive(&storms[i]);
+}
+
+static void test_links_that_go_for_good_lose_and_repeat_nothing_while_there_is_another_path(void **state)
+{
+    static const struct storm storms[] = {
+        {"ring of 3", sim_join_ring, 3, CUTS_FINAL, 1},
+        {"ring of 5", sim_join_ring, 5, CUTS_FINAL, 2},
+        {"full mesh of 5", sim_join_full, 5, CUTS_FINAL, 3},
+        {"random mesh of 8", join_random, 8, CUTS_FINAL, 4},
+        {"random mesh of 8 again", join_random, 8, CUTS_FINAL, 5},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(storms); i++)
+        survive(&storms[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_links_that_return_within_their_window_lose_and_repeat_nothing),
+        cmocka_unit_test(test_links_that_carry_nothing_for_seconds_lose_and_repeat_nothing),
+        cmocka_unit_test(test_links_that_go_for_good_lose_and_repeat_nothing_while_there_is_another_path),
+    };
+
+    return cmocka_run_group_tests_name("cuts in virtual time", tests, NULL, NULL);
+}
