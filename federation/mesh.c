@@ -567,6 +567,7 @@ void mesh_local_service(struct mesh *mesh, struct bytes channel, struct bytes ev
         buffer_clear(&attributes);
     } else {
         local_unset(mesh, ROUTE_SERVICE, channel, event);
+        offering_reconsider_named(mesh, ROUTE_SERVICE, channel, event);
     }
     local_changed(mesh);
 }
@@ -585,7 +586,7 @@ void mesh_local_topic(struct mesh *mesh, struct bytes channel, struct bytes topi
         buffer_clear(&attributes);
     } else {
         local_unset(mesh, ROUTE_TOPIC, channel, topic);
-        offering_reconsider_topic(mesh, channel, topic);
+        offering_reconsider_named(mesh, ROUTE_TOPIC, channel, topic);
     }
     local_changed(mesh);
 }

@@ -84,7 +84,7 @@ static void retract(struct mesh *mesh, struct route *route)
     route->is_offered = false;
     mesh->core.retract(mesh->core.context, route->origin->peer, &offer);
     if (route->kind == ROUTE_TOPIC)
-        offering_reconsider_topic(mesh, route->channel, route->name);
+        offering_reconsider_named(mesh, ROUTE_TOPIC, route->channel, route->name);
 }
 
 static void refused(struct mesh *mesh, struct route *route)
@@ -132,7 +132,7 @@ static void end_peer(struct mesh *mesh, struct origin *origin)
         struct route *route = container_of(at, struct route, in_origin);
 
         if (route->is_offered && route->kind == ROUTE_TOPIC)
-            offering_reconsider_topic(mesh, route->channel, route->name);
+            offering_reconsider_named(mesh, ROUTE_TOPIC, route->channel, route->name);
         if (route->is_offered)
             mesh_mark_unoffered(mesh, route);
         route->is_offered = false;
@@ -190,9 +190,10 @@ void offering_settle(struct mesh *mesh)
     }
 }
 
-void offering_reconsider_topic(struct mesh *mesh, struct bytes channel, struct bytes topic)
+void offering_reconsider_named(struct mesh *mesh, enum route_kind kind, struct bytes channel,
+                               struct bytes name)
 {
-    struct route *route = route_table_first_named(&mesh->table, ROUTE_TOPIC, channel, topic);
+    struct route *route = route_table_first_named(&mesh->table, kind, channel, name);
 
     for (; route; route = route_table_next_named(route)) {
         if (route->origin == mesh->self || !route->best || !route->origin->peer)

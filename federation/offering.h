@@ -16,8 +16,10 @@ void offering_settle(struct mesh *mesh);
 /* All remote hubs are gone from the core. */
 void offering_end_all(struct mesh *mesh);
 
-/* A declaration of the topic has gone: those that the core turned down for it are offered anew. */
-void offering_reconsider_topic(struct mesh *mesh, struct bytes channel, struct bytes topic);
+/* Who had the topic or event before the others has gone: those whose word the core turned down, or had no use
+ * for, are offered anew. */
+void offering_reconsider_named(struct mesh *mesh, enum route_kind kind, struct bytes channel,
+                               struct bytes name);
 
 /* The core has dropped what it knew of the channel, and may be shown it again. */
 void offering_reconsider_channel(struct mesh *mesh, struct bytes channel);

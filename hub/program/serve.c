@@ -197,6 +197,7 @@ static int build_hub(struct house *house)
     };
     struct server_options server_options = {
         .connection_secret = buffer_bytes(&house->plan.connection_secret),
+        .takes_bridges = options->bridge_clients == BRIDGE_CLIENTS_TRUSTED,
         .idle_timeout_ms = options->idle_timeout_ms,
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,

@@ -476,6 +476,7 @@ int serve_options_read_original(int argc, char **argv, struct serve_options *out
     *out_options = defaults;
     out_options->data_dir = "";
     out_options->mgmt = "off";
+    out_options->bridge_clients = BRIDGE_CLIENTS_TRUSTED; /* as the original does */
     r = read_original_arguments(argc, argv, &arguments, out_why);
     if (r == 0)
         r = take_original_address(&arguments, out_options, out_why);

@@ -21,6 +21,9 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 enum log_threshold { LOG_FROM_ERROR, LOG_FROM_WARNING, LOG_FROM_INFO, LOG_FROM_DEBUG };
 
+/* What clients are that say they are bridges. */
+enum bridge_clients { BRIDGE_CLIENTS_PLAIN, BRIDGE_CLIENTS_TRUSTED };
+
 enum setting_source { SOURCE_BUILT_IN, SOURCE_STORE, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
 
 struct setting_origin {
@@ -54,6 +57,7 @@ struct serve_options {
     const char *link_tls_ca;
     struct setting_list link_peer;
     const char *system_passwords_file;
+    enum bridge_clients bridge_clients;
     enum channel_policy channel_policy;
     enum balance_policy balance_policy;
     enum error_policy error_policy;

@@ -101,6 +101,12 @@ static int check_link_tls(struct planning *planning, const struct tls_files *fil
 {
     const struct serve_options *options = planning->options;
 
+    for (size_t i = 0; i < options->link_peer.n; i++) {
+        const char *name = options->link_peer.texts[i];
+
+        if (!name[0] || name[0] == '.' || strchr(name, '*'))
+            return refuse(planning, "--link-peer must be one name, as the certificate bears it");
+    }
     if (options->link_listen.n == 0 &&
         (options->link_tls_cert || options->link_tls_key || options->link_tls_ca || options->link_peer.n))
         return refuse(planning,
@@ -113,10 +119,6 @@ static int check_link_tls(struct planning *planning, const struct tls_files *fil
     if ((options->link_tls_ca || options->link_tls_cert) &&
         !has_tls(planning->plan->link_listen, planning->plan->n_link_listen))
         return refuse(planning, "--link-tls-cert and --link-tls-ca need a tls:// address in --link-listen");
-    for (size_t i = 0; i < options->link_peer.n; i++) {
-        if (options->link_peer.texts[i][0] == '.' || strchr(options->link_peer.texts[i], '*'))
-            return refuse(planning, "--link-peer must be one name, as the certificate bears it");
-    }
     if (has_tls(planning->plan->link_listen, planning->plan->n_link_listen) && !files->certificate)
         return refuse(planning, "a tls:// address in --link-listen needs --link-tls-cert and --link-tls-key");
     return 0;

@@ -63,6 +63,11 @@ const struct setting settings_table[] = {
     {"--system-passwords-file", "COMMHUB_SYSTEM_PASSWORDS_FILE", KIND_TEXT, FIELD(system_passwords_file), 0,
      0, NULL, "FILE", "JSON object of channel and password; these passwords outlive the channels' members",
      CHANGE_AT_START},
+    {"--bridge-clients", "COMMHUB_BRIDGE_CLIENTS", KIND_CHOICE, FIELD(bridge_clients), 0, 0, "plain|trusted",
+     NULL,
+     "clients of mode bridge are clients like others, or may announce the members of another hub (default: "
+     "plain)",
+     CHANGE_AT_START},
     {"--channel-policy", "COMMHUB_CHANNEL_POLICY", KIND_CHOICE, FIELD(channel_policy), 0, 0,
      "terminate|promote", NULL, "what becomes of a channel when its owner leaves (default: terminate)",
      CHANGE_LIVE},

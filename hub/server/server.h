@@ -16,6 +16,7 @@ struct server;
 
 struct server_options {
     struct bytes connection_secret; /* borrowed for the server's life; empty: none is asked for */
+    bool takes_bridges; /* clients that say they are bridges may announce others' clients; else: plain ones */
     uint64_t idle_timeout_ms;
     uint64_t data_timeout_ms;
     size_t max_frame_bytes;

@@ -199,6 +199,24 @@ static void challenge(struct session *session, struct bytes id, enum client_kind
              answer_conn_challenge(bytes_of_text(handshake->challenge), hub_server_id(session->server->hub)));
 }
 
+/* Anybody can say that he is a bridge; whether it is believed is the operator's. */
+static enum client_kind kind_of(struct session *session, struct bytes id, struct bytes mode)
+{
+    struct server *server = session->server;
+    char text[512];
+
+    if (!bytes_equal_text(mode, "bridge"))
+        return CLIENT_LOCAL;
+    if (server->options.takes_bridges)
+        return CLIENT_BRIDGE;
+    snprintf(text, sizeof text,
+             "Client %.*s says that it is a bridge, and is a plain client: bridges are believed with "
+             "--bridge-clients trusted",
+             (int)id.len, (const char *)id.ptr);
+    hub_log(server->hub, LOG_WARN, bytes_of_text(text), id, server_time(server));
+    return CLIENT_LOCAL;
+}
+
 static void handle_identify(struct session *session, const struct message *message)
 {
     struct bytes id;
@@ -217,7 +235,7 @@ static void handle_identify(struct session *session, const struct message *messa
         end_by_text(session, END_BAD_IDENTIFY, ERROR_BAD_FIELD, BYTES_LITERAL("mode"));
         return;
     }
-    kind = bytes_equal_text(mode, "bridge") ? CLIENT_BRIDGE : CLIENT_LOCAL;
+    kind = kind_of(session, id, mode);
     if (!hub_id_is_free(session->server->hub, id)) {
         end_by_text(session, END_ID_IN_USE, ERROR_CLIENT_ID_IN_USE, id);
         return;

@@ -80,6 +80,7 @@ class HubOptions:
     max_frame_bytes: int | None = None
     mgmt: bool = False
     link_secret: str | None = None
+    trusts_bridges: bool = True
     arguments: tuple[str, ...] = ()
 
 
@@ -253,6 +254,7 @@ class HubUnderTest:
         for flag, value in flags.items():
             if value is not None:
                 command += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+        command += ["--bridge-clients", "trusted" if options.trusts_bridges else "plain"]
         if options.link_secret is not None:
             link_secret = self.folder / "link-secret"
             link_secret.write_text(options.link_secret)

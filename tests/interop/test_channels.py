@@ -180,6 +180,27 @@ async def test_members_hear_who_joins_and_leaves(
 
 
 @pytest.mark.raw
+@pytest.mark.commhub_only
+async def test_a_client_that_merely_says_it_is_a_bridge_is_a_plain_client(
+    start_hub: HubStarter, dial: RawDialer
+) -> None:
+    hub = start_hub(trusts_bridges=False)
+    claimant = await dial(hub, "claimant", mode="bridge")
+    await claimant.open("room")
+    guest = await dial(hub, "guest")
+    await guest.open("room")
+    await claimant.say(
+        {"type": "announce_remote", "channel": "room", "clients": [{"id": "ghost", "mode": "client", "path": ["x"]}]}
+    )
+    await claimant.settle()
+    members = await guest.members("room")
+    assert [(member["id"], member["mode"]) for member in members] == [("claimant", "client"), ("guest", "client")]
+    # It owns what it opened first, as a client does.
+    assert (await claimant.set_password("room", "p"))["data"]["success"] is True
+    assert "--bridge-clients trusted" in hub.log_tail()
+
+
+@pytest.mark.raw
 async def test_list_members_has_them_in_joining_order(
     hub: HubUnderTest, dial: RawDialer, channel: str, unique: Unique
 ) -> None:

@@ -534,6 +534,21 @@ static void test_another_hub_with_our_id_is_noticed(void **state)
     assert_int_equal(n_ended, 1);
 }
 
+static void test_a_remote_service_is_shown_anew_when_the_local_one_has_gone(void **state)
+{
+    struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = 1};
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    mesh_local_service(mesh, BYTES_LITERAL("room"), BYTES_LITERAL("add"), &service);
+    tell(a, 0x10, (struct hint){{0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    tell(a, 0x10, (struct hint){{0x10}, 2, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    assert_int_equal(n_offered, 1);
+    mesh_local_service(mesh, BYTES_LITERAL("room"), BYTES_LITERAL("add"), NULL);
+    mesh_settle(mesh, at(1000));
+    assert_int_equal(n_offered, 2);
+}
+
 static void test_the_core_is_shown_a_hub_while_it_can_be_reached(void **state)
 {
     struct mesh_link *a = join(0x10);
@@ -899,6 +914,7 @@ int main(void)
         TEST(test_a_live_link_that_the_other_side_calls_dead_is_ended),
         TEST(test_a_path_that_does_not_end_with_the_teller_breaks_the_rules),
         TEST(test_another_hub_with_our_id_is_noticed),
+        TEST(test_a_remote_service_is_shown_anew_when_the_local_one_has_gone),
         TEST(test_the_core_is_shown_a_hub_while_it_can_be_reached),
         TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
         TEST(test_a_message_that_has_been_here_is_dropped),
