@@ -435,16 +435,24 @@ static void forget_slot(struct map_node *node, void *context)
     link_set_remove(&guard->wants_tale, link->slot);
 }
 
+static void forget_expected_node(struct map_node *node, void *context)
+{
+    (void)context;
+    forget_expected(container_of(node, struct expected_proof, node));
+}
+
+static void forget_heard_node(struct map_node *node, void *context)
+{
+    struct mesh_link *link = context;
+
+    map_remove(&link->heard_proofs, node);
+    free(container_of(node, struct heard_proof, node));
+}
+
 void guards_link_down(struct mesh_link *link)
 {
-    struct map_node *node;
-
-    while ((node = map_any(&link->expected_proofs)))
-        forget_expected(container_of(node, struct expected_proof, node));
-    while ((node = map_any(&link->heard_proofs))) {
-        map_remove(&link->heard_proofs, node);
-        free(container_of(node, struct heard_proof, node));
-    }
+    map_walk(&link->expected_proofs, forget_expected_node, NULL);
+    map_walk(&link->heard_proofs, forget_heard_node, link);
     map_clear(&link->expected_proofs);
     map_clear(&link->heard_proofs);
     map_walk(&link->mesh->guards, forget_slot, link);
@@ -589,11 +597,13 @@ struct mesh_link_guards guards_count(const struct mesh_link *link)
     return counting.counts;
 }
 
+static void forget_node(struct map_node *node, void *context)
+{
+    forget(context, container_of(node, struct guard, by_channel));
+}
+
 void guards_clear(struct mesh *mesh)
 {
-    struct map_node *node;
-
-    while ((node = map_any(&mesh->guards)))
-        forget(mesh, container_of(node, struct guard, by_channel));
+    map_walk(&mesh->guards, forget_node, mesh);
     map_clear(&mesh->guards);
 }
