@@ -29,6 +29,16 @@ static void reply_plan(struct reply *reply, unsigned status, json_t *before, jso
         reply->content_type = PLAN_TYPE;
 }
 
+void change_note(const struct request *request, json_t *before, json_t *after)
+{
+    if (request->change) {
+        change_clear(request->change);
+        *request->change = (struct change){text_of(before), text_of(after)};
+    }
+    json_decref(before);
+    json_decref(after);
+}
+
 bool change_is_tried(const struct request *request, struct reply *reply, unsigned status, json_t *before,
                      json_t *after)
 {
@@ -36,11 +46,6 @@ bool change_is_tried(const struct request *request, struct reply *reply, unsigne
         reply_plan(reply, status, before, after);
         return true;
     }
-    if (request->change) {
-        change_clear(request->change);
-        *request->change = (struct change){text_of(before), text_of(after)};
-    }
-    json_decref(before);
-    json_decref(after);
+    change_note(request, before, after);
     return false;
 }

@@ -18,6 +18,9 @@ struct change {
 
 void change_clear(struct change *change);
 
+/* For the audit log alone. @before and @after are taken; NULL is nothing. */
+void change_note(const struct request *request, json_t *before, json_t *after);
+
 /*
  * Called by a write's handler when all is checked and nothing is done yet. @before and @after are taken; NULL
  * is nothing. True: it is only tried (?dry_run=true); the reply is filled with the plan, and nothing is to be

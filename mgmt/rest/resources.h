@@ -63,6 +63,9 @@ void rest_users_put(struct rest *rest, const struct request *request, struct rep
 void rest_users_patch(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_users_delete(struct rest *rest, const struct request *request, struct reply *reply);
 
+void rest_audit_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_audit_verify(struct rest *rest, const struct request *request, struct reply *reply);
+
 void rest_tokens_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_tokens_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_tokens_post(struct rest *rest, const struct request *request, struct reply *reply);

@@ -15,6 +15,7 @@
 #include "hub/base/text.h"
 #include "mgmt/http/http_server.h"
 #include "mgmt/rest/access.h"
+#include "mgmt/rest/audit.h"
 #include "mgmt/rest/page_files.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/routes.h"
@@ -26,6 +27,7 @@ void rest_init(struct rest *rest, const struct rest_options *options)
     pthread_mutex_init(&rest->write_mutex, NULL);
     summary_cache_init(&rest->summaries);
     rate_limit_init(&rest->rates, options->requests_per_s);
+    rate_limit_init(&rest->strangers, 1);
     throttle_init(&rest->guesses);
     login_init(&rest->login, options->store, &rest->guesses);
     snprintf(rest->cookie, sizeof rest->cookie, "%scommhub-%.8s", options->is_secure ? "__Host-" : "",
@@ -36,6 +38,7 @@ void rest_clear(struct rest *rest)
 {
     login_clear(&rest->login);
     throttle_clear(&rest->guesses);
+    rate_limit_clear(&rest->strangers);
     rate_limit_clear(&rest->rates);
     summary_cache_clear(&rest->summaries);
     pthread_mutex_destroy(&rest->write_mutex);
@@ -156,13 +159,18 @@ static bool is_too_long(const struct request *request)
     return length && (text_to_u64(length, 0, UINT64_MAX, &value) < 0 || value > HTTP_SERVER_BODY_BYTES);
 }
 
+static void reply_too_long(const struct request *request, struct reply *reply)
+{
+    problem_reply(reply, request, 413, "The body is longer than %zu bytes.", HTTP_SERVER_BODY_BYTES);
+}
+
 static bool check_body(const struct route *route, const struct request *request, struct reply *reply)
 {
     bool is_patch = strcmp(route->method, "PATCH") == 0;
     const char *wanted = is_patch ? "application/merge-patch+json" : "application/json";
 
     if (is_too_long(request)) {
-        rest_on_too_long(NULL, (struct request *)(uintptr_t)request, reply);
+        reply_too_long(request, reply);
         reply->closes_connection = true;
         return false;
     }
@@ -280,7 +288,12 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
     if (r)
         return refuse(reply, request, r < 0 ? 500 : 400, "The address cannot be read.");
     is_settled = (is_api(request) && !take_units(rest, request, request->peer_key, reply)) ||
-                 !find(request, reply, &route) || settle(rest, route, request, reply);
+                 !find(request, reply, &route);
+    if (!is_settled) {
+        is_settled = settle(rest, route, request, reply);
+        if (is_settled)
+            audit_record(rest, route, request, &(struct change){0}, reply);
+    }
     if (is_settled)
         add_rate(rest, request, reply);
     return is_settled;
@@ -288,18 +301,29 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
 
 void rest_on_request(void *context, struct request *request, struct reply *reply)
 {
+    struct rest *rest = context;
     const struct route *route;
+    struct change change = {0};
 
     /* on_head() has let it through. */
-    if (find(request, reply, &route))
-        route->handle(context, request, reply);
-    add_rate(context, request, reply);
+    if (find(request, reply, &route)) {
+        request->change = &change;
+        route->handle(rest, request, reply);
+        request->change = NULL;
+        audit_record(rest, route, request, &change, reply);
+        change_clear(&change);
+    }
+    add_rate(rest, request, reply);
 }
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply)
 {
-    (void)context;
-    problem_reply(reply, request, 413, "The body is longer than %zu bytes.", HTTP_SERVER_BODY_BYTES);
+    const struct route *route;
+
+    if (!find(request, reply, &route))
+        return;
+    reply_too_long(request, reply);
+    audit_record(context, route, request, &(struct change){0}, reply);
 }
 
 void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply)

@@ -10,6 +10,7 @@
 #define COMMHUB_MGMT_REST_REST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "federation/federation_control.h"
 #include "hub/base/log.h"
@@ -60,7 +61,9 @@ struct rest {
     pthread_mutex_t write_mutex;
     struct summary_cache summaries;
     struct rate_limit rates;
-    struct throttle guesses; /* wrong tokens and passwords by address */
+    struct throttle guesses;        /* wrong tokens and passwords by address */
+    struct rate_limit strangers;    /* refusals of nobody known that the audit log takes */
+    atomic_uint_fast64_t n_omitted; /* and that it has not taken since the last row */
     struct login login;
     char cookie[REST_COOKIE_SIZE]; /* its name; another one for each hub, since ports of one host share
                                       cookies */

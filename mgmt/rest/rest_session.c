@@ -116,6 +116,7 @@ static void sign_in(struct rest *rest, const char *name, const char *password, c
     struct store_session session = {0};
     struct store_user user;
 
+    change_note(request, NULL, json_pack("{s:o}", "name", json_value_text(name)));
     if (!is_right(rest, name, password, &user, request, reply))
         return;
     by.role = user.role;

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * What stands in the audit log, and that nobody alters it unseen
+ */
+#include <sqlite3.h>
+#include <string.h>
+
+#include "hub/base/check.h"
+#include "mgmt/store/store_audit.h"
+#include "tests/support/unit.h"
+#include "tests/unit/mgmt/stand.h"
+
+static struct stand stand;
+
+static int set_up(void **state)
+{
+    (void)state;
+    stand_start(&stand, NULL);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    stand_stop(&stand);
+    return 0;
+}
+
+static const char *text(json_t *object, const char *name)
+{
+    const char *found = json_string_value(json_object_get(object, name));
+
+    return found ? found : "(none)";
+}
+
+static int ask_with(const char *token, const char *method, const char *target, const char *body)
+{
+    struct stand_answer answer = stand_ask(&stand, method, target, token, body);
+    int status = answer.status;
+
+    stand_answer_clear(&answer);
+    return status;
+}
+
+static int ask(const char *method, const char *target, const char *body)
+{
+    return ask_with(STAND_TOKEN, method, target, body);
+}
+
+/* The rows, newest first; to be json_decref()ed. */
+static json_t *rows(const char *query)
+{
+    char target[128];
+    struct stand_answer answer;
+    json_t *items;
+
+    snprintf(target, sizeof target, "/api/v1/audit%s", query);
+    answer = stand_ask(&stand, "GET", target, STAND_TOKEN, NULL);
+    assert_int_equal(answer.status, 200);
+    items = json_incref(json_object_get(answer.json, "items"));
+    stand_answer_clear(&answer);
+    return items;
+}
+
+static void test_a_write_is_recorded_with_what_it_changed_and_without_secrets(void **state)
+{
+    json_t *items, *row;
+    char *dumped;
+
+    (void)state;
+    assert_int_equal(
+        ask("PUT", "/api/v1/users/bob", "{\"role\": \"viewer\", \"password\": \"a canary bird\"}"), 201);
+    assert_int_equal(ask("PATCH", "/api/v1/users/bob", "{\"role\": \"operator\"}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/users/bob", NULL), 200);
+    items = rows("");
+    assert_int_equal(json_array_size(items), 2);
+    row = json_array_get(items, 0);
+    assert_string_equal(text(row, "who"), "token:configuration");
+    assert_string_equal(text(row, "method"), "PATCH");
+    assert_string_equal(text(row, "target"), "/api/v1/users/bob");
+    assert_int_equal(json_integer_value(json_object_get(row, "status")), 200);
+    assert_string_equal(text(json_object_get(row, "before"), "role"), "viewer");
+    assert_string_equal(text(json_object_get(row, "after"), "role"), "operator");
+    assert_non_null(strstr(text(row, "address"), "127.0.0.1:"));
+    dumped = json_dumps(items, 0);
+    assert_null(strstr(dumped, "canary"));
+    free(dumped);
+    json_decref(items);
+}
+
+static void test_refused_writes_are_recorded_too(void **state)
+{
+    json_t *items;
+
+    (void)state;
+    assert_int_equal(ask_with(NULL, "DELETE", "/api/v1/bridges/x", NULL), 401);
+    assert_int_equal(ask("DELETE", "/api/v1/bridges/x", NULL), 404);
+    assert_int_equal(ask("PUT", "/api/v1/bridges/x", "{}"), 422);
+    assert_int_equal(ask("PUT", "/api/v1/users/x?dry_run=true", "{}"), 422);
+    assert_int_equal(ask("POST", "/api/v1/tokens?dry_run=true", "{\"name\": \"t\", \"role\": \"viewer\"}"),
+                     200);
+    items = rows("");
+    assert_int_equal(json_array_size(items), 4);
+    assert_true(json_is_null(json_object_get(json_array_get(items, 3), "who")));
+    json_decref(items);
+    items = rows("?status=422&method=PUT&target=/api/v1/users");
+    assert_int_equal(json_array_size(items), 1);
+    json_decref(items);
+    items = rows("?who=nobody");
+    assert_int_equal(json_array_size(items), 0);
+    json_decref(items);
+}
+
+static void test_strangers_can_not_fill_the_log(void **state)
+{
+    json_t *items;
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ask_with(NULL, "DELETE", "/api/v1/bridges/x", NULL), 401);
+    assert_int_equal(ask("DELETE", "/api/v1/bridges/x", NULL), 404);
+    items = rows("");
+    assert_true(json_array_size(items) < 10);
+    assert_true(json_integer_value(json_object_get(json_array_get(items, 0), "omitted")) > 10);
+    json_decref(items);
+}
+
+static void test_the_log_is_read_in_pages(void **state)
+{
+    struct stand_answer answer;
+    char target[64];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        ask("DELETE", "/api/v1/bridges/x", NULL);
+    answer = stand_ask(&stand, "GET", "/api/v1/audit?limit=2", STAND_TOKEN, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "items")), 2);
+    snprintf(target, sizeof target, "/api/v1/audit?limit=2&cursor=%s", text(answer.json, "next"));
+    stand_answer_clear(&answer);
+    answer = stand_ask(&stand, "GET", target, STAND_TOKEN, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "items")), 1);
+    assert_true(json_is_null(json_object_get(answer.json, "next")));
+    stand_answer_clear(&answer);
+}
+
+static void run_sql(const char *sql)
+{
+    char *path = store_path(stand.store, "commhub.db");
+    sqlite3 *db;
+
+    check(sqlite3_open(path, &db) == SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    check(sqlite3_close(db) == SQLITE_OK);
+    free(path);
+}
+
+static json_int_t broken_at(void)
+{
+    struct stand_answer answer = stand_ask(&stand, "POST", "/api/v1/audit/verify", STAND_TOKEN, NULL);
+    json_t *found = json_object_get(answer.json, "broken_at");
+    json_int_t at = json_is_integer(found) ? json_integer_value(found) : 0;
+
+    assert_int_equal(answer.status, 200);
+    assert_true(json_is_true(json_object_get(answer.json, "is_whole")) == (at == 0));
+    stand_answer_clear(&answer);
+    return at;
+}
+
+static void test_an_altered_row_is_named(void **state)
+{
+    static const char *const alterations[] = {
+        "UPDATE audit SET who = 'mallory' WHERE id = 3",
+        "UPDATE audit SET before = 'x' || before WHERE id = 3",
+        "UPDATE audit SET status = 204, target = 'x' WHERE id = 3",
+        "UPDATE audit SET method = 'DELETEx' WHERE id = 3",
+        "DELETE FROM audit WHERE id = 3",
+        "DELETE FROM audit WHERE id >= 3",
+        "UPDATE audit SET hash = zeroblob(32) WHERE id = 3",
+    };
+
+    for (size_t i = 0; i < N_ELEMENTS(alterations); i++) {
+        for (int k = 0; k < 5; k++)
+            ask("DELETE", "/api/v1/bridges/x", NULL);
+        assert_int_equal(broken_at(), 0);
+        run_sql(alterations[i]);
+        assert_row(alterations[i], broken_at() == 3);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void test_what_is_dropped_for_age_leaves_a_chain_that_holds(void **state)
+{
+    struct store_audit row = {.method = "PUT", .target = "/x", .status = 200};
+    struct store_audit_verdict verdict;
+    char why[STORE_WHY_SIZE];
+
+    (void)state;
+    for (int i = 0; i < 250; i++)
+        assert_int_equal(store_audit_append(stand.store, &row, 120, why), 0);
+    assert_int_equal(store_audit_verify(stand.store, &verdict, why), 0);
+    assert_int_equal(verdict.broken_at, 0);
+    assert_int_equal(verdict.n_checked, 120);
+    run_sql("DELETE FROM audit WHERE id = 131");
+    assert_int_equal(store_audit_verify(stand.store, &verdict, why), 0);
+    assert_int_equal(verdict.broken_at, 131);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_write_is_recorded_with_what_it_changed_and_without_secrets),
+        TEST(test_refused_writes_are_recorded_too),
+        TEST(test_strangers_can_not_fill_the_log),
+        TEST(test_the_log_is_read_in_pages),
+        TEST(test_an_altered_row_is_named),
+        TEST(test_what_is_dropped_for_age_leaves_a_chain_that_holds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
