@@ -8,6 +8,7 @@
 #include "hub/base/text.h"
 #include "hub/bench/bench.h"
 #include "hub/program/bridge_run.h"
+#include "hub/program/admin_commands.h"
 #include "hub/program/client_commands.h"
 #include "hub/program/mesh_commands.h"
 #include "hub/program/serve.h"
@@ -88,6 +89,8 @@ static const struct command {
     {"members", client_commands_members, "print who is in a channel"},
     {"why", mesh_commands_why, "explain where messages go in the mesh"},
     {"bridge-run", bridge_run_command, "join two hubs of the protocol"},
+    {"admin", admin_commands_admin, "make administrators and set passwords while the hub is down"},
+    {"audit", admin_commands_audit, "verify the audit log while the hub is down"},
     {"bench", run_bench, "load a hub and measure it"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},

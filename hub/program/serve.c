@@ -282,6 +282,7 @@ static int build_mgmt(struct house *house)
         .store = house->store,
         .listen = house->options->mgmt,
         .token_file = house->options->admin_token_file,
+        .admin_password_file = house->options->admin_password_file,
         .server_id = house->server_id,
         .version = COMMHUB_VERSION,
         .settings = house->settings,

@@ -68,6 +68,7 @@ struct serve_options {
     uint64_t max_connections; /* 0: as many as open files allow */
     const char *mgmt;         /* host:port; "off" */
     const char *admin_token_file;
+    const char *admin_password_file;
     const char *definitions;
     enum log_format log_format;
     enum log_threshold log_level;

@@ -36,22 +36,42 @@ static int spend_first_run(struct store *store, char out_why[STORE_WHY_SIZE])
     return r;
 }
 
+static int put(struct store *store, struct store_user *user, struct bytes password,
+               char out_why[STORE_WHY_SIZE])
+{
+    int r = password_hash(password, user->password_hash);
+
+    user->is_enabled = true;
+    if (r == 0)
+        return store_user_put(store, user, out_why);
+    snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+    return r;
+}
+
 int admins_put(struct store *store, const char *name, struct bytes password, char out_why[STORE_WHY_SIZE])
 {
-    struct store_user user = {0};
+    struct store_user user = {.role = ROLE_ADMIN};
     int r = check(name, password, out_why);
 
     if (r < 0)
         return r;
     snprintf(user.name, sizeof user.name, "%s", name);
-    user.role = ROLE_ADMIN;
-    user.is_enabled = true;
-    r = password_hash(password, user.password_hash);
-    if (r < 0)
-        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
-    if (r == 0)
-        r = store_user_put(store, &user, out_why);
+    r = put(store, &user, password, out_why);
     return r < 0 ? r : spend_first_run(store, out_why);
+}
+
+int admins_reset_password(struct store *store, const char *name, struct bytes password,
+                          char out_why[STORE_WHY_SIZE])
+{
+    struct store_user user;
+    int r = check(name, password, out_why);
+
+    if (r == 0)
+        r = store_user_find(store, name, &user, out_why);
+    if (r == STORE_E_UNKNOWN)
+        snprintf(out_why, STORE_WHY_SIZE,
+                 "There is no user %.200s: to make one, run commhub admin init --user", name);
+    return r ? r : put(store, &user, password, out_why);
 }
 
 static struct bytes trim(char *text, size_t len)

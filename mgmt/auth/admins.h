@@ -17,6 +17,13 @@
 int admins_put(struct store *store, const char *name, struct bytes password, char out_why[STORE_WHY_SIZE]);
 
 /*
+ * Gives a user a new password, and his way in where he was disabled; his sessions end. 0, STORE_E_UNKNOWN, or
+ * -EINVAL or another negative errno; each with a sentence.
+ */
+int admins_reset_password(struct store *store, const char *name, struct bytes password,
+                          char out_why[STORE_WHY_SIZE]);
+
+/*
  * Where there is no enabled administrator yet, makes one of the default name with the password that @file
  * holds, without the blanks around it. *@out_made tells. 0, or a negative errno and a sentence.
  */

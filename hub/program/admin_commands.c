@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/program/admin_commands.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/text.h"
+#include "mgmt/auth/admins.h"
+#include "mgmt/store/store_audit.h"
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct arguments {
+    const char *verb;
+    const char *user;
+    const char *data_dir;
+    bool has_password_on_stdin;
+};
+
+static const char admin_usage[] =
+    "Usage: commhub admin init --password-stdin [--user NAME] [--data-dir DIR]\n"
+    "       commhub admin reset-password USER --password-stdin [--data-dir DIR]\n\n"
+    "Both work on the data directory of a hub that is not running.\n\n"
+    "  init              make an administrator (NAME is admin if not given), or give that user the role and "
+    "a\n"
+    "                    new password; the first-run token is withdrawn\n"
+    "  reset-password    give a user a new password, and his way in if he was disabled\n\n"
+    "  --password-stdin  the password is the first line of standard input: 10 to 1024 bytes\n"
+    "  --data-dir DIR    of the hub (COMMHUB_DATA_DIR)\n\n"
+    "Exit status: 0 done, 1 not done (why is on standard error), 2 wrong use.\n";
+
+static const char audit_usage[] =
+    "Usage: commhub audit verify [--data-dir DIR]\n\n"
+    "Follows the chain of the audit log of a hub that is not running. Of one that runs, ask the API:\n"
+    "POST /api/v1/audit/verify.\n\n"
+    "  --data-dir DIR    of the hub (COMMHUB_DATA_DIR)\n\n"
+    "Exit status: 0 whole, 1 not whole or not readable, 2 wrong use.\n";
+
+static int misused(const char *command, const char *what, const char *argument)
+{
+    char shown[128];
+
+    text_escape(bytes_of_text(argument), shown, sizeof shown);
+    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", command, what, shown, command);
+    return EXIT_USAGE;
+}
+
+static int failed(const char *why)
+{
+    fprintf(stderr, "commhub: %s\n", why);
+    return EXIT_FAILED;
+}
+
+/* One argument, with its value: how many were taken, 0 where it is not understood. */
+static int read_one(struct arguments *arguments, int argc, char **argv)
+{
+    if (strcmp(argv[0], "--password-stdin") == 0) {
+        arguments->has_password_on_stdin = true;
+        return 1;
+    }
+    if (strcmp(argv[0], "--data-dir") == 0 && argc > 1) {
+        arguments->data_dir = argv[1];
+        return 2;
+    }
+    if (strcmp(argv[0], "--user") == 0 && argc > 1) {
+        arguments->user = argv[1];
+        return 2;
+    }
+    if (argv[0][0] == '-')
+        return 0;
+    if (!arguments->verb)
+        arguments->verb = argv[0];
+    else if (!arguments->user)
+        arguments->user = argv[0];
+    else
+        return 0;
+    return 1;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* 0 or the exit status. */
+static int read_arguments(const char *command, struct arguments *arguments, int argc, char **argv)
+{
+    arguments->data_dir = getenv("COMMHUB_DATA_DIR");
+    for (int i = 0, n; i < argc; i += n) {
+        n = read_one(arguments, argc - i, argv + i);
+        if (n == 0)
+            return misused(command, "not known here, or its value is missing: ", argv[i]);
+    }
+    if (!arguments->verb)
+        return misused(command, "what is to be done?", "");
+    if (!arguments->data_dir || !*arguments->data_dir)
+        return misused(command, "which hub? Give --data-dir", "");
+    return 0;
+}
+
+/* The first line of standard input, which is wiped by the caller. */
+static int read_password(char out_line[PASSWORD_MOST_BYTES + 3])
+{
+    if (!fgets(out_line, PASSWORD_MOST_BYTES + 3, stdin))
+        return failed("no password came on standard input");
+    out_line[strcspn(out_line, "\r\n")] = '\0';
+    return 0;
+}
+
+static int put_password(const struct arguments *arguments, const char *password,
+                        int (*put)(struct store *store, const char *name, struct bytes password,
+                                   char out_why[STORE_WHY_SIZE]))
+{
+    cleanup_(store_closep) struct store *store = NULL;
+    const char *user = arguments->user ? arguments->user : ADMINS_DEFAULT_NAME;
+    char why[STORE_WHY_SIZE], shown[NAME_MAX_BYTES * 4 + 1];
+
+    if (store_open(&store, arguments->data_dir, why) < 0 ||
+        put(store, user, bytes_of_text(password), why) != 0)
+        return failed(why);
+    text_escape(bytes_of_text(user), shown, sizeof shown);
+    printf("The password of %s is set.\n", shown);
+    return 0;
+}
+
+int admin_commands_admin(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    char password[PASSWORD_MOST_BYTES + 3];
+    bool is_reset;
+    int r;
+
+    if (wants_help(argc, argv))
+        return fputs(admin_usage, stdout) < 0;
+    r = read_arguments("admin", &arguments, argc, argv);
+    if (r)
+        return r;
+    is_reset = strcmp(arguments.verb, "reset-password") == 0;
+    if (!is_reset && strcmp(arguments.verb, "init") != 0)
+        return misused("admin", "not known here: ", arguments.verb);
+    if (is_reset && !arguments.user)
+        return misused("admin", "whose password?", "");
+    if (!arguments.has_password_on_stdin)
+        return misused("admin", "give the password on standard input, with --password-stdin", "");
+    r = read_password(password);
+    if (r == 0)
+        r = put_password(&arguments, password, is_reset ? admins_reset_password : admins_put);
+    explicit_bzero(password, sizeof password);
+    return r;
+}
+
+static int verify(const char *data_dir)
+{
+    cleanup_(store_closep) struct store *store = NULL;
+    struct store_audit_verdict verdict;
+    char why[STORE_WHY_SIZE];
+
+    if (store_open(&store, data_dir, why) < 0 || store_audit_verify(store, &verdict, why) < 0)
+        return failed(why);
+    if (verdict.broken_at) {
+        printf("The audit log is not whole: row %lld is not as it was written, or is missing. The %lld rows "
+               "before it are sound.\n",
+               (long long)verdict.broken_at, (long long)verdict.n_checked);
+        return EXIT_FAILED;
+    }
+    printf("The audit log is whole: %lld rows. The newest hash is %s.\n", (long long)verdict.n_checked,
+           verdict.newest_hash);
+    return 0;
+}
+
+int admin_commands_audit(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    int r;
+
+    if (wants_help(argc, argv))
+        return fputs(audit_usage, stdout) < 0;
+    r = read_arguments("audit", &arguments, argc, argv);
+    if (r)
+        return r;
+    if (strcmp(arguments.verb, "verify") != 0)
+        return misused("audit", "not known here: ", arguments.verb);
+    return verify(arguments.data_dir);
+}
