@@ -157,6 +157,7 @@ static int start_rest(struct mgmt *mgmt)
         .epoch = mgmt->epoch,
         .n_settings = from->n_settings,
         .requests_per_s = from->requests_per_s,
+        .is_secure = from->tls != NULL,
         .live_has_room = live_has_room,
         .live_context = mgmt,
     };
@@ -196,6 +197,7 @@ static int start_pump(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
     struct pump_options options = {
         .most_connections = mgmt->options.most_connections,
         .head_ms = mgmt->options.head_ms,
+        .tls = mgmt->options.tls,
         .context = mgmt,
         .serve = serve,
         .serve_upgraded = serve_upgraded,
@@ -217,6 +219,7 @@ static int start_http(struct mgmt *mgmt)
     struct http_server_options options = {
         .most_connections = mgmt->options.most_connections,
         .idle_s = mgmt->options.idle_s,
+        .is_secure = mgmt->options.tls != NULL,
         .content_security_policy = WEBUI_CONTENT_SECURITY_POLICY,
         .context = &mgmt->rest,
         .on_head = rest_on_head,
@@ -305,6 +308,11 @@ int mgmt_check_settings(const char *listen, const char *token_file, char out_why
 const char *mgmt_address(const struct mgmt *mgmt)
 {
     return mgmt->address;
+}
+
+void mgmt_renew_tls(struct mgmt *mgmt, struct tls_context *tls)
+{
+    pump_renew_tls(mgmt->pump, tls);
 }
 
 const char *mgmt_first_run_token_file(const struct mgmt *mgmt)

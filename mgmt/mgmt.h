@@ -19,6 +19,7 @@ struct server;
 struct federation;
 struct log;
 struct store;
+struct tls_context;
 
 #define MGMT_WHY_SIZE 1024
 
@@ -36,6 +37,7 @@ struct mgmt_options {
     struct log *log;
     struct store *store;
     const char *listen;              /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
+    struct tls_context *tls;         /* the port speaks HTTPS by it; a reference is taken. NULL: HTTP */
     const char *token_file;          /* NULL: the first-run token */
     const char *admin_password_file; /* of the first administrator, where there is none yet; NULL: none */
     const char *server_id;           /* the hub's own */
@@ -65,6 +67,10 @@ int mgmt_check_settings(const char *listen, const char *token_file, char out_why
 
 /* Where it listens, with the real port: "127.0.0.1:41087". */
 const char *mgmt_address(const struct mgmt *mgmt);
+
+/* New connections get the certificate of @tls; those that stand are left alone. Only where the port speaks
+ * HTTPS. Any thread. */
+void mgmt_renew_tls(struct mgmt *mgmt, struct tls_context *tls);
 
 /* The path of the first-run token where this start has made one, else NULL. */
 const char *mgmt_first_run_token_file(const struct mgmt *mgmt);

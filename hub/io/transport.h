@@ -3,7 +3,7 @@
  * A transport: how the bytes of a stream get through its descriptor, as a table of functions
  *
  * The stream owns the descriptor and is the only caller. No function blocks, calls back, or raises SIGPIPE.
- * A failure is final: after it only detail() and clear() are called. Loop's thread.
+ * A failure is final: after it only detail() and clear() are called. One thread at a time.
  */
 #ifndef COMMHUB_IO_TRANSPORT_H
 #define COMMHUB_IO_TRANSPORT_H

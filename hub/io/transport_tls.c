@@ -13,6 +13,7 @@
  * OpenSSL reads ahead, so bytes may wait here of which epoll knows nothing; is_pending() tells.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,20 +74,25 @@ static long bio_ctrl(BIO *bio, int command, long number, void *ptr)
     return command == BIO_CTRL_FLUSH;
 }
 
-/* One for the process, made at the first use on the loop's thread. */
+static BIO_METHOD *made_method;
+
+static void make_method(void)
+{
+    made_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "descriptor");
+    if (!made_method)
+        return;
+    (void)BIO_meth_set_read(made_method, bio_read);
+    (void)BIO_meth_set_write(made_method, bio_write);
+    (void)BIO_meth_set_ctrl(made_method, bio_ctrl);
+}
+
+/* One for the process, made at the first use on whichever thread. */
 static BIO_METHOD *descriptor_method(void)
 {
-    static BIO_METHOD *method;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (method)
-        return method;
-    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "descriptor");
-    if (method) {
-        (void)BIO_meth_set_read(method, bio_read);
-        (void)BIO_meth_set_write(method, bio_write);
-        (void)BIO_meth_set_ctrl(method, bio_ctrl);
-    }
-    return method;
+    pthread_once(&once, make_method);
+    return made_method;
 }
 
 /* ------------------------------------------------------------------------------------------ failures */

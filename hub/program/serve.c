@@ -281,6 +281,7 @@ static int build_mgmt(struct house *house)
         .log = house->log,
         .store = house->store,
         .listen = house->options->mgmt,
+        .tls = house->plan.mgmt_tls,
         .token_file = house->options->admin_token_file,
         .admin_password_file = house->options->admin_password_file,
         .server_id = house->server_id,
@@ -365,7 +366,7 @@ static void say_ready(struct house *house)
     for (size_t i = 0; federation_listener_text(house->federation, i, text); i++)
         printf(" link+%s", text);
     if (house->mgmt)
-        printf(" http://%s", mgmt_address(house->mgmt));
+        printf(" %s://%s", house->plan.mgmt_tls ? "https" : "http", mgmt_address(house->mgmt));
     putchar('\n');
     fflush(stdout);
 }

@@ -67,6 +67,8 @@ struct serve_options {
     uint64_t max_frame_bytes;
     uint64_t max_connections; /* 0: as many as open files allow */
     const char *mgmt;         /* host:port; "off" */
+    const char *mgmt_tls_cert;
+    const char *mgmt_tls_key;
     const char *admin_token_file;
     const char *admin_password_file;
     const char *definitions;

@@ -243,6 +243,21 @@ static int check_passwords(struct planning *planning)
     return refuse(planning, "%s", why);
 }
 
+static int load_mgmt_tls(struct planning *planning)
+{
+    const struct serve_options *options = planning->options;
+    struct tls_files files = {.certificate = options->mgmt_tls_cert, .key = options->mgmt_tls_key};
+    char why[TLS_WHY_SIZE];
+
+    if (!files.certificate && !files.key)
+        return 0;
+    if (!files.certificate || !files.key)
+        return refuse(planning, "--mgmt-tls-cert and --mgmt-tls-key belong together");
+    if (tls_context_new_server(&planning->plan->mgmt_tls, &files, why) == 0)
+        return 0;
+    return refuse(planning, "%s", why);
+}
+
 static int check_mgmt(struct planning *planning)
 {
     const struct serve_options *options = planning->options;
@@ -250,7 +265,7 @@ static int check_mgmt(struct planning *planning)
 
     if (strcmp(options->mgmt, "off") == 0 ||
         mgmt_check_settings(options->mgmt, options->admin_token_file, why) == 0)
-        return 0;
+        return load_mgmt_tls(planning);
     return refuse(planning, "%s", why);
 }
 
@@ -289,7 +304,9 @@ static void clear_secret(struct buffer *secret)
 void serve_plan_clear(struct serve_plan *plan)
 {
     tls_context_unref(plan->tls);
+    tls_context_unref(plan->mgmt_tls);
     plan->tls = NULL;
+    plan->mgmt_tls = NULL;
     tls_context_unref(plan->link_tls);
     plan->link_tls = NULL;
     clear_secret(&plan->connection_secret);

@@ -26,6 +26,7 @@ struct serve_plan {
     struct buffer link_secret;
     struct tls_context *tls;                  /* NULL: there is no tls:// address */
     struct tls_context *link_tls;             /* the same for links' addresses */
+    struct tls_context *mgmt_tls;             /* NULL: the management port speaks plain HTTP */
     char data_dir[SERVE_PLAN_DIRECTORY_SIZE]; /* "": nothing is kept */
 };
 

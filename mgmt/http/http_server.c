@@ -171,6 +171,8 @@ static void add_headers(struct http_server *server, struct MHD_Response *respons
     MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
     MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
     MHD_add_response_header(response, "Content-Security-Policy", server->options.content_security_policy);
+    if (server->options.is_secure)
+        MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
     MHD_add_response_header(response, "X-Request-Id", request->id);
     if (!reply->may_be_cached)
         MHD_add_response_header(response, "Cache-Control", "no-store");

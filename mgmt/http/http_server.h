@@ -21,6 +21,7 @@ struct http_server;
 struct http_server_options {
     size_t most_connections;
     unsigned idle_s;                     /* a connection on which nothing moves is closed after so long */
+    bool is_secure;                      /* over TLS: browsers are told to stay with it */
     const char *content_security_policy; /* of every answer; static storage */
     void *context;
 

@@ -23,7 +23,8 @@
  *   otherwise. A head that comes together with the end of the one before is not: proxies do not do that.
  * - Connections are freed only after the batch of events in which they died.
  *
- * All bytes of the client pass client_receive() and client_send(): TLS is to be put there.
+ * - TLS is the transport of the client's side alone. What OpenSSL has read ahead is unknown to epoll, so a
+ * connection that has such bytes and room for them asks for the next turn by waiting for EPOLLOUT.
  */
 #include "mgmt/http/pump.h"
 
@@ -42,6 +43,8 @@
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
+#include "hub/io/tls.h"
+#include "hub/io/transport.h"
 #include "mgmt/http/head_scan.h"
 
 #define FLOW_BYTES ((size_t)32 * 1024)
@@ -73,6 +76,8 @@ struct side {
 struct connection {
     struct list link;
     struct side client;
+    struct transport transport; /* of the client's bytes */
+    int shaking_wants;          /* TRANSPORT_WANTS_*: the handshake is not done; 0: it is */
     struct side server;
     struct flow up;
     struct flow down;
@@ -102,7 +107,8 @@ struct pump {
     struct list dead;
     size_t n_connections;
     uint64_t accept_again_ms;
-    pthread_mutex_t mutex; /* guards by_fd and upgrade_head */
+    pthread_mutex_t mutex;   /* guards by_fd, upgrade_head and tls */
+    struct tls_context *tls; /* of new connections; NULL: plain */
     struct connection **by_fd;
     size_t n_by_fd;
     atomic_bool is_stopping;
@@ -179,19 +185,46 @@ static void flow_sent(struct flow *flow, size_t n)
 
 /* ---- one connection ---- */
 
-static ssize_t client_receive(struct connection *connection, void *place, size_t room)
+static bool is_later(ssize_t r)
 {
-    return recv(connection->client.fd, place, room, 0);
+    return r == -EAGAIN || r == -EINTR;
 }
 
-static ssize_t client_send(struct connection *connection, const void *bytes, size_t len)
+static ssize_t client_send(struct connection *connection, uint8_t *bytes, size_t len)
 {
-    return send(connection->client.fd, bytes, len, MSG_NOSIGNAL);
+    struct iovec piece = {bytes, len};
+
+    return connection->transport.table->writev(&connection->transport, &piece, 1);
 }
 
-static bool is_later(int error)
+/* Whether bytes of the client wait of which epoll knows nothing. */
+static bool client_has_pending(const struct connection *connection)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+    const struct transport_table *table = connection->transport.table;
+
+    return !connection->client.has_ended && table->is_pending && table->is_pending(&connection->transport);
+}
+
+/* Tells the client that nothing more follows. */
+static bool client_shut(struct connection *connection)
+{
+    int r = connection->transport.table->shutdown(&connection->transport);
+
+    /* No room for TLS' own goodbye: the answer told its length, the end of the descriptor has to do. */
+    return r == 0 || (r == -EAGAIN && shutdown(connection->client.fd, SHUT_WR) == 0);
+}
+
+/* Goes on with the handshake; true once it is done. */
+static bool client_is_shaken(struct connection *connection)
+{
+    int r;
+
+    if (!connection->shaking_wants)
+        return true;
+    r = connection->transport.table->handshake(&connection->transport);
+    connection->is_dead = r < 0;
+    connection->shaking_wants = r < 0 ? 0 : r;
+    return r == 0;
 }
 
 static void start_head_clock(struct pump *pump, struct connection *connection)
@@ -237,11 +270,11 @@ static bool read_client(struct pump *pump, struct connection *connection)
     if (connection->client.has_ended || !flow_has_room(flow))
         return false;
     room = flow_room(flow, &place);
-    n = room ? client_receive(connection, place, room) : -1;
+    n = room ? connection->transport.table->read(&connection->transport, place, room) : -ENOMEM;
     if (n < 0) {
         if (!flow_used(flow))
             flow_drop(flow);
-        connection->is_dead = !room || !is_later(errno);
+        connection->is_dead = !is_later(n);
         return false;
     }
     if (n == 0) {
@@ -268,7 +301,7 @@ static bool write_client(struct connection *connection)
         return false;
     n = client_send(connection, flow->ptr + flow->start, flow_used(flow));
     if (n < 0) {
-        connection->is_dead = !is_later(errno);
+        connection->is_dead = !is_later(n);
         return false;
     }
     flow_sent(flow, (size_t)n);
@@ -298,7 +331,7 @@ static bool read_server(struct connection *connection)
     }
     if (!flow_used(flow))
         flow_drop(flow);
-    if (n < 0 && is_later(errno))
+    if (n < 0 && is_later(-errno))
         return false;
     connection->server.has_ended = true;
     connection->progress_ms = clock_monotonic_ms();
@@ -317,7 +350,7 @@ static bool write_server(struct connection *connection)
         flow_sent(flow, (size_t)n);
         return true;
     }
-    if (is_later(errno))
+    if (is_later(-errno))
         return false;
     connection->server_is_deaf = true;
     flow_drop(flow);
@@ -427,7 +460,7 @@ static void after_server(struct pump *pump, struct connection *connection)
     }
     connection->server_is_deaf = true;
     flow_drop(&connection->up);
-    if (connection->client.has_ended || shutdown(connection->client.fd, SHUT_WR) < 0)
+    if (connection->client.has_ended || !client_shut(connection))
         connection->is_dead = true;
     connection->down.is_shut = true;
     connection->linger_due_ms = clock_monotonic_ms() + LINGER_MS;
@@ -460,6 +493,9 @@ static void bury(struct pump *pump, struct connection *connection)
     free(leave_served(pump, connection));
     if (fd >= 0 && pump->options.client_left)
         pump->options.client_left(pump->options.context, fd);
+    if (connection->transport.table && connection->transport.table->clear)
+        connection->transport.table->clear(&connection->transport);
+    connection->transport.table = NULL;
     close_side(pump, &connection->client);
     close_side(pump, &connection->server);
     flow_drop(&connection->up);
@@ -473,10 +509,16 @@ static void want(struct pump *pump, struct connection *connection)
 {
     struct side *client = &connection->client;
     struct side *server = &connection->server;
+    bool has_room = flow_has_room(&connection->up);
+    bool must_write = flow_used(&connection->down) || connection->transport.wants_write ||
+                      (has_room && client_has_pending(connection));
 
+    if (connection->shaking_wants) {
+        arm(pump, client, connection->shaking_wants == TRANSPORT_WANTS_READ ? EPOLLIN : EPOLLOUT);
+        return;
+    }
     arm(pump, client,
-        (!client->has_ended && flow_has_room(&connection->up) ? (uint32_t)EPOLLIN : 0) |
-            (flow_used(&connection->down) ? (uint32_t)EPOLLOUT : 0));
+        (!client->has_ended && has_room ? (uint32_t)EPOLLIN : 0) | (must_write ? (uint32_t)EPOLLOUT : 0));
     arm(pump, server,
         (!server->has_ended && flow_has_room(&connection->down) ? (uint32_t)EPOLLIN : 0) |
             (flow_used(&connection->up) ? (uint32_t)EPOLLOUT : 0));
@@ -484,7 +526,7 @@ static void want(struct pump *pump, struct connection *connection)
 
 static void turn(struct pump *pump, struct connection *connection)
 {
-    bool has_moved = true;
+    bool has_moved = client_is_shaken(connection);
 
     for (int i = 0; i < ROUNDS_A_TURN && has_moved && !connection->is_dead; i++) {
         has_moved = read_client(pump, connection);
@@ -505,12 +547,28 @@ static void turn(struct pump *pump, struct connection *connection)
 
 /* ---- the thread ---- */
 
+static int choose_transport(struct pump *pump, struct connection *connection, int fd)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&pump->mutex);
+    if (pump->tls) {
+        connection->shaking_wants = TRANSPORT_WANTS_READ;
+        r = transport_tls_init(&connection->transport, fd, pump->tls);
+    } else {
+        transport_plain_init(&connection->transport, fd);
+    }
+    pthread_mutex_unlock(&pump->mutex);
+    return r;
+}
+
 static void add_connection(struct pump *pump, int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     int yes = 1;
 
-    if (!connection) {
+    if (!connection || choose_transport(pump, connection, fd) < 0) {
+        free(connection);
         close(fd);
         return;
     }
@@ -635,6 +693,7 @@ int pump_new(struct pump **out_pump, const struct pump_options *options)
     list_init(&pump->connections);
     list_init(&pump->dead);
     pthread_mutex_init(&pump->mutex, NULL);
+    pump->tls = options->tls ? tls_context_ref(options->tls) : NULL;
     pump->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     pump->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pump->wake = (struct side){.fd = pump->wake_fd};
@@ -684,8 +743,20 @@ void pump_free(struct pump *pump)
     if (pump->epoll_fd >= 0)
         close(pump->epoll_fd);
     pthread_mutex_destroy(&pump->mutex);
+    tls_context_unref(pump->tls);
     free(pump->by_fd);
     free(pump);
+}
+
+void pump_renew_tls(struct pump *pump, struct tls_context *tls)
+{
+    struct tls_context *former;
+
+    pthread_mutex_lock(&pump->mutex);
+    former = pump->tls;
+    pump->tls = tls_context_ref(tls);
+    pthread_mutex_unlock(&pump->mutex);
+    tls_context_unref(former);
 }
 
 /* Under the mutex; NULL if the client has gone meanwhile. */

@@ -12,11 +12,13 @@
 #include <sys/socket.h>
 
 struct pump;
+struct tls_context;
 
 struct pump_options {
     int listen_fd; /* becomes the pump's */
     size_t most_connections;
-    uint64_t head_ms; /* how long a connection may take until a request's head is whole */
+    uint64_t head_ms;        /* how long a connection may take until a request's head is whole */
+    struct tls_context *tls; /* a reference is taken; NULL: the port speaks plain HTTP */
     void *context;
 
     /* All on the pump's thread. @fd goes over to the function, in any case. */
@@ -30,6 +32,9 @@ struct pump_options {
 /* 0 or a negative errno; nothing runs before pump_start(). */
 int pump_new(struct pump **out_pump, const struct pump_options *options);
 int pump_start(struct pump *pump);
+
+/* Connections that come from now on speak TLS by @tls, of which a reference is taken. Any thread. */
+void pump_renew_tls(struct pump *pump, struct tls_context *tls);
 
 /* Ends the thread and cuts all connections; the descriptors given away stay with those who got them. */
 void pump_stop(struct pump *pump);

@@ -79,6 +79,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("nonsense", "--mgmt"),
         ("127.0.0.1:", "--mgmt"),
     ],
+    "--mgmt-tls-cert": [("", "empty"), ("/nonexistent", "--mgmt-tls-key")],
+    "--mgmt-tls-key": [("", "empty"), ("/nonexistent", "--mgmt-tls-cert")],
     "--admin-token-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
     "--log-format": [("xml", "text|logfmt|json")],
     "--log-level": [("loud", "error|warning|info|debug")],
