@@ -8,6 +8,7 @@
 #include "federation/foreign_news.h"
 #include "federation/foreign_offer.h"
 #include "federation/foreign_relay.h"
+#include "federation/foreign_seen.h"
 #include "federation/foreign_wish.h"
 
 #define SYSTEM_CHANNEL BYTES_LITERAL("__comm_ipc_system")
@@ -103,6 +104,7 @@ int foreign_new(struct foreign **out_foreign, const struct foreign_options *opti
     foreign->now_ms = now_ms;
     foreign_table_init(&foreign->table);
     foreign_request_init(&foreign->requests);
+    map_init(&foreign->windows);
     list_init(&foreign->unsettled_channels);
     list_init(&foreign->unsettled_items);
     r = begin(foreign, options);
@@ -122,6 +124,7 @@ void foreign_free(struct foreign *foreign)
         return;
     foreign_table_clear(&foreign->table);
     foreign_request_clear(&foreign->requests);
+    foreign_seen_clear(&foreign->windows);
     buffer_clear(&foreign->entries);
     free(foreign->client_id);
     free(foreign->server_id);
@@ -298,6 +301,18 @@ static void take_again(struct foreign *foreign, struct bytes name)
     foreign_mark_items(foreign, channel);
 }
 
+static void take_one(struct foreign *foreign, const struct link_one *one)
+{
+    if (foreign_seen_is_first(&foreign->windows, &one->from, one->incarnation, one->seq))
+        foreign_relay_one(foreign, one);
+}
+
+static void take_many(struct foreign *foreign, const struct link_many *many)
+{
+    if (foreign_seen_is_first(&foreign->windows, &many->origin, many->incarnation, many->seq))
+        foreign_relay_many(foreign, many);
+}
+
 void foreign_take(struct foreign *foreign, const struct link_message *message)
 {
     if (message->type == LINK_MESSAGE_ENTRIES)
@@ -305,9 +320,9 @@ void foreign_take(struct foreign *foreign, const struct link_message *message)
     else if (message->type == LINK_MESSAGE_AGAIN)
         take_again(foreign, message->channel);
     else if (message->type == LINK_MESSAGE_ONE)
-        foreign_relay_one(foreign, &message->one);
+        take_one(foreign, &message->one);
     else if (message->type == LINK_MESSAGE_MANY)
-        foreign_relay_many(foreign, &message->many);
+        take_many(foreign, &message->many);
 }
 
 /* --- settling ------------------------------------------------------------------------------------------- */

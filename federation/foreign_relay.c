@@ -148,6 +148,13 @@ static void refuse_call(struct foreign *foreign, const struct message *call, str
     foreign_say(foreign, answer_call_failure(&failure));
 }
 
+static void number_one(struct foreign *foreign, struct link_one *one)
+{
+    one->from = foreign->hub_id;
+    one->incarnation = foreign->incarnation;
+    one->seq = ++foreign->sequence;
+}
+
 void foreign_relay_call(struct foreign *foreign, const struct message *call)
 {
     struct link_message message = {.type = LINK_MESSAGE_ONE};
@@ -164,7 +171,7 @@ void foreign_relay_call(struct foreign *foreign, const struct message *call)
     }
     hub->n_calls += call->type == MESSAGE_CALL && message_has(call, KEY_REQUEST_ID);
     message.one.to = hub->id;
-    message.one.from = foreign->hub_id;
+    number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
     message.one.body = call->body;
     foreign->outlet.tell(foreign->outlet.context, &message);
@@ -213,7 +220,7 @@ void foreign_relay_answer(struct foreign *foreign, struct foreign_request *reque
     frame = caller.failed ? NULL : rewrite_message(response, 2, changes);
     buffer_clear(&caller);
     message.one.to = request->from;
-    message.one.from = foreign->hub_id;
+    number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
     if (is_final(response))
         foreign_request_free(&foreign->requests, request);

@@ -74,7 +74,7 @@ struct mesh {
     struct mesh_core core;
     struct hub_time time; /* the latest that was handed in */
     uint64_t counter;     /* of our own entries */
-    uint64_t sequence;    /* of our own messages for many */
+    uint64_t sequence;    /* of our own messages */
     struct route_table table;
     struct map origins;
     struct map outstanding;

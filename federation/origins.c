@@ -16,6 +16,8 @@ static void origin_free(struct origin *origin)
 {
     map_remove(&origin->mesh->origins, &origin->node);
     list_unlink(&origin->unsettled);
+    if (origin->window)
+        seen_window_clear(origin->window);
     free(origin->window);
     free(origin->server_id);
     free(origin);

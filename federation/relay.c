@@ -286,6 +286,9 @@ static bool take_first(struct mesh *mesh, struct origin *origin, uint64_t incarn
     case SEEN_LATE:
         mesh_refuse(mesh, MESH_REFUSED_LATE);
         return false;
+    case SEEN_UNNOTED:
+        metrics_count(METRICS_OUT_OF_MEMORY);
+        return false;
     }
     return false;
 }
