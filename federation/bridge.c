@@ -70,6 +70,7 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
     address_text(&bridge->address, bridge->address_text);
     bridge->kind = spec->kind;
     bridge->cost = spec->cost;
+    bridge->resume_window_s = spec->resume_window_s;
     bridge->is_paused = spec->is_paused;
     bridge->name = strdup(spec->name);
     if (!bridge->name)

@@ -25,10 +25,11 @@ struct bridge {
     struct bridge_policy policy;
     uint32_t cost;
     bool is_paused;
-    struct tls_context *tls; /* tls:// only */
-    char *pinned_name;       /* that the far certificate must bear; NULL: none */
-    bool has_certificate;    /* we show one */
-    struct link *link;       /* one of these two, or none */
+    uint32_t resume_window_s; /* 0: the default */
+    struct tls_context *tls;  /* tls:// only */
+    char *pinned_name;        /* that the far certificate must bear; NULL: none */
+    bool has_certificate;     /* we show one */
+    struct link *link;        /* one of these two, or none */
     struct reference_link *reference;
 };
 

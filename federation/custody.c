@@ -36,6 +36,12 @@ static void replace(struct mesh_link *link, uint64_t number, const struct link_m
     block_unref(frame);
 }
 
+static void count_rerouted(struct mesh_link *from, unsigned n)
+{
+    from->mesh->counts.rerouted += n;
+    from->counts.rerouted += n;
+}
+
 static void take_out(struct mesh_link *link, uint64_t number)
 {
     replace(link, number, &(struct link_message){.type = LINK_MESSAGE_VOID});
@@ -81,7 +87,7 @@ static void reroute_one(struct mesh_link *from, uint64_t number, struct link_one
     enum mesh_refusal refusal = hand_on(from, one, is_over);
 
     if (refusal == MESH_REFUSAL_COUNT)
-        from->mesh->counts.rerouted++;
+        count_rerouted(from, 1);
     else if (is_over || refusal == MESH_REFUSED_RESTARTED)
         relay_lose(from->mesh, one, refusal);
     else
@@ -127,7 +133,6 @@ static bool split(struct mesh_link *from, const struct link_many *many, bool is_
 static void reroute_many(struct mesh_link *from, struct link_message *kept, const struct link_many *many,
                          bool is_over)
 {
-    struct mesh *mesh = from->mesh;
     struct link_message detour = {.type = LINK_MESSAGE_MANY, .many = *many};
     struct bytes rest;
 
@@ -136,7 +141,7 @@ static void reroute_many(struct mesh_link *from, struct link_message *kept, cons
     rest = split(from, many, is_over) ? buffer_bytes(&from->to) : many->to;
     detour.many.detour = hub_id_list_count(many->trail) - 1;
     from->to.len = 0;
-    mesh->counts.rerouted += relay_send_addressed(mesh, &detour);
+    count_rerouted(from, relay_send_addressed(from->mesh, &detour));
     kept->many.to = rest;
     if (rest.len == 0)
         take_out(from, kept->number);

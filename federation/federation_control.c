@@ -7,6 +7,7 @@
 #include "federation/bridge_check.h"
 #include "federation/federation_state.h"
 #include "federation/link.h"
+#include "federation/link_dial.h"
 #include "federation/mesh_view.h"
 #include "federation/reference_link.h"
 #include "federation/route_why.h"
@@ -78,6 +79,52 @@ int federation_control_remove_bridge(struct federation *federation, const char *
     if (!bridge)
         return FEDERATION_E_UNKNOWN;
     remove_bridge(bridge);
+    return 0;
+}
+
+static int pause_bridge(struct federation *federation, struct bridge *bridge)
+{
+    bridge->is_paused = true;
+    if (bridge->link)
+        link_pause(bridge->link);
+    if (!bridge->reference)
+        return 0;
+    reference_link_free(bridge->reference, "paused");
+    return begin_link(federation, bridge);
+}
+
+static int unpause_bridge(struct federation *federation, struct bridge *bridge)
+{
+    bridge->is_paused = false;
+    if (bridge->link)
+        link_unpause(bridge->link);
+    if (!bridge->reference)
+        return 0;
+    reference_link_free(bridge->reference, "unpaused");
+    return begin_link(federation, bridge);
+}
+
+int federation_control_pause_bridge(struct federation *federation, const char *name, bool is_paused)
+{
+    struct bridge *bridge = find(federation, name);
+
+    if (!bridge)
+        return FEDERATION_E_UNKNOWN;
+    if (bridge->is_paused == is_paused || federation->is_draining)
+        return 0;
+    return is_paused ? pause_bridge(federation, bridge) : unpause_bridge(federation, bridge);
+}
+
+int federation_control_retry_bridge(struct federation *federation, const char *name)
+{
+    struct bridge *bridge = find(federation, name);
+
+    if (!bridge)
+        return FEDERATION_E_UNKNOWN;
+    if (bridge->link)
+        link_dial_retry(bridge->link);
+    if (bridge->reference)
+        reference_link_retry(bridge->reference);
     return 0;
 }
 

@@ -56,6 +56,12 @@ int federation_control_check_bridge(const struct bridge_spec *spec, struct bridg
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
                                   char out_why[FEDERATION_WHY_SIZE]);
 
+/* Says goodbye and dials no more, or dials again. 0, FEDERATION_E_UNKNOWN or -ENOMEM. */
+int federation_control_pause_bridge(struct federation *federation, const char *name, bool is_paused);
+
+/* A link that waits to dial does so now. 0 or FEDERATION_E_UNKNOWN. */
+int federation_control_retry_bridge(struct federation *federation, const char *name);
+
 /* 0 or FEDERATION_E_UNKNOWN */
 int federation_control_remove_bridge(struct federation *federation, const char *name);
 
@@ -81,6 +87,12 @@ struct link_status {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t queued_bytes;
+    /* Since the session has begun; 0 where there is none, or the other hub is no CommHub. */
+    uint64_t cuts;
+    uint64_t frames_resent;        /* after a cut */
+    uint64_t messages_rerouted;    /* that a cut link kept, by another way */
+    uint64_t duplicates;           /* messages that it brought and that had come by another way */
+    uint64_t unacknowledged_bytes; /* now */
     /* Channels with a password: crossing; held here and not proven there; proven there and none of ours. */
     uint64_t channels_proven;
     uint64_t channels_unproven;

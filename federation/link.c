@@ -267,6 +267,28 @@ void link_let_go(struct link *link)
         cut(link);
 }
 
+void link_pause(struct link *link)
+{
+    dialer_free(link->dialer);
+    link->dialer = NULL;
+    loop_timer_disarm(link->federation->loop, &link->timer);
+    link_leave_mesh(link);
+    link_set_error(link, "");
+    link_enter(link, LINK_PAUSED, refusals[LINK_REFUSAL_PAUSED].name);
+    if (!link->stream || link->is_ending)
+        return;
+    say_no(link, LINK_REFUSAL_PAUSED);
+    if (!link->is_ending)
+        end_stream(link, refusals[LINK_REFUSAL_PAUSED].name, FAREWELL_MS);
+}
+
+void link_unpause(struct link *link)
+{
+    /* One that still says goodbye dials when it has. */
+    if (link->state == LINK_PAUSED && !link->stream)
+        link_dial_now(link);
+}
+
 /* --- in the mesh --------------------------------------------------------------------------------------- */
 
 /* A hub that has started anew has left its old links behind, even if they have not noticed; and a hub that
@@ -527,6 +549,11 @@ static void go_on_without(struct link *link, const char *reason)
 {
     bool may_dial = link->bridge && !link->federation->is_draining;
 
+    if (link->state == LINK_PAUSED) {
+        if (!link->bridge->is_paused)
+            link_dial_now(link);
+        return;
+    }
     if (may_dial) {
         link_dial_later(link, reason);
         return;
@@ -562,7 +589,7 @@ const struct stream_marks link_stream_marks = {
     .high_bytes = 1U << 20,
     .low_bytes = 256U << 10,
     /* More than a session keeps, which is the bound. */
-    .max_bytes = 2 * LINK_SESSION_MAX_BYTES,
+    .max_bytes = 2 * BRIDGE_MAX_BYTES,
 };
 
 const struct stream_events link_stream_events = {
@@ -678,6 +705,17 @@ struct link *link_next(const struct federation *federation, const struct link *l
     return next == &federation->links ? NULL : container_of((struct list *)next, struct link, in_federation);
 }
 
+static void describe_session(const struct link *link, struct link_status *out_status)
+{
+    struct mesh_link_counts counts = mesh_link_counts(link->mesh_link);
+
+    out_status->cuts = counts.cuts;
+    out_status->frames_resent = counts.resent;
+    out_status->messages_rerouted = counts.rerouted;
+    out_status->duplicates = counts.duplicates;
+    out_status->unacknowledged_bytes = counts.kept_bytes;
+}
+
 static void describe_guards(const struct link *link, struct link_status *out_status)
 {
     struct mesh_link_guards guards = mesh_link_guards(link->mesh_link);
@@ -706,8 +744,10 @@ void link_describe(const struct link *link, struct link_status *out_status)
     snprintf(out_status->last_error, sizeof out_status->last_error, "%s", link->last_error);
     if (link->has_peer)
         hub_id_text(&link->peer, out_status->hub_id);
-    if (link->mesh_link)
+    if (link->mesh_link) {
         describe_guards(link, out_status);
+        describe_session(link, out_status);
+    }
     if (!link->stream)
         return;
     out_status->bytes_in += stream_read_bytes(link->stream);

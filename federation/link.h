@@ -39,6 +39,10 @@ int link_accept(struct federation *federation, struct stream *stream, struct byt
 /* Says goodbye and forgets the bridge; the link frees itself when that is written. */
 void link_close(struct link *link, enum link_refusal_reason reason);
 
+/* Says goodbye and waits until the operator wants it again. */
+void link_pause(struct link *link);
+void link_unpause(struct link *link);
+
 /* At once, without a word to anybody. */
 void link_free(struct link *link);
 

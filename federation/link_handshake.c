@@ -8,6 +8,8 @@
 #include "hub/base/random.h"
 
 #define HANDSHAKE_MS 10000U
+/* Hellos notice sooner that nothing passes; a reader that pauses may take a while. */
+#define STUCK_MS 10000U
 
 void link_handshake_begin(struct link *link)
 {
@@ -20,6 +22,7 @@ void link_handshake_begin(struct link *link)
     link->unanswered_ms = 0;
     link->last_hello_us = 0;
     link->heard_ms = link_now_ms(link);
+    stream_set_patience(link->stream, STUCK_MS);
     random_fill(link->own_nonce, sizeof link->own_nonce);
     link_arm(link, HANDSHAKE_MS);
 }

@@ -31,6 +31,7 @@ static void append_resume(struct buffer *out, const struct link_resume *resume)
     append_u64(out, resume->is_wanted);
     append_u64(out, resume->received);
     append_u64(out, resume->cuts);
+    append_u64(out, resume->window_s);
 }
 
 static int digest(struct bytes secret, const char *purpose, const struct link_proof_parties *parties,

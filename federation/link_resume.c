@@ -7,9 +7,22 @@
 
 struct link_resume link_resume_ask(const struct link *link)
 {
+    struct link_resume asked = {.session = link->session};
+
     if (link->mesh_link && !link->is_over)
-        return mesh_link_offer(link->mesh_link);
-    return (struct link_resume){.session = link->session};
+        asked = mesh_link_offer(link->mesh_link);
+    asked.window_s = link->bridge->resume_window_s;
+    return asked;
+}
+
+/* Both ends wait as long as the dialer's bridge says. */
+static uint64_t window_ms(const struct link *link)
+{
+    uint64_t window_s = link->bridge ? link->bridge->resume_window_s : link->asked.window_s;
+
+    if (window_s > BRIDGE_MAX_RESUME_WINDOW_S)
+        window_s = BRIDGE_MAX_RESUME_WINDOW_S;
+    return window_s > 0 ? window_s * 1000 : link->federation->resume_window_ms;
 }
 
 void link_resume_go_on(struct link *link)
@@ -67,6 +80,7 @@ void link_resume_hand_over(struct link *link)
     snprintf(heir->address, sizeof heir->address, "%s", link->address);
     heir->messages_in += link->messages_in;
     heir->messages_out += link->messages_out;
+    heir->asked = link->asked;
     heir->heard_ms = link->heard_ms;
     heir->rtt_us = -1;
     heir->unanswered_ms = 0;
@@ -75,7 +89,7 @@ void link_resume_hand_over(struct link *link)
 
 void link_resume_wait(struct link *link)
 {
-    uint64_t until_ms = link_now_ms(link) + link->federation->resume_window_ms;
+    uint64_t until_ms = link_now_ms(link) + window_ms(link);
 
     if (loop_timer_arm(link->federation->loop, &link->window, until_ms) < 0)
         link_leave_mesh(link);

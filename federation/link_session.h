@@ -13,13 +13,6 @@
 
 #include "hub/base/block.h"
 
-/* What may wait for the other side: in its socket, under way, or for its return. A reader that slow is given
- * up. */
-#define LINK_SESSION_MAX_BYTES (64U << 20)
-/* What may be added while the link is cut; beyond it messages are turned away, but the table's changes are
- * kept. */
-#define LINK_SESSION_MAX_CUT_BYTES (8U << 20)
-
 /* So much may come in before it is acknowledged at once and not in a while. */
 #define LINK_SESSION_EAGER_FRAMES 256U
 #define LINK_SESSION_EAGER_BYTES (256U << 10)

@@ -33,6 +33,7 @@ enum key {
     KEY_ENTRIES,
     KEY_SESSION,
     KEY_CUTS,
+    KEY_WINDOW,
     KEY_STATE,
     KEY_VERSION,
     KEY_HUB_ID,
@@ -75,6 +76,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_DETOUR] = "detour",
     [KEY_RECEIVED] = "received",
     [KEY_CUTS] = "cuts",
+    [KEY_WINDOW] = "window_s",
     [KEY_STATE] = "state",
 };
 
@@ -231,7 +233,8 @@ static int read_proven(const struct fields *fields, struct link_proven *out_prov
     resume->is_wanted = fields->present >> KEY_RECEIVED & 1U;
     if (read_u64_or(fields, KEY_COST, 0, &out_proven->cost) ||
         read_u64_or(fields, KEY_SESSION, 0, &resume->session) ||
-        read_u64_or(fields, KEY_RECEIVED, 0, &resume->received) || read_u64(fields, KEY_CUTS, &resume->cuts))
+        read_u64_or(fields, KEY_RECEIVED, 0, &resume->received) ||
+        read_u64_or(fields, KEY_WINDOW, 0, &resume->window_s) || read_u64(fields, KEY_CUTS, &resume->cuts))
         return LINK_WIRE_E_BAD_FIELD;
     return read_raw(fields, KEY_PROOF, MSGPACK_BIN, 32, 32, &out_proven->proof);
 }
@@ -422,7 +425,7 @@ static void write_greeting(struct buffer *out, const struct link_greeting *greet
 static uint32_t proven_pairs(const struct link_proven *proven, bool has_cost)
 {
     return 2U + (has_cost ? 1U : 0U) + (proven->resume.session ? 1U : 0U) +
-           (proven->resume.is_wanted ? 1U : 0U);
+           (proven->resume.is_wanted ? 1U : 0U) + (proven->resume.window_s ? 1U : 0U);
 }
 
 static void write_proven(struct buffer *out, const struct link_proven *proven, bool has_cost)
@@ -435,6 +438,8 @@ static void write_proven(struct buffer *out, const struct link_proven *proven, b
         write_u64(out, KEY_SESSION, proven->resume.session);
     if (proven->resume.is_wanted)
         write_u64(out, KEY_RECEIVED, proven->resume.received);
+    if (proven->resume.window_s)
+        write_u64(out, KEY_WINDOW, proven->resume.window_s);
 }
 
 static void write_one(struct buffer *out, const struct link_one *one)

@@ -48,6 +48,8 @@ struct link_resume {
     bool is_wanted;
     uint64_t received; /* where it is wanted: the last frame that has come */
     uint64_t cuts;     /* how often it has been cut */
+    uint64_t window_s; /* PROOF only: how long a session of this link may wait for its return; 0: as the hub
+                          likes */
 };
 
 struct link_proven {

@@ -134,6 +134,16 @@ static bool is_message(const struct link_message *message)
     return message->type == LINK_MESSAGE_ONE || message->type == LINK_MESSAGE_MANY;
 }
 
+/* What may wait for the far side: in its socket, under way, or for its return. A reader that slow is given
+ * up.
+ */
+static uint64_t most_kept_bytes(const struct mesh_link *link)
+{
+    uint64_t limit = link->policy ? link->policy->limits.queue_bytes : 0;
+
+    return limit > 0 ? limit : BRIDGE_DEFAULT_QUEUE_BYTES;
+}
+
 void mesh_send(struct mesh_link *link, const struct link_message *message)
 {
     struct mesh *mesh = link->mesh;
@@ -148,7 +158,7 @@ void mesh_send(struct mesh_link *link, const struct link_message *message)
     if (r < 0) {
         metrics_count(METRICS_OUT_OF_MEMORY);
         mesh_end_link(link, "out_of_memory");
-    } else if (link->frames.kept_bytes > LINK_SESSION_MAX_BYTES) {
+    } else if (link->frames.kept_bytes > most_kept_bytes(link)) {
         mesh_end_link(link, "queue_full");
     } else if (!link->is_cut && !link->is_ending) {
         mesh->outlet.send(mesh->outlet.context, link->owner, frame);
@@ -412,6 +422,7 @@ static void send_again(struct mesh_link *link)
         mesh->outlet.send(mesh->outlet.context, link->owner,
                           link_session_frame(&link->frames, number)->frame);
         mesh->counts.resent++;
+        link->counts.resent++;
     }
 }
 
@@ -482,6 +493,15 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time)
 struct link_session *mesh_link_frames(struct mesh_link *link)
 {
     return &link->frames;
+}
+
+struct mesh_link_counts mesh_link_counts(const struct mesh_link *link)
+{
+    struct mesh_link_counts counts = link->counts;
+
+    counts.cuts = link->cuts;
+    counts.kept_bytes = link->frames.kept_bytes;
+    return counts;
 }
 
 static int hear_of_session(struct mesh_link *link, const struct link_message *message)

@@ -154,6 +154,17 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time);
 /* The numbers of its frames: the shell checks what comes, and acknowledges. */
 struct link_session *mesh_link_frames(struct mesh_link *link);
 
+/* Since the session has begun. */
+struct mesh_link_counts {
+    uint64_t cuts;
+    uint64_t resent;     /* frames, after a cut */
+    uint64_t rerouted;   /* messages that went another way instead */
+    uint64_t duplicates; /* messages that it brought and that had come by another way */
+    uint64_t kept_bytes; /* now: sent, and not acknowledged */
+};
+
+struct mesh_link_counts mesh_link_counts(const struct mesh_link *link);
+
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
 
 /* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE or AGAIN. 0, MESH_E_BAD_MESSAGE or -ENOMEM (it has

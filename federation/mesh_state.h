@@ -28,13 +28,14 @@ struct mesh_link {
     uint32_t cost;
     const struct bridge_policy *policy;
     struct link_session frames;
-    bool is_cut;               /* no connection: what is sent is only kept */
-    size_t cut_bytes;          /* that were kept when it was cut */
-    bool lingers;              /* the shell knows it no more */
-    bool is_stale;             /* cut here or, as the far side says, there */
-    bool is_ending;            /* the shell was asked to end it */
-    bool is_synced;            /* the far side's first table is complete */
-    bool has_told_nearly_full; /* of entries: once, until there are markedly fewer */
+    struct mesh_link_counts counts; /* those that are counted, not asked for */
+    bool is_cut;                    /* no connection: what is sent is only kept */
+    size_t cut_bytes;               /* that were kept when it was cut */
+    bool lingers;                   /* the shell knows it no more */
+    bool is_stale;                  /* cut here or, as the far side says, there */
+    bool is_ending;                 /* the shell was asked to end it */
+    bool is_synced;                 /* the far side's first table is complete */
+    bool has_told_nearly_full;      /* of entries: once, until there are markedly fewer */
     bool has_told_limit;
     bool has_told_rate;
     bool has_told_renamed;

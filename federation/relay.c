@@ -68,7 +68,11 @@ static uint64_t detour_by(const struct mesh_link *link, struct bytes trail, uint
 
 bool relay_has_room(const struct mesh_link *link, size_t bytes)
 {
-    return !link->is_cut || link->frames.kept_bytes + bytes <= link->cut_bytes + LINK_SESSION_MAX_CUT_BYTES;
+    uint64_t limit = link->policy ? link->policy->limits.resend_bytes : 0;
+
+    if (limit == 0)
+        limit = BRIDGE_DEFAULT_RESEND_BYTES;
+    return !link->is_cut || link->frames.kept_bytes + bytes <= link->cut_bytes + limit;
 }
 
 /* --- to one --------------------------------------------------------------------------------------------- */
@@ -268,8 +272,10 @@ void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusa
 }
 
 /* Whether it has not been here yet. */
-static bool take_first(struct mesh *mesh, struct origin *origin, uint64_t incarnation, uint64_t seq)
+static bool take_first(struct mesh_link *link, struct origin *origin, uint64_t incarnation, uint64_t seq)
 {
+    struct mesh *mesh = link->mesh;
+
     if (!origin->window)
         origin->window = calloc(1, sizeof *origin->window);
     if (!origin->window) {
@@ -282,6 +288,7 @@ static bool take_first(struct mesh *mesh, struct origin *origin, uint64_t incarn
     case SEEN_BEFORE:
         metrics_count(METRICS_DUPLICATES_DROPPED);
         mesh_refuse(mesh, MESH_REFUSED_DUPLICATE);
+        link->counts.duplicates++;
         return false;
     case SEEN_LATE:
         mesh_refuse(mesh, MESH_REFUSED_LATE);
@@ -305,8 +312,9 @@ static bool is_as_addressed(const struct link_one *one, const struct message *me
            message_text(message, KEY_EVENT, &event) == 0 && bytes_equal(event, one->event);
 }
 
-static void arrive_one(struct mesh *mesh, const struct link_one *one)
+static void arrive_one(struct mesh_link *link, const struct link_one *one)
 {
+    struct mesh *mesh = link->mesh;
     struct origin *from = origins_find(mesh, &one->from);
     struct message message;
     struct block *shown;
@@ -320,7 +328,7 @@ static void arrive_one(struct mesh *mesh, const struct link_one *one)
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
-    if (one->seq != 0 && !take_first(mesh, from, one->incarnation, one->seq))
+    if (one->seq != 0 && !take_first(link, from, one->incarnation, one->seq))
         return;
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
@@ -348,7 +356,7 @@ static enum mesh_refusal take_in(struct mesh_link *link, const struct link_one *
     if (hub_id_equal(&one->to, &mesh->id)) {
         if (one->life != 0 && one->life != mesh->incarnation)
             return MESH_REFUSED_RESTARTED;
-        arrive_one(mesh, one);
+        arrive_one(link, one);
         return MESH_REFUSAL_COUNT;
     }
     if (hub_id_list_count(one->trail) >= PATH_MAX_HOPS)
@@ -553,7 +561,7 @@ static void take_many(struct mesh_link *link, const struct link_many *many)
     } else if (send_on_to_others(mesh, many)) {
         if (!origin)
             mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
-        else if (take_first(mesh, origin, many->incarnation, many->seq))
+        else if (take_first(link, origin, many->incarnation, many->seq))
             arrive_many(mesh, many);
     }
 }

@@ -24,6 +24,8 @@
 #include "hub/io/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -698,6 +700,13 @@ void stream_resume(struct stream *stream)
         return;
     stream->is_offer_due = true;
     loop_defer(stream->loop, &stream->deferred);
+}
+
+void stream_set_patience(struct stream *stream, uint32_t ms)
+{
+    unsigned patience_ms = ms;
+
+    (void)setsockopt(stream->transport.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 }
 
 void stream_set_owner(struct stream *stream, const struct stream_events *events,

@@ -82,6 +82,10 @@ void stream_end(struct stream *stream, uint32_t linger_ms);
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 
+/* A TCP peer that has not acknowledged for so long what was written, or has let no more be written, is given
+ * up by the kernel. Nothing for other sockets. */
+void stream_set_patience(struct stream *stream, uint32_t ms);
+
 /*
  * Another owner takes over a live stream, also from inside on_bytes(): what that call does not consume is
  * offered to the new owner at the end of the turn, and from now on all events are its own.

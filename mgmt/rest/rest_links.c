@@ -20,6 +20,14 @@ static void run_ask(void *argument)
     asking->result = federation_control_links(asking->rest->options.federation, &asking->links, &asking->n);
 }
 
+static json_t *session_json(const struct link_status *link)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "cuts", (json_int_t)link->cuts, "frames_resent",
+                     (json_int_t)link->frames_resent, "messages_rerouted",
+                     (json_int_t)link->messages_rerouted, "duplicates", (json_int_t)link->duplicates,
+                     "unacknowledged_bytes", (json_int_t)link->unacknowledged_bytes);
+}
+
 /* Those that have a password. */
 static json_t *channels_json(const struct link_status *link)
 {
@@ -30,7 +38,7 @@ static json_t *channels_json(const struct link_status *link)
 static json_t *link_json(const struct link_status *link)
 {
     return json_pack(
-        "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}",
+        "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
         "bridge", json_value_text_or_null(link->bridge), "kind",
         link->kind == BRIDGE_REFERENCE ? "reference" : "native", "release",
         json_value_text_or_null(link->release), "direction", link->is_outgoing ? "out" : "in", "address",
@@ -41,7 +49,8 @@ static json_t *link_json(const struct link_status *link)
         link->rtt_us < 0 ? json_null() : json_real((double)link->rtt_us / 1000.0), "messages_in",
         (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out, "bytes_in",
         (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out, "queued_bytes",
-        (json_int_t)link->queued_bytes, "protected_channels", channels_json(link));
+        (json_int_t)link->queued_bytes, "session", session_json(link), "protected_channels",
+        channels_json(link));
 }
 
 /* Links have no serials: here the cursor is a place in the list. */

@@ -603,6 +603,49 @@ static void test_removing_a_bridge_that_waits_to_dial_ends_it_at_once(void **sta
     assert_int_equal(n_ended[1], 1);
 }
 
+static void test_a_bridge_is_paused_with_a_goodbye_and_dials_again_when_it_is_wanted(void **state)
+{
+    struct federation *federation;
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    bridge(0, 1, NULL);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    federation = nodes[0].federation;
+    assert_int_equal(federation_control_pause_bridge(federation, "other", true), FEDERATION_E_UNKNOWN);
+    assert_int_equal(federation_control_retry_bridge(federation, "other"), FEDERATION_E_UNKNOWN);
+    assert_int_equal(federation_control_pause_bridge(federation, "b", true), 0);
+    assert_int_equal(status_of(0, true).state, LINK_PAUSED);
+    run_until(status_of(1, false).address[0] == '\0');
+    assert_string_equal(last_records[0], "in,,ended,paused");
+    run_for(500);
+    assert_int_equal(federation_control_retry_bridge(federation, "b"), 0);
+    assert_int_equal(status_of(0, true).state, LINK_PAUSED);
+    assert_int_equal(federation_control_pause_bridge(federation, "b", false), 0);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    /* At once again, while the goodbye is still being written. */
+    assert_int_equal(federation_control_pause_bridge(federation, "b", true), 0);
+    assert_int_equal(federation_control_pause_bridge(federation, "b", false), 0);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+}
+
+static void test_a_link_that_waits_is_dialed_at_once_when_that_is_wished(void **state)
+{
+    char path[128];
+    char why[WHY_SIZE];
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    snprintf(path, sizeof path, "%s/1", folder);
+    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    run_until(status_of(0, true).state == LINK_BACKOFF);
+    start(1, 'b', 1, "beta", "secret");
+    assert_int_equal(federation_control_retry_bridge(nodes[0].federation, "b"), 0);
+    assert_int_equal(status_of(0, true).state, LINK_DIALING);
+    run_until(IS_UP(0, true));
+}
+
 static void test_the_counts_of_the_mesh_can_be_read(void **state)
 {
     struct mesh_counts counts[3];
@@ -772,6 +815,10 @@ static void test_a_link_that_breaks_goes_on_with_its_session_and_loses_nothing(v
     assert_int_equal(nodes[1].n_broadcasts, 100);
     assert_int_equal(n_ended[0] + n_ended[1], 0);
     assert_true(federation_control_counts(nodes[0].federation).resent > 0);
+    assert_int_equal(status_of(0, true).cuts, 5);
+    assert_int_equal(status_of(1, false).cuts, 5);
+    assert_true(status_of(0, true).frames_resent > 0);
+    run_until(status_of(0, true).unacknowledged_bytes == 0);
 }
 
 static size_t left_bytes(void *owner, struct bytes in)
@@ -851,6 +898,8 @@ int main(void)
         TEST(test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why),
         TEST(test_an_incoming_link_that_breaks_and_is_not_called_again_is_ended_once_and_gone),
         TEST(test_removing_a_bridge_that_waits_to_dial_ends_it_at_once),
+        TEST(test_a_bridge_is_paused_with_a_goodbye_and_dials_again_when_it_is_wanted),
+        TEST(test_a_link_that_waits_is_dialed_at_once_when_that_is_wished),
         TEST(test_the_counts_of_the_mesh_can_be_read),
         TEST(test_draining_says_goodbye),
         TEST(test_a_link_that_carries_nothing_is_shown_down_within_three_seconds),

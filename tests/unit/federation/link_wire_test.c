@@ -46,10 +46,10 @@ static struct link_message example(enum link_message_type type)
         message.greeting = greeting;
         break;
     case LINK_MESSAGE_PROOF:
-        message.proven = (struct link_proven){bytes_of(zeros, 32), 10, {77, true, 5, 2}};
+        message.proven = (struct link_proven){bytes_of(zeros, 32), 10, {77, true, 5, 2, 60}};
         break;
     case LINK_MESSAGE_ACCEPT:
-        message.proven = (struct link_proven){bytes_of(zeros, 32), 0, {0, true, 6, 2}};
+        message.proven = (struct link_proven){bytes_of(zeros, 32), 0, {0, true, 6, 2, 0}};
         break;
     case LINK_MESSAGE_REFUSE:
         message.refusal = (struct link_refusal){BYTES_LITERAL("why"), BYTES_LITERAL("because")};
@@ -132,7 +132,7 @@ static void test_a_message_to_one_keeps_every_field(void **state)
 static void test_a_proof_says_what_becomes_of_the_earlier_session(void **state)
 {
     static const struct link_resume cases[] = {
-        {0, false, 0, 0}, {77, false, 0, 4}, {77, true, 0, 4}, {77, true, 9, 1}};
+        {0, false, 0, 0, 0}, {77, false, 0, 4, 0}, {77, true, 0, 4, 30}, {77, true, 9, 1, 3600}};
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
@@ -147,6 +147,7 @@ static void test_a_proof_says_what_becomes_of_the_earlier_session(void **state)
                     read.proven.resume.cuts == cases[i].cuts);
         assert_true(read.proven.resume.is_wanted == cases[i].is_wanted);
         assert_true(read.proven.resume.received == cases[i].received);
+        assert_true(read.proven.resume.window_s == cases[i].window_s);
         block_unref(frame);
     }
 }
