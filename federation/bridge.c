@@ -81,7 +81,7 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
     if (or_null(spec->tls.pinned_name) && !(bridge->pinned_name = strdup(spec->tls.pinned_name)))
         return -ENOMEM;
     bridge->has_certificate = or_null(spec->tls.cert_file) != NULL;
-    r = bridge_policy_init(&bridge->policy, spec);
+    r = bridge_policy_new(&bridge->policy, spec);
     return r < 0 ? r : make_tls(bridge, spec, out_why);
 }
 
@@ -115,7 +115,7 @@ void bridge_free(struct bridge *bridge)
     if (!bridge)
         return;
     list_unlink(&bridge->in_federation);
-    bridge_policy_clear(&bridge->policy);
+    bridge_policy_unref(bridge->policy);
     tls_context_unref(bridge->tls);
     wipe_secret(bridge->secret);
     wipe_secret(bridge->connection_secret);

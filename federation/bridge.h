@@ -22,7 +22,7 @@ struct bridge {
     enum bridge_kind kind;
     char *secret;            /* NULL: the hub's own */
     char *connection_secret; /* NULL: none */
-    struct bridge_policy policy;
+    struct bridge_policy *policy;
     uint32_t cost;
     bool is_paused;
     uint32_t resume_window_s; /* 0: the default */

@@ -54,6 +54,7 @@ int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *s
     int r;
 
     *policy = (struct bridge_policy){
+        .n_refs = 1,
         .classes = spec->classes ? spec->classes : BRIDGE_ALL_CLASSES,
         .limits = spec->limits,
     };
@@ -76,6 +77,33 @@ void bridge_policy_clear(struct bridge_policy *policy)
     filter_clear(&policy->one_way[BRIDGE_OUT]);
     bridge_remap_clear(&policy->remap);
     *policy = (struct bridge_policy){0};
+}
+
+int bridge_policy_new(struct bridge_policy **out_policy, const struct bridge_spec *spec)
+{
+    struct bridge_policy *policy = calloc(1, sizeof *policy);
+    int r = policy ? bridge_policy_init(policy, spec) : -ENOMEM;
+
+    if (r < 0)
+        free(policy);
+    else
+        *out_policy = policy;
+    return r;
+}
+
+struct bridge_policy *bridge_policy_ref(struct bridge_policy *policy)
+{
+    if (policy)
+        policy->n_refs++;
+    return policy;
+}
+
+void bridge_policy_unref(struct bridge_policy *policy)
+{
+    if (!policy || --policy->n_refs > 0)
+        return;
+    bridge_policy_clear(policy);
+    free(policy);
 }
 
 bool bridge_policy_pattern_is_valid(const char *pattern)

@@ -29,6 +29,7 @@ struct bridge_policy_filter {
 };
 
 struct bridge_policy {
+    uint32_t n_refs;
     struct bridge_policy_filter both;
     struct bridge_policy_filter one_way[BRIDGE_DIRECTION_COUNT];
     uint32_t classes; /* set of 1 << enum bridge_class */
@@ -39,6 +40,11 @@ struct bridge_policy {
 /* Copies what @spec, which must be sound, says of it: 0 or -ENOMEM. */
 int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec);
 void bridge_policy_clear(struct bridge_policy *policy);
+
+/* The same on the heap with one reference, for a link may outlast its bridge. NULL is fine for both. */
+int bridge_policy_new(struct bridge_policy **out_policy, const struct bridge_spec *spec);
+struct bridge_policy *bridge_policy_ref(struct bridge_policy *policy);
+void bridge_policy_unref(struct bridge_policy *policy);
 
 /* A pattern is 1 to 255 bytes of UTF-8 without control characters. */
 bool bridge_policy_pattern_is_valid(const char *pattern);

@@ -317,7 +317,7 @@ void link_proven(struct link *link, uint64_t session)
         .peer_incarnation = link->peer_incarnation,
         .session = session,
         .cost = (uint32_t)link->cost,
-        .policy = link->bridge ? &link->bridge->policy : NULL,
+        .policy = link->bridge ? link->bridge->policy : NULL,
     };
     struct hub_time time = federation_time(link->federation);
     int r;

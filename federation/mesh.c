@@ -270,6 +270,7 @@ static void link_free(struct mesh_link *link)
     buffer_clear(&link->entries);
     buffer_clear(&link->to);
     link_session_clear(&link->frames);
+    bridge_policy_unref(link->policy);
     link->mesh->links[link->slot] = NULL;
     free(link);
 }
@@ -342,7 +343,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .peer_incarnation = options->peer_incarnation,
         .session = options->session,
         .cost = options->cost,
-        .policy = options->policy,
+        .policy = bridge_policy_ref(options->policy),
     };
     list_init(&link->candidates);
     link_session_init(&link->frames);
@@ -766,13 +767,25 @@ bool mesh_take_incomplete(struct mesh *mesh)
 
 /* --- for links to foreign hubs -------------------------------------------------------------------------- */
 
+/* Whether a way leads to the hub that is not just the memory of a link of ours. */
+static bool has_living_way(const struct origin *origin)
+{
+    list_for_each (at, &origin->hub_route->candidates) {
+        const struct candidate *candidate = container_of(at, struct candidate, in_route);
+
+        if (candidate->link && !candidate->link->lingers)
+            return true;
+    }
+    return false;
+}
+
 bool mesh_reaches(const struct mesh *mesh, const struct hub_id *hub, uint64_t *out_incarnation)
 {
     const struct origin *origin = origins_find(mesh, hub);
 
     if (out_incarnation)
         *out_incarnation = origin ? origin->incarnation : 0;
-    return origin && (origin == mesh->self || origin_is_reachable(origin));
+    return origin && (origin == mesh->self || (origin_is_reachable(origin) && has_living_way(origin)));
 }
 
 static struct bytes name_of_origin(const struct mesh *mesh, const struct origin *origin)

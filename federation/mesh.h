@@ -116,9 +116,9 @@ struct mesh_link_options {
     void *owner; /* for the outlet */
     struct hub_id peer;
     uint64_t peer_incarnation;
-    uint64_t session;                   /* the same on both sides, never used again */
-    uint32_t cost;                      /* the same on both sides */
-    const struct bridge_policy *policy; /* NULL: the default; must outlive the link */
+    uint64_t session;             /* the same on both sides, never used again */
+    uint32_t cost;                /* the same on both sides */
+    struct bridge_policy *policy; /* NULL: the default; the link takes a reference */
 };
 
 enum {
@@ -207,7 +207,8 @@ void mesh_leave_core(struct mesh *mesh);
  * mesh_settle() called. Asking clears it. */
 bool mesh_take_incomplete(struct mesh *mesh);
 
-/* Whether the hub can be reached; @out_incarnation (may be NULL): of its entries. */
+/* Whether the hub can be reached, other than by a link of ours that is over; @out_incarnation (may be NULL):
+ * of its entries. */
 bool mesh_reaches(const struct mesh *mesh, const struct hub_id *hub, uint64_t *out_incarnation);
 
 /* The name that clients see of a hub, us among them; BYTES_NONE: it can't be reached. */

@@ -83,13 +83,13 @@ static void outlet_wake(void *context)
 static bool name_here(const struct reference_link *link, struct bytes there, struct bridge_remap_room *room,
                       struct bytes *out_here)
 {
-    return bridge_remap_in(&link->bridge->policy.remap, there, room, out_here);
+    return bridge_remap_in(&link->bridge->policy->remap, there, room, out_here);
 }
 
 static bool outlet_lets(void *context, struct bytes channel)
 {
     const struct reference_link *link = context;
-    const struct bridge_policy *policy = &link->bridge->policy;
+    const struct bridge_policy *policy = link->bridge->policy;
     struct bridge_remap_room room;
     struct bytes here;
 
@@ -145,7 +145,7 @@ static int make_foreign(struct reference_link *link, uint64_t session)
     const struct foreign_outlet outlet = {outlet_say,     outlet_tell,       outlet_wake,
                                           outlet_lets,    outlet_has_passed, outlet_knows,
                                           outlet_name_of, outlet_warn,       link};
-    const struct bridge_policy *policy = &link->bridge->policy;
+    const struct bridge_policy *policy = link->bridge->policy;
     const char *names[3 * BRIDGE_MAX_PATTERNS];
     struct foreign_options options = {
         .client_id = bytes_of_text(link->connection.client_id),
@@ -179,7 +179,7 @@ static void take_over(struct reference_link *link, uint64_t known_incarnation)
         .peer_incarnation = link->incarnation,
         .session = random_u64() | 1,
         .cost = link->bridge->cost,
-        .policy = &link->bridge->policy,
+        .policy = link->bridge->policy,
     };
     int r;
 

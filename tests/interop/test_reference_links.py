@@ -313,8 +313,8 @@ async def test_a_python_hub_that_is_killed_takes_its_services_along_and_brings_t
     assert (await succeeds(lambda: caller.call("room", "double", 21))).data == 42
     python.kill()
     await mixed.reaches(mixed.b, bridge, "backoff")
-    with pytest.raises(Exception, match="No provider for room:double"):
-        await asyncio.wait_for(caller.call("room", "double", 21), 3.0)
+    with pytest.raises(Exception, match="No provider for room:double|disconnected before it answered"):
+        await asyncio.wait_for(caller.call("room", "double", 21), 4.0)
     python.start()
     # The package's client connects again and provides again by itself.
     assert (await succeeds(lambda: caller.call("room", "double", 21), 40.0)).data == 42

@@ -55,9 +55,9 @@ struct sim_link {
     uint64_t connection; /* a session has one after the other */
     uint32_t delay_ms;
     uint32_t cost;
-    const struct bridge_policy *policy; /* of end a; the default at b */
-    bool is_up[2];                      /* at a, at b */
-    bool is_cut[2];                     /* up, but noticed that the connection is lost */
+    struct bridge_policy *policy; /* of end a; the default at b */
+    bool is_up[2];                /* at a, at b */
+    bool is_cut[2];               /* up, but noticed that the connection is lost */
     struct mesh_link *ends[2];
     bool is_ack_due[2];
     uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b */

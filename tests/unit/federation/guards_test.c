@@ -488,20 +488,20 @@ static void test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_t
     struct bridge_spec spec = {.cost = 10, .remap_out = {1, &rule}};
     struct link_message end = {.type = LINK_MESSAGE_END};
     struct mesh_link_options options = {NULL, hub(0x10), 1, session_of(0x10), 10, NULL};
-    struct bridge_policy policy;
+    struct bridge_policy *policy;
     struct mesh_link *link;
 
     (void)state;
-    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
-    options.owner = &policy;
-    options.policy = &policy;
+    assert_int_equal(bridge_policy_new(&policy, &spec), 0);
+    options.owner = &spec;
+    options.policy = policy;
     assert_int_equal(mesh_link_up(mesh, &options, now(), &link), 0);
     guard_vault();
     assert_int_equal(n_sent[LINK_MESSAGE_PROVE], 0);
     assert_int_equal(mesh_link_receive(link, &end, now()), 0);
     assert_int_equal(n_words[MESH_CHANNEL_RENAMED], 1);
     mesh_link_down(link, now());
-    bridge_policy_clear(&policy);
+    bridge_policy_unref(policy);
 }
 
 static void test_a_lifted_guard_asks_for_what_it_had_refused(void **state)
