@@ -155,6 +155,7 @@ static int start_rest(struct mgmt *mgmt)
         .server_id = from->server_id,
         .version = from->version,
         .epoch = mgmt->epoch,
+        .settings_face = from->settings_face,
         .n_settings = from->n_settings,
         .requests_per_s = from->requests_per_s,
         .is_secure = from->tls != NULL,

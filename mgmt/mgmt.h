@@ -20,6 +20,7 @@ struct federation;
 struct log;
 struct store;
 struct tls_context;
+struct settings_face;
 
 #define MGMT_WHY_SIZE 1024
 
@@ -42,6 +43,7 @@ struct mgmt_options {
     const char *admin_password_file; /* of the first administrator, where there is none yet; NULL: none */
     const char *server_id;           /* the hub's own */
     const char *version;
+    const struct settings_face *settings_face; /* mgmt/rest/settings_face.h */
     const struct mgmt_setting *settings;
     size_t n_settings;
 

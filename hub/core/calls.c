@@ -37,12 +37,18 @@ static struct bytes store(uint8_t **place, struct bytes text)
     return copy;
 }
 
+/* The interval is the same for all, so that the list is in order also after it has been changed. */
 static void set_deadline(struct hub *hub, struct call *call)
+{
+    call->waits_since_ms = hub->time.now_ms;
+    list_append(&hub->calls_by_deadline, &call->by_deadline);
+}
+
+static uint64_t deadline_of(const struct hub *hub, const struct call *call)
 {
     uint64_t interval_ms = hub->options.call_deadline_ms;
 
-    call->deadline_ms = interval_ms ? hub->time.now_ms + interval_ms : UINT64_MAX;
-    list_append(&hub->calls_by_deadline, &call->by_deadline);
+    return interval_ms ? call->waits_since_ms + interval_ms : UINT64_MAX;
 }
 
 struct call *calls_find(const struct hub *hub, const struct client *provider, struct bytes request_id,
@@ -177,8 +183,8 @@ uint64_t calls_expire(struct hub *hub)
     list_for_each (link, &hub->calls_by_deadline) {
         struct call *call = container_of(link, struct call, by_deadline);
 
-        if (call->deadline_ms > hub->time.now_ms)
-            return call->deadline_ms;
+        if (deadline_of(hub, call) > hub->time.now_ms)
+            return deadline_of(hub, call);
         calls_fail(hub, call, ERROR_CALL_TIMED_OUT);
     }
     return UINT64_MAX;

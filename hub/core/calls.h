@@ -22,7 +22,7 @@ struct call {
     struct list by_deadline;
     struct client *caller;
     struct client *provider;
-    uint64_t deadline_ms; /* UINT64_MAX: none */
+    uint64_t waits_since_ms; /* the call, or the stream's last chunk */
     struct bytes request_id;
     struct bytes caller_name;
     struct bytes channel;

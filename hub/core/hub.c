@@ -93,6 +93,14 @@ void hub_free(struct hub *hub)
     free(hub);
 }
 
+void hub_set_options(struct hub *hub, const struct hub_options *options)
+{
+    struct bytes server_id = hub->options.server_id;
+
+    hub->options = *options;
+    hub->options.server_id = server_id;
+}
+
 struct bytes hub_server_id(const struct hub *hub)
 {
     return hub_id_text(hub);

@@ -46,6 +46,9 @@ int hub_new(struct hub **out_hub, const struct hub_options *options, const struc
 /* Forgets all clients without telling their ports, and everything else. NULL is fine. */
 void hub_free(struct hub *hub);
 
+/* Goes on with other policies and another deadline; the name stays. */
+void hub_set_options(struct hub *hub, const struct hub_options *options);
+
 struct bytes hub_server_id(const struct hub *hub);
 
 enum {

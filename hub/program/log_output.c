@@ -146,7 +146,7 @@ void log_output_write(const struct log_record *record, void *context)
         return;
     clock_rfc3339(record->wall_ms, time);
     buffer_init(&line);
-    switch (output->format) {
+    switch ((enum log_format)output->format) {
     case LOG_FORMAT_TEXT:
         write_text(&line, record, time);
         break;

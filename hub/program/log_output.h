@@ -12,8 +12,8 @@
 #include "hub/program/serve_options.h"
 
 struct log_output {
-    enum log_format format;
-    enum log_threshold threshold;
+    _Atomic enum log_format format; /* both may be changed while records come */
+    _Atomic enum log_threshold threshold;
 };
 
 /* A log sink; @context is a struct log_output. */

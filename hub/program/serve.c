@@ -9,7 +9,9 @@
 #include "hub/program/serve.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +27,7 @@
 #include "hub/base/random.h"
 #include "hub/base/text.h"
 #include "hub/io/mailbox.h"
+#include "hub/program/configuration.h"
 #include "hub/program/log_output.h"
 #include "hub/program/secret_file.h"
 #include "hub/program/serve_plan.h"
@@ -46,7 +49,9 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct house {
-    const struct serve_options *options;
+    const struct serve_options *options; /* those of the start; texts of these stay */
+    struct configuration *configuration; /* those in force */
+    struct settings_face settings_face;
     struct serve_plan plan;
     char server_id[NAME_MAX_BYTES + 1];
     struct store_identity identity;
@@ -62,6 +67,9 @@ struct house {
     struct mgmt *mgmt;
     struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
+    pthread_t reloader;
+    bool has_reloader;
+    atomic_bool is_reloading;
     bool is_ending;
     size_t most_connections;
     size_t most_mgmt_connections;
@@ -90,7 +98,7 @@ static void share_descriptors(struct house *house)
                                                   : limit.rlim_cur / 2;
     mgmt = n / 3 < MOST_MGMT_DESCRIPTORS ? n / 3 : MOST_MGMT_DESCRIPTORS;
     house->most_mgmt_connections = mgmt / DESCRIPTORS_A_MGMT_CONNECTION;
-    house->most_connections = house->options->max_connections ? house->options->max_connections : n - mgmt;
+    house->most_connections = n - mgmt;
 }
 
 static void note(void *context, enum log_level level, enum log_stream stream, const char *event,
@@ -99,6 +107,19 @@ static void note(void *context, enum log_level level, enum log_stream stream, co
     struct house *house = context;
 
     log_record(house->log, level, stream, event, fields, n_fields);
+}
+
+/* A line of the hub's own; any thread. */
+static void say(struct house *house, enum log_level level, const char *text)
+{
+    struct log_field fields[] = {
+        log_text("message", bytes_of_text(text)),
+        log_text("level", bytes_of_text(log_level_name(level))),
+        log_text_or_null("client_id", BYTES_NONE),
+        log_text("server_id", bytes_of_text(house->server_id)),
+    };
+
+    log_record(house->log, level, LOG_LOGS, "server_log", fields, 4);
 }
 
 static int configure_password_from(struct house *house, struct bytes channel, struct bytes password,
@@ -185,31 +206,41 @@ static struct listener_options unix_options(const struct house *house)
                                      .unix_group = house->options->unix_group};
 }
 
-static int build_hub(struct house *house)
+static struct hub_options hub_options_of(const struct house *house, const struct serve_options *options)
 {
-    const struct serve_options *options = house->options;
-    struct hub_options hub_options = {
+    return (struct hub_options){
         .server_id = bytes_of_text(house->server_id),
         .channel_policy = options->channel_policy,
         .balance_policy = options->balance_policy,
         .error_policy = options->error_policy,
         .call_deadline_ms = options->call_deadline_ms,
     };
-    struct server_options server_options = {
+}
+
+/* Secret and certificates are those of the house's plan. */
+static struct server_options server_options_of(const struct house *house, const struct serve_options *options)
+{
+    return (struct server_options){
         .connection_secret = buffer_bytes(&house->plan.connection_secret),
         .takes_bridges = options->bridge_clients == BRIDGE_CLIENTS_TRUSTED,
         .idle_timeout_ms = options->idle_timeout_ms,
         .data_timeout_ms = options->data_timeout_ms,
         .max_frame_bytes = options->max_frame_bytes,
-        .max_connections = house->most_connections,
+        .max_connections = options->max_connections ? options->max_connections : house->most_connections,
         .unix_socket = unix_options(house),
         .tls = house->plan.tls,
     };
+}
+
+static int build_hub(struct house *house)
+{
+    const struct serve_options *options = configuration_options(house->configuration);
+    struct hub_options hub_options = hub_options_of(house, options);
+    struct server_options server_options = server_options_of(house, options);
     struct outlet outlet = {.note = note, .context = house};
     char why[SECRET_FILE_WHY_SIZE];
 
-    if (loop_new(&house->loop) < 0 || mailbox_new(&house->mailbox, house->loop) < 0 ||
-        hub_new(&house->hub, &hub_options, &outlet) < 0 ||
+    if (hub_new(&house->hub, &hub_options, &outlet) < 0 ||
         server_new(&house->server, house->loop, house->hub, &server_options) < 0)
         return complain("cannot start: out of memory or descriptors");
     if (options->system_passwords_file &&
@@ -286,6 +317,7 @@ static int build_mgmt(struct house *house)
         .admin_password_file = house->options->admin_password_file,
         .server_id = house->server_id,
         .version = COMMHUB_VERSION,
+        .settings_face = &house->settings_face,
         .settings = house->settings,
         .most_connections = house->most_mgmt_connections,
         .most_live_sockets = house->most_mgmt_connections * 3 / 4,
@@ -312,6 +344,122 @@ static int listen_everywhere(struct house *house)
     return 0;
 }
 
+/* --- other settings --- */
+
+static void swap_buffers(struct buffer *a, struct buffer *b)
+{
+    struct buffer kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+static void swap_tls(struct tls_context **a, struct tls_context **b)
+{
+    struct tls_context *kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+/* What the hub had so far is left in @plan, which is cleared behind us. */
+static void apply(void *context, const struct serve_options *options, struct serve_plan *plan)
+{
+    struct house *house = context;
+    struct hub_options hub_options = hub_options_of(house, options);
+    struct server_options server_options;
+
+    swap_buffers(&house->plan.connection_secret, &plan->connection_secret);
+    swap_tls(&house->plan.tls, &plan->tls);
+    swap_tls(&house->plan.link_tls, &plan->link_tls);
+    /* A port that speaks plain HTTP keeps doing so, and one that speaks HTTPS never goes back. */
+    if (house->plan.mgmt_tls && plan->mgmt_tls) {
+        swap_tls(&house->plan.mgmt_tls, &plan->mgmt_tls);
+        if (house->mgmt)
+            mgmt_renew_tls(house->mgmt, house->plan.mgmt_tls);
+    }
+    server_options = server_options_of(house, options);
+    server_set_options(house->server, &server_options);
+    hub_set_options(house->hub, &hub_options);
+    federation_set_link_tls(house->federation, house->plan.link_tls);
+    house->log_output.format = options->log_format;
+    house->log_output.threshold = options->log_level;
+}
+
+static int make_configuration(struct house *house)
+{
+    struct configuration_options options = {
+        .started = house->options,
+        .store = house->store,
+        .mailbox = house->mailbox,
+        .context = house,
+        .apply = apply,
+    };
+    char why[SERVE_WHY_SIZE];
+
+    if (configuration_new(&house->configuration, &options, why) < 0)
+        return complain(why);
+    house->settings_face = configuration_face(house->configuration);
+    house->log_output.format = configuration_options(house->configuration)->log_format;
+    house->log_output.threshold = configuration_options(house->configuration)->log_level;
+    return 0;
+}
+
+static void log_words(json_t *outcome, const char *name, char *out_text, size_t size)
+{
+    size_t len = 0;
+    json_t *word;
+    size_t i;
+
+    *out_text = '\0';
+    json_array_foreach(json_object_get(outcome, name), i, word)
+    {
+        if (len < size)
+            len +=
+                (size_t)snprintf(out_text + len, size - len, "%s%s", i ? ", " : "", json_string_value(word));
+    }
+}
+
+/* On a thread of its own, for it reads files and waits for the loop. */
+static void *run_reload(void *context)
+{
+    struct house *house = context;
+    char why[SERVE_WHY_SIZE];
+    char changed[400], needs_restart[400];
+    char text[SERVE_WHY_SIZE + 64];
+    json_t *outcome = NULL;
+    int r = configuration_reload(house->configuration, &outcome, why);
+
+    if (r) {
+        snprintf(text, sizeof text, "Reload: nothing was changed: %s", why);
+        say(house, LOG_ERROR, text);
+    } else {
+        log_words(outcome, "changed", changed, sizeof changed);
+        log_words(outcome, "needs_restart", needs_restart, sizeof needs_restart);
+        snprintf(text, sizeof text, "Reload: certificates and secrets are read again; changed: %s%s%s",
+                 *changed ? changed : "nothing", *needs_restart ? "; only a restart changes " : "",
+                 needs_restart);
+        say(house, LOG_WARN, text);
+    }
+    json_decref(outcome);
+    atomic_store(&house->is_reloading, false);
+    return NULL;
+}
+
+/* One at a time: a signal that comes while files are read is for what they hold now. */
+static void reload(struct house *house)
+{
+    if (atomic_exchange(&house->is_reloading, true))
+        return;
+    if (house->has_reloader)
+        pthread_join(house->reloader, NULL);
+    house->has_reloader = pthread_create(&house->reloader, NULL, run_reload, house) == 0;
+    if (!house->has_reloader) {
+        atomic_store(&house->is_reloading, false);
+        say(house, LOG_ERROR, "Reload: no thread can be made for it");
+    }
+}
+
 /* --- signals --- */
 
 static void on_drained(void *context)
@@ -329,6 +477,10 @@ static void on_signal(struct loop_source *source, uint32_t ready)
     (void)ready;
     if (read(source->fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
         return;
+    if (signal.ssi_signo == SIGHUP) {
+        reload(house);
+        return;
+    }
     if (!house->is_ending)
         federation_drain(house->federation);
     /* The first signal lets calls finish, a second one does not. */
@@ -345,6 +497,7 @@ static int take_signals(struct house *house)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     house->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     house->signals.events = EPOLLIN;
@@ -385,6 +538,10 @@ static int build(struct house *house)
         choose_server_id(house);
     if (r == 0)
         share_descriptors(house);
+    if (r == 0 && (loop_new(&house->loop) < 0 || mailbox_new(&house->mailbox, house->loop) < 0))
+        r = complain("cannot start: out of memory or descriptors");
+    if (r == 0)
+        r = make_configuration(house);
     if (r == 0)
         r = build_hub(house);
     if (r == 0)
@@ -404,6 +561,8 @@ static void clear(struct house *house)
 {
     if (house->mailbox)
         mailbox_close(house->mailbox); /* a request that waits for the loop is let go */
+    if (house->has_reloader)
+        pthread_join(house->reloader, NULL);
     mgmt_stop(house->mgmt);
     federation_free(house->federation);
     server_free(house->server);
@@ -417,6 +576,7 @@ static void clear(struct house *house)
     }
     if (house->loop)
         loop_free(house->loop);
+    configuration_free(house->configuration);
     store_close(house->store);
     if (house->log)
         log_free(house->log);

@@ -50,6 +50,11 @@ const char *serve_options_keep(struct serve_options *options, struct bytes text)
     return kept->text;
 }
 
+int serve_options_reset(struct serve_options *options, const struct setting *setting)
+{
+    return settings_copy(options, &defaults, setting);
+}
+
 void serve_options_clear(struct serve_options *options)
 {
     while (options->texts) {

@@ -97,6 +97,10 @@ int serve_options_read(int argc, char **argv, struct serve_options *out_options,
                        char out_why[SERVE_WHY_SIZE]);
 void serve_options_clear(struct serve_options *options);
 
+/* Gives a setting its built-in value. 0 or -ENOMEM. */
+struct setting;
+int serve_options_reset(struct serve_options *options, const struct setting *setting);
+
 /* The same for the original's `server` command and its few flags. Secrets are overwritten in argv. */
 int serve_options_read_original(int argc, char **argv, struct serve_options *out_options,
                                 char out_why[SERVE_WHY_SIZE]);

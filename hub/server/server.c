@@ -128,6 +128,16 @@ int server_new(struct server **out_server, struct loop *loop, struct hub *hub,
     return 0;
 }
 
+void server_set_options(struct server *server, const struct server_options *options)
+{
+    size_t max_frame_bytes = server->options.max_frame_bytes;
+    struct listener_options unix_socket = server->options.unix_socket;
+
+    server->options = *options;
+    server->options.max_frame_bytes = max_frame_bytes;
+    server->options.unix_socket = unix_socket;
+}
+
 static void close_listeners(struct server *server)
 {
     while (server->n_listeners)

@@ -29,6 +29,12 @@ struct server_options {
 int server_new(struct server **out_server, struct loop *loop, struct hub *hub,
                const struct server_options *options);
 
+/*
+ * Goes on with other settings: timeouts and limits count at once, secret and certificates for connections
+ * that come from then on. Frames keep their limit, socket files their mode. @options as for server_new().
+ */
+void server_set_options(struct server *server, const struct server_options *options);
+
 /* Ends all connections at once. NULL is fine. */
 void server_free(struct server *server);
 

@@ -58,13 +58,19 @@ void problem_reply(struct reply *reply, const struct request *request, unsigned 
     fill(reply, request, status, detail, json_array());
 }
 
-void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults)
+void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
+                             struct problem_faults *faults)
 {
     json_t *list = faults->list ? faults->list : json_array();
 
     faults->list = NULL;
-    fill(reply, request, 422,
+    fill(reply, request, status,
          json_array_size(list) == 1 ? "A member of the body is not accepted."
                                     : "Some members of the body are not accepted.",
          list);
+}
+
+void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults)
+{
+    problem_reply_faults_as(reply, request, 422, faults);
 }

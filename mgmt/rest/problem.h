@@ -35,4 +35,8 @@ void problem_reply(struct reply *reply, const struct request *request, unsigned 
 /* 422 with all faults, which are the reply's then. */
 void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults);
 
+/* The same with another status. */
+void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
+                             struct problem_faults *faults);
+
 #endif

@@ -29,6 +29,8 @@
 #define REST_COOKIE_SIZE 32
 #define REST_WRITE_UNITS 10 /* of a rate limit; anything else takes 1 */
 
+struct settings_face; /* settings_face.h */
+
 struct rest_setting {
     const char *name;
     const char *value;
@@ -47,6 +49,7 @@ struct rest_options {
     const char *server_id;
     const char *version;
     const char *epoch; /* of the log's record ids */
+    const struct settings_face *settings_face;
     const struct rest_setting *settings;
     size_t n_settings;
     uint64_t requests_per_s; /* of one address, and of one credential; a write counts as REST_WRITE_UNITS */

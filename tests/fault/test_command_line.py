@@ -82,6 +82,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "--mgmt-tls-cert": [("", "empty"), ("/nonexistent", "--mgmt-tls-key")],
     "--mgmt-tls-key": [("", "empty"), ("/nonexistent", "--mgmt-tls-cert")],
     "--admin-token-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
+    "--admin-password-file": [("", "empty")],
+    "--definitions": [("", "empty")],
     "--log-format": [("xml", "text|logfmt|json")],
     "--log-level": [("loud", "error|warning|info|debug")],
     "--verbose": [("maybe", "true")],

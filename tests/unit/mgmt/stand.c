@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "hub/base/check.h"
+#include "mgmt/rest/settings_face.h"
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
 
@@ -33,8 +34,48 @@ static void note_thread(void *argument)
     fake_controls.loop_thread = pthread_self();
 }
 
+/* A program with one setting, "idle-timeout", that is 60 at first. */
+static int idle_timeout = 60;
+
+static json_t *list_settings(void *context)
+{
+    (void)context;
+    return json_pack("[{s:s, s:i, s:s, s:b, s:s}]", "name", "idle-timeout", "value", idle_timeout, "origin",
+                     "built-in", "is_pinned", 0, "changes", "live");
+}
+
+static int change_settings(void *context, json_t *wishes, bool is_trial, struct problem_faults *faults,
+                           char out_why[SETTINGS_FACE_WHY_SIZE])
+{
+    json_t *value = json_object_get(wishes, "idle-timeout");
+
+    (void)context;
+    (void)out_why;
+    if (json_object_get(wishes, "mgmt")) {
+        problem_add(faults, "#/mgmt", "It is set by flag --mgmt: change it there.");
+        return SETTINGS_FACE_E_PINNED;
+    }
+    if (json_object_size(wishes) > (value ? 1 : 0) || (value && !json_is_integer(value))) {
+        problem_add(faults, "#/idle-timeout", "It is no number.");
+        return SETTINGS_FACE_E_INVALID;
+    }
+    if (value && !is_trial)
+        idle_timeout = (int)json_integer_value(value);
+    return 0;
+}
+
+static int reload_settings(void *context, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE])
+{
+    (void)context;
+    (void)out_why;
+    *out_outcome = json_pack("{s:[s], s:[]}", "changed", "idle-timeout", "needs_restart");
+    return 0;
+}
+
 static void start(struct stand *stand)
 {
+    static const struct settings_face face = {NULL, list_settings, change_settings, reload_settings};
+
     static const struct mgmt_setting settings[] = {{"listen", "tcp://127.0.0.1:7070"}};
     struct mgmt_options options = wanted;
     char why[MGMT_WHY_SIZE];
@@ -52,6 +93,7 @@ static void start(struct stand *stand)
     options.token_file = *stand->token_file ? stand->token_file : NULL;
     options.server_id = "hub-test";
     options.version = "9.8.7";
+    options.settings_face = &face;
     options.settings = settings;
     options.n_settings = 1;
     if (mgmt_start(&stand->mgmt, &options, why) < 0) {
