@@ -38,6 +38,7 @@ struct request {
 
     /* Filled on the way, by what judges the request (mgmt/rest). */
     struct principal by;
+    bool has_ticket; /* of a WebSocket: the page may be of another origin */
     bool has_rate;
     struct rate_limit_state rate; /* how much more they may ask */
     struct change *change;        /* where a write says what it changes; NULL: nobody wants to know */

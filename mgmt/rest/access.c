@@ -64,13 +64,26 @@ static bool identify_session(struct rest *rest, const struct route *route, struc
     return true;
 }
 
+/* Made a moment ago for this one entry, so it is no matter whose page brings it. */
+static bool identify_ticket(struct rest *rest, struct bytes ticket, struct request *request,
+                            struct reply *reply)
+{
+    request->has_ticket = tickets_take(&rest->tickets, ticket, clock_monotonic_ms(), &request->by);
+    if (!request->has_ticket)
+        problem_reply(reply, request, 401, "The ticket was used, or is older than 30 s.");
+    return request->has_ticket;
+}
+
 static bool identify(struct rest *rest, const struct route *route, struct request *request,
                      struct reply *reply)
 {
+    struct bytes ticket = route->is_websocket ? credential_ticket(request) : BYTES_NONE;
     uint8_t room[CREDENTIAL_MOST_BYTES];
     struct bytes token = route->is_websocket ? credential_protocol(request, room) : BYTES_NONE;
     struct bytes word = credential_cookie(request, rest->cookie);
 
+    if (ticket.len)
+        return identify_ticket(rest, ticket, request, reply);
     if (!token.len)
         token = credential_bearer(request);
     if (token.len)

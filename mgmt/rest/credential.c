@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #define TOKEN_PREFIX "bearer."
+#define TICKET_PREFIX "ticket."
 #define HEX_TOKEN_PREFIX "bearer-hex." /* for tokens with letters that a protocol's name may not have */
 
 struct bytes credential_bearer(const struct request *request)
@@ -42,21 +43,43 @@ static struct bytes decode_hex(struct bytes hex, uint8_t out[CREDENTIAL_MOST_BYT
     return bytes_of(out, hex.len / 2);
 }
 
-/* The token in one header's list of protocols; no ptr: none is there. */
-static struct bytes token_among(const char *protocols, uint8_t room[CREDENTIAL_MOST_BYTES])
+/* What stands behind @prefix in one header's list of protocols; no ptr: nothing. */
+static struct bytes word_among(const char *protocols, struct bytes prefix)
 {
     while (*protocols) {
         struct bytes word;
 
         protocols += strspn(protocols, " \t,");
         word = bytes_of(protocols, strcspn(protocols, " \t,"));
-        if (bytes_start_with(word, BYTES_LITERAL(TOKEN_PREFIX)))
-            return bytes_from(word, strlen(TOKEN_PREFIX));
-        if (bytes_start_with(word, BYTES_LITERAL(HEX_TOKEN_PREFIX)))
-            return decode_hex(bytes_from(word, strlen(HEX_TOKEN_PREFIX)), room);
+        if (bytes_start_with(word, prefix))
+            return bytes_from(word, prefix.len);
         protocols += word.len;
     }
     return BYTES_NONE;
+}
+
+struct bytes credential_ticket(const struct request *request)
+{
+    for (size_t i = 0; i < request->n_headers; i++) {
+        struct bytes ticket = BYTES_NONE;
+
+        if (strcasecmp(request->headers[i].name, "Sec-WebSocket-Protocol") == 0)
+            ticket = word_among(request->headers[i].value, BYTES_LITERAL(TICKET_PREFIX));
+        if (ticket.len)
+            return ticket;
+    }
+    return BYTES_NONE;
+}
+
+/* The token in one header's list of protocols; no ptr: none is there. */
+static struct bytes token_among(const char *protocols, uint8_t room[CREDENTIAL_MOST_BYTES])
+{
+    struct bytes word = word_among(protocols, BYTES_LITERAL(TOKEN_PREFIX));
+
+    if (word.len)
+        return word;
+    word = word_among(protocols, BYTES_LITERAL(HEX_TOKEN_PREFIX));
+    return word.len ? decode_hex(word, room) : BYTES_NONE;
 }
 
 struct bytes credential_protocol(const struct request *request, uint8_t room[CREDENTIAL_MOST_BYTES])

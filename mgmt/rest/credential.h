@@ -19,6 +19,9 @@ struct bytes credential_bearer(const struct request *request);
  */
 struct bytes credential_protocol(const struct request *request, uint8_t room[CREDENTIAL_MOST_BYTES]);
 
+/* The ticket that a WebSocket's handshake names: "ticket.TICKET". Empty if there is none. */
+struct bytes credential_ticket(const struct request *request);
+
 /* The value of the cookie of that name; empty if there is none. */
 struct bytes credential_cookie(const struct request *request, const char *name);
 

@@ -75,6 +75,7 @@ void rest_tokens_post(struct rest *rest, const struct request *request, struct r
 void rest_tokens_delete(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_live_ticket(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply);
 
 #endif

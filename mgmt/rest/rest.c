@@ -29,6 +29,7 @@ void rest_init(struct rest *rest, const struct rest_options *options)
     rate_limit_init(&rest->rates, options->requests_per_s);
     rate_limit_init(&rest->strangers, 1);
     throttle_init(&rest->guesses);
+    tickets_init(&rest->tickets);
     login_init(&rest->login, options->store, &rest->guesses);
     snprintf(rest->cookie, sizeof rest->cookie, "%scommhub-%.8s", options->is_secure ? "__Host-" : "",
              store_identity(options->store)->hub_id);
@@ -38,6 +39,7 @@ void rest_clear(struct rest *rest)
 {
     login_clear(&rest->login);
     throttle_clear(&rest->guesses);
+    tickets_clear(&rest->tickets);
     rate_limit_clear(&rest->strangers);
     rate_limit_clear(&rest->rates);
     summary_cache_clear(&rest->summaries);

@@ -20,6 +20,7 @@
 #include "mgmt/auth/rate_limit.h"
 #include "mgmt/auth/sessions.h"
 #include "mgmt/auth/throttle.h"
+#include "mgmt/auth/tickets.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
@@ -68,6 +69,7 @@ struct rest {
     struct rate_limit strangers;    /* refusals of nobody known that the audit log takes */
     atomic_uint_fast64_t n_omitted; /* and that it has not taken since the last row */
     struct login login;
+    struct tickets tickets;
     char cookie[REST_COOKIE_SIZE]; /* its name; another one for each hub, since ports of one host share
                                       cookies */
 };

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/base/clock.h"
 #include "mgmt/rest/access.h"
+#include "mgmt/rest/json_value.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 
@@ -46,7 +48,7 @@ static void upgrade(struct rest *rest, const char *protocol, const struct reques
         reply_add_header(reply, "Sec-WebSocket-Version", "13");
     } else if (!is_key(key) || has_body(request)) {
         problem_reply(reply, request, 400, "The WebSocket handshake is malformed.");
-    } else if (!access_is_same_origin(request)) {
+    } else if (!request->has_ticket && !access_is_same_origin(request)) {
         problem_reply(reply, request, 403, "Pages of other origins may not open this WebSocket.");
     } else if (!request_has_token(request, "Sec-WebSocket-Protocol", protocol)) {
         problem_reply(reply, request, 400, "The WebSocket protocol %s must be offered.", protocol);
@@ -70,4 +72,13 @@ void rest_live_get(struct rest *rest, const struct request *request, struct repl
 void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply)
 {
     upgrade(rest, "commipc.v1", request, reply);
+}
+
+void rest_live_ticket(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    char word[TICKETS_WORD_SIZE];
+
+    tickets_make(&rest->tickets, &request->by, clock_monotonic_ms(), word);
+    json_value_reply(reply, 201, json_pack("{s:s, s:i}", "ticket", word, "seconds", TICKETS_MS / 1000));
+    explicit_bzero(word, sizeof word);
 }

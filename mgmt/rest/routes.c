@@ -87,6 +87,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/audit", ROLE_ADMIN, SCOPE_AUDIT,
      .arguments = "limit cursor who method target request_id status", .handle = rest_audit_list},
     {"POST", "/api/v1/audit/verify", ROLE_ADMIN, SCOPE_AUDIT, .is_quiet = true, .handle = rest_audit_verify},
+    {"POST", "/api/v1/live/ticket", ROLE_VIEWER, SCOPE_NONE, .is_quiet = true, .handle = rest_live_ticket},
     {"GET", "/api/v1/live", ROLE_VIEWER, SCOPE_EVENTS, .is_websocket = true, .handle = rest_live_get},
 };
 

@@ -188,7 +188,8 @@ async def test_what_was_said_before_the_end_is_heard(
     client = await ws(gate, unique("brief"))
     for number in range(200):
         await client.send(channel, "note", [number, "x" * 1000])
-    await client.close()
+    client.bus.writer.say(8, struct.pack(">H", 1000))  # type: ignore[attr-defined]
+    await client.until_closed()
     for number in range(200):
         assert (await native.expect("send"))["data"][0] == number
 
@@ -232,6 +233,24 @@ async def test_not_everybody_may_open_it(gate: HubUnderTest) -> None:
         with pytest.raises(LiveRefused) as refused:
             await LiveSocket.dial(gate, path="/ws", **({"protocols": ("commipc.v1",)} | options))  # type: ignore[arg-type]
         assert refused.value.status == status, options
+
+
+async def test_a_ticket_lets_a_page_of_another_origin_in_once(gate: HubUnderTest, unique: Unique) -> None:
+    origin = ("Origin: https://elsewhere.example",)
+    for path, protocol in (("/ws", "commipc.v1"), ("/api/v1/live", "commhub.live.v1")):
+        made = Rest(gate).ask("POST", "/api/v1/live/ticket")
+        assert (made.status, made.json["seconds"]) == (201, 30)
+        options: dict[str, Any] = {
+            "path": path,
+            "token": None,
+            "protocols": (protocol, f"ticket.{made.json['ticket']}"),
+            "headers": origin,
+        }
+        (await LiveSocket.dial(gate, **options)).close()
+        with pytest.raises(LiveRefused) as refused:
+            await LiveSocket.dial(gate, **options)
+        assert refused.value.status == 401
+    assert Rest(gate).ask("POST", "/api/v1/live/ticket", token=None).status == 401
 
 
 async def test_one_that_stops_reading_costs_its_bound_and_nothing_else(
