@@ -14,6 +14,8 @@ from python_client import eventually
 
 LINK_SECRET = "the hubs know this"
 CONVERGE_S = 15.0
+# Hubs that are killed do not come back for their sessions: how long the others wait for them.
+RESUME_WINDOW_S = 1
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ class Mesh:
                 assert certificates is not None
                 tls = {"tls": {"ca_file": str(certificates.ca)}}
             address = link_address(self.hubs[far], transport)
-            self.rest[near].put_bridge(self.bridge_name(number), address, secret=LINK_SECRET, **tls)
+            self.rest[near].put_bridge(
+                self.bridge_name(number), address, secret=LINK_SECRET, resume_window_s=RESUME_WINDOW_S, **tls
+            )
 
     def bridges(self) -> list[Json]:
         """Every bridge whose hubs run."""

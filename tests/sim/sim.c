@@ -680,7 +680,8 @@ static void record(struct sim_client *client, const struct message *message)
         uint64_t number = data_of(message);
 
         check(number <= client->n_tallied);
-        client->tally[number] += client->tally[number] < UINT8_MAX;
+        if (client->tally[number] < UINT8_MAX)
+            client->tally[number]++;
         return;
     }
     if (client->n_received == client->size) {

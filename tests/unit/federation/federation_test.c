@@ -603,6 +603,30 @@ static void test_removing_a_bridge_that_waits_to_dial_ends_it_at_once(void **sta
     assert_int_equal(n_ended[1], 1);
 }
 
+static void test_what_was_under_way_when_a_bridge_is_removed_may_still_need_its_policy(void **state)
+{
+    struct bridge_rename rule = {.from = "room", .to = "far.room"};
+    char address[300];
+    char why[WHY_SIZE];
+    struct bridge_spec spec = {.name = "b", .address = address, .cost = 10, .remap_out = {1, &rule}};
+
+    (void)state;
+    start(0, 'a', 1, "alpha", "secret");
+    start(1, 'b', 1, "beta", "secret");
+    snprintf(address, sizeof address, "unix:%s", nodes[1].path);
+    assert_int_equal(federation_control_put_bridge(nodes[0].federation, &spec, why), 0);
+    run_until(IS_UP(0, true) && IS_UP(1, false));
+    connect_client(0);
+    connect_client(1);
+    SAY(1, "type", "register", "channel", "far.room");
+    run_for(100);
+    SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "x");
+    assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), 0);
+    SAY(0, "type", "broadcast", "channel", "room", "event", "news", "data", "y");
+    run_until(federation_control_counts(nodes[0].federation).n_origins == 0);
+    assert_true(federation_control_counts(nodes[0].federation).refused[MESH_REFUSED_NO_ROUTE] > 0);
+}
+
 static void test_a_bridge_is_paused_with_a_goodbye_and_dials_again_when_it_is_wanted(void **state)
 {
     struct federation *federation;
@@ -898,6 +922,7 @@ int main(void)
         TEST(test_removing_a_bridge_ends_its_link_and_the_other_hub_hears_why),
         TEST(test_an_incoming_link_that_breaks_and_is_not_called_again_is_ended_once_and_gone),
         TEST(test_removing_a_bridge_that_waits_to_dial_ends_it_at_once),
+        TEST(test_what_was_under_way_when_a_bridge_is_removed_may_still_need_its_policy),
         TEST(test_a_bridge_is_paused_with_a_goodbye_and_dials_again_when_it_is_wanted),
         TEST(test_a_link_that_waits_is_dialed_at_once_when_that_is_wished),
         TEST(test_the_counts_of_the_mesh_can_be_read),
