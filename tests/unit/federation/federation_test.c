@@ -201,10 +201,10 @@ static struct link_status status_of(unsigned i, bool is_outgoing)
     return found;
 }
 
-/* Runs the loop until @condition or 5 s have passed. */
+/* Runs the loop until @condition or 10 s have passed: a link that backs off may wait for some seconds. */
 #define run_until(condition)                                                                                 \
     do {                                                                                                     \
-        uint64_t until_ = clock_monotonic_ms() + 5000;                                                       \
+        uint64_t until_ = clock_monotonic_ms() + 10000;                                                      \
         while (!(condition) && clock_monotonic_ms() < until_)                                                \
             loop_turn(loop, 20);                                                                             \
         assert_true(condition);                                                                              \
