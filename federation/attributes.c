@@ -10,11 +10,13 @@ static void write_key(struct buffer *out, const char *key)
     msgpack_write_str(out, bytes_of_text(key));
 }
 
-void attributes_write_hub(struct buffer *out, struct bytes server_id)
+void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run)
 {
-    msgpack_write_map(out, 1);
+    msgpack_write_map(out, 2);
     write_key(out, "server_id");
     msgpack_write_str(out, server_id);
+    write_key(out, "run");
+    msgpack_write_u64(out, run);
 }
 
 void attributes_write_service(struct buffer *out, const struct peering_service *service)
@@ -107,6 +109,13 @@ static bool find_name(struct bytes raw, const char *key, struct bytes *out_name)
 int attributes_read_hub(struct bytes raw, struct bytes *out_server_id)
 {
     return find_name(raw, "server_id", out_server_id) ? 0 : ATTRIBUTES_E_BAD;
+}
+
+uint64_t attributes_read_run(struct bytes raw)
+{
+    struct msgpack_value value;
+
+    return find_value(raw, "run", MSGPACK_UINT, &value) ? value.u64 : 0;
 }
 
 int attributes_read_service(struct bytes raw, struct peering_service *out_service)

@@ -11,7 +11,7 @@
 #include "hub/core/peering.h"
 
 /* Append the map; a failed allocation stays in the buffer. */
-void attributes_write_hub(struct buffer *out, struct bytes server_id);
+void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run);
 void attributes_write_service(struct buffer *out, const struct peering_service *service);
 void attributes_write_topic(struct buffer *out, const struct peering_topic *topic);
 void attributes_write_member(struct buffer *out, struct bytes mode);
@@ -20,6 +20,10 @@ void attributes_write_interest(struct buffer *out);
 /* Views into @raw. 0 or ATTRIBUTES_E_BAD. */
 enum { ATTRIBUTES_E_BAD = 1 };
 int attributes_read_hub(struct bytes raw, struct bytes *out_server_id);
+
+/* The number that the hub has drawn at its start; 0: it tells none. */
+uint64_t attributes_read_run(struct bytes raw);
+
 int attributes_read_service(struct bytes raw, struct peering_service *out_service);
 int attributes_read_topic(struct bytes raw, struct peering_topic *out_topic);
 int attributes_read_member(struct bytes raw, struct bytes *out_mode);

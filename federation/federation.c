@@ -11,6 +11,7 @@
 #include "federation/reference_link.h"
 #include "federation/self_profile.h"
 #include "hub/base/clock.h"
+#include "hub/base/random.h"
 
 #define DEFAULT_FRAME_BYTES (16U << 20)
 #define DEFAULT_RESUME_WINDOW_MS 30000U
@@ -150,6 +151,7 @@ static int make_mesh(struct federation *federation)
     struct mesh_options options = {
         .hub_id = federation->hub_id,
         .incarnation = federation->incarnation,
+        .run = federation->run,
         .server_id = bytes_of_text(federation->server_id),
     };
     struct mesh_core core = core_face_init(&federation->face, federation->hub);
@@ -189,6 +191,7 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     federation->hub = hub;
     federation->outlet = options->outlet;
     federation->incarnation = options->incarnation;
+    federation->run = random_u64() | 1;
     federation->max_frame_bytes = options->max_frame_bytes ? options->max_frame_bytes : DEFAULT_FRAME_BYTES;
     federation->resume_window_ms =
         options->resume_window_ms ? options->resume_window_ms : DEFAULT_RESUME_WINDOW_MS;

@@ -17,6 +17,7 @@ struct federation {
     struct outlet outlet;
     struct hub_id hub_id;
     uint64_t incarnation;
+    uint64_t run; /* drawn at the start, not 0 */
     char *server_id;
     char *version;
     uint64_t started_s; /* wall clock */

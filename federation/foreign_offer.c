@@ -43,7 +43,7 @@ void foreign_offer_hub(struct foreign *foreign)
     struct link_entry entry = {.kind = ROUTE_HUB, .change = LINK_ENTRY_SET};
     struct buffer attributes = {0};
 
-    attributes_write_hub(&attributes, bytes_of_text(foreign->server_id));
+    attributes_write_hub(&attributes, bytes_of_text(foreign->server_id), 0);
     entry.raw_attributes = buffer_bytes(&attributes);
     append(foreign, &entry);
     foreign->entries.failed = foreign->entries.failed || attributes.failed;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "federation/attributes.h"
 #include "federation/crossing.h"
 #include "federation/guards.h"
 #include "federation/mesh_session.h"
@@ -55,18 +56,37 @@ static bool has_dead_session(const struct mesh *mesh, struct bytes path)
     return false;
 }
 
-/* Our own id on an entry that we did not write, or have not written yet: two hubs bear it. */
+/* Of ourselves, told by another run: one that is not our past, for that would be of a lower incarnation. */
+static bool is_of_other_run(const struct mesh *mesh, const struct link_entry *entry)
+{
+    uint64_t run;
+
+    if (entry->kind != ROUTE_HUB || entry->incarnation < mesh->incarnation)
+        return false;
+    run = attributes_read_run(entry->raw_attributes);
+    return run != 0 && mesh->run != 0 && run != mesh->run;
+}
+
+/*
+ * Our own id on an entry that we did not write, or have not written yet: two hubs bear it. We leave the mesh
+ * and say why; when we come back, our neighbours know the other one and refuse us as long as it is there.
+ */
 static void watch_for_conflict(struct mesh *mesh, const struct link_entry *entry)
 {
     struct route_seq ours = {.incarnation = mesh->incarnation, .counter = mesh->counter};
 
-    if (mesh->has_told_conflict || !hub_id_equal(&entry->origin, &mesh->id) ||
-        route_table_compare_seq(seq_of(entry), ours) <= 0)
+    if (!hub_id_equal(&entry->origin, &mesh->id) ||
+        (route_table_compare_seq(seq_of(entry), ours) <= 0 && !is_of_other_run(mesh, entry)))
         return;
+    if (!mesh->has_told_conflict)
+        mesh->outlet.warn(mesh->outlet.context, MESH_END_DUPLICATE_HUB_ID,
+                          "another hub in the mesh bears the hub id of this one: one runs on a copy of the "
+                          "other's data directory; give it a new one");
     mesh->has_told_conflict = true;
-    mesh->outlet.warn(
-        mesh->outlet.context, "duplicate_hub_id",
-        "another hub in the mesh bears the hub id of this one: give one of them a new data directory");
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        if (mesh->links[slot])
+            mesh_end_link(mesh->links[slot], MESH_END_DUPLICATE_HUB_ID);
+    }
 }
 
 /* The route is known by another way, by which its channel was given another name: the remaps of two bridges

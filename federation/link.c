@@ -608,7 +608,12 @@ static void port_send(void *owner, struct block *frame)
 
 static void port_end(void *owner, const char *reason)
 {
-    link_end_session(owner, reason, "the mesh has given the link up");
+    struct link *link = owner;
+
+    if (strcmp(reason, MESH_END_DUPLICATE_HUB_ID) == 0 && link->stream)
+        link_refuse(link, LINK_REFUSAL_HUB_ID_IN_MESH);
+    else
+        link_end_session(link, reason, "the mesh has given the link up");
 }
 
 static void port_synced(void *owner)

@@ -35,6 +35,7 @@ static struct link_greeting own_greeting(const struct link *link)
         .version = LINK_WIRE_VERSION,
         .hub_id = federation->hub_id,
         .incarnation = federation->incarnation,
+        .run = federation->run,
         .server_id = bytes_of_text(federation->server_id),
         .nonce = bytes_of(link->own_nonce, sizeof link->own_nonce),
     };
@@ -70,6 +71,8 @@ static enum link_refusal_reason judge_peer(const struct federation *federation,
                                                          : LINK_REFUSAL_DUPLICATE_HUB_ID;
     if (bytes_equal_text(greeting->server_id, federation->server_id))
         return LINK_REFUSAL_DUPLICATE_SERVER_ID;
+    if (mesh_has_other_run(federation->mesh, &greeting->hub_id, greeting->incarnation, greeting->run))
+        return LINK_REFUSAL_HUB_ID_IN_MESH;
     return LINK_REFUSAL_COUNT;
 }
 

@@ -39,6 +39,7 @@ enum key {
     KEY_HUB_ID,
     KEY_SERVER_ID,
     KEY_NONCE,
+    KEY_RUN,
     KEY_PROOF,
     KEY_COST,
     KEY_REASON,
@@ -55,6 +56,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_INCARNATION] = "incarnation",
     [KEY_SERVER_ID] = "server_id",
     [KEY_NONCE] = "nonce",
+    [KEY_RUN] = "run",
     [KEY_PROOF] = "proof",
     [KEY_COST] = "cost",
     [KEY_REASON] = "reason",
@@ -215,6 +217,9 @@ static int read_greeting(const struct fields *fields, struct link_greeting *out_
 {
     struct bytes hub_id;
 
+    out_greeting->run = 0;
+    if (fields->present >> KEY_RUN & 1U && read_u64(fields, KEY_RUN, &out_greeting->run))
+        return LINK_WIRE_E_BAD_FIELD;
     if (read_u64(fields, KEY_VERSION, &out_greeting->version) ||
         read_raw(fields, KEY_HUB_ID, MSGPACK_STR, 2 * HUB_ID_BYTES, 2 * HUB_ID_BYTES, &hub_id) ||
         hub_id_parse(hub_id, &out_greeting->hub_id) ||
@@ -420,6 +425,7 @@ static void write_greeting(struct buffer *out, const struct link_greeting *greet
     write_u64(out, KEY_INCARNATION, greeting->incarnation);
     write_str(out, KEY_SERVER_ID, greeting->server_id);
     write_bin(out, KEY_NONCE, greeting->nonce);
+    write_u64(out, KEY_RUN, greeting->run);
 }
 
 static uint32_t proven_pairs(const struct link_proven *proven, bool has_cost)
@@ -491,7 +497,7 @@ static void write_message(struct buffer *out, const struct link_message *message
     switch (message->type) {
     case LINK_MESSAGE_GREETING:
     case LINK_MESSAGE_CHALLENGE:
-        write_head(out, message, number, 5);
+        write_head(out, message, number, 6);
         write_greeting(out, &message->greeting);
         return;
     case LINK_MESSAGE_PROOF:

@@ -37,6 +37,7 @@ struct link_greeting {
     uint64_t incarnation;
     struct bytes server_id;
     struct bytes nonce; /* LINK_WIRE_NONCE_BYTES */
+    uint64_t run;       /* drawn at the hub's start; 0: not told */
 };
 
 /*

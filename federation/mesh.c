@@ -218,7 +218,7 @@ static int begin(struct mesh *mesh, const struct mesh_options *options)
         return r;
     mesh->self->incarnation = mesh->incarnation;
     buffer_init(&attributes);
-    attributes_write_hub(&attributes, options->server_id);
+    attributes_write_hub(&attributes, options->server_id, options->run);
     local_set(mesh, ROUTE_HUB, BYTES_NONE, BYTES_NONE, &attributes);
     buffer_clear(&attributes);
     return mesh->is_incomplete ? -ENOMEM : 0;
@@ -239,6 +239,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
         return -ENOMEM;
     mesh->id = options->hub_id;
     mesh->incarnation = options->incarnation;
+    mesh->run = options->run;
     mesh->outlet = *outlet;
     mesh->core = *core;
     mesh->outlet.wake = ignore_wake;
@@ -513,6 +514,17 @@ static int hear_of_session(struct mesh_link *link, const struct link_message *me
         return MESH_E_BAD_MESSAGE;
     mesh_session_hear(link->mesh, &report, link);
     return 0;
+}
+
+bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation, uint64_t run)
+{
+    const struct origin *origin = origins_find(mesh, hub);
+    uint64_t known;
+
+    if (!origin || !origin_is_reachable(origin) || incarnation > origin->incarnation)
+        return false;
+    known = attributes_read_run(block_bytes(origin->hub_route->attributes));
+    return known != 0 && run != 0 && known != run;
 }
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)

@@ -103,7 +103,11 @@ struct mesh_options {
     struct hub_id hub_id;
     uint64_t incarnation;
     struct bytes server_id; /* copied */
+    uint64_t run;           /* a random number; 0: another hub with this hub id is not recognised by it */
 };
+
+/* Why a link is ended when another hub of the mesh turns out to bear this one's hub id. */
+#define MESH_END_DUPLICATE_HUB_ID "duplicate_hub_id"
 
 /* 0 or -ENOMEM. @outlet and @core are copied. */
 int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const struct mesh_outlet *outlet,
@@ -164,6 +168,11 @@ struct mesh_link_counts {
 };
 
 struct mesh_link_counts mesh_link_counts(const struct mesh_link *link);
+
+/* Whether the mesh reaches a hub of this id that is not the run which greets with @incarnation and @run, nor
+ * an earlier one that it has replaced. */
+bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation,
+                        uint64_t run);
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
 

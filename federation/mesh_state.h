@@ -70,6 +70,7 @@ struct origin {
 struct mesh {
     struct hub_id id;
     uint64_t incarnation;
+    uint64_t run; /* drawn at the start: two runs of the same hub id at the same incarnation differ in it */
     char *server_id;
     struct mesh_outlet outlet;
     struct mesh_core core;

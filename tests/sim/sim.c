@@ -331,6 +331,7 @@ static void hub_start(struct sim *sim, unsigned index)
     hub_options.server_id = bytes_of_text(name);
     options.server_id = bytes_of_text(name);
     options.incarnation = ++hub->incarnation;
+    options.run = 1000 * (index + 1) + hub->incarnation;
     check(hub_new(&hub->hub, &hub_options, &hub_outlet) == 0);
     core = core_face_init(&hub->face, hub->hub);
     check(mesh_new(&hub->mesh, &options, &outlet, &core, now(sim)) == 0);

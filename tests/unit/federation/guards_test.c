@@ -159,7 +159,7 @@ static struct hub_time now(void)
 
 static int set_up(void **state)
 {
-    struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
+    struct mesh_options options = {own, 1, BYTES_LITERAL("me"), 0};
     struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
                                  outlet_warn, outlet_stretch,  outlet_on_channel, NULL};
     struct mesh_core core = {.add_peer = add_peer,

@@ -196,9 +196,8 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
     n_delivered++;
 }
 
-static int begin(void)
+static int begin_as(const struct mesh_options *options)
 {
-    struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
     struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
                                  outlet_warn, outlet_stretch,  outlet_on_channel, NULL};
     struct mesh_core core = {.add_peer = add_peer,
@@ -210,7 +209,14 @@ static int begin(void)
 
     n_told = 0;
     n_peers = n_offered = n_delivered = n_handled = n_ended = 0;
-    return mesh_new(&mesh, &options, &outlet, &core, (struct hub_time){1000, 1});
+    return mesh_new(&mesh, options, &outlet, &core, (struct hub_time){1000, 1});
+}
+
+static int begin(void)
+{
+    struct mesh_options options = {own, 1, BYTES_LITERAL("me"), 0};
+
+    return begin_as(&options);
 }
 
 static int set_up(void **state)
@@ -276,7 +282,7 @@ static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint
         entry.name = hint->kind == ROUTE_INTEREST ? BYTES_NONE : BYTES_LITERAL("add");
     }
     if (hint->kind == ROUTE_HUB)
-        attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"));
+        attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"), 7);
     else
         attributes_write_service(&attributes, &service);
     for (size_t i = 0; hint->hops[i]; i++) {
@@ -531,7 +537,43 @@ static void test_another_hub_with_our_id_is_noticed(void **state)
     (void)state;
     tell(a, 0x10, (struct hint){{0x50, 0x10}, 9999, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
     tell(a, 0x10, (struct hint){{0x50, 0x10}, 10000, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
-    assert_int_equal(n_ended, 1);
+    /* One warning, and the link. */
+    assert_int_equal(n_ended, 2);
+}
+
+static void test_another_run_with_our_id_is_noticed_though_its_entries_are_no_newer(void **state)
+{
+    struct mesh_options options = {own, 1, BYTES_LITERAL("me"), 8};
+
+    (void)state;
+    mesh_free(mesh);
+    assert_int_equal(begin_as(&options), 0);
+    tell(join(0x10), 0x10, (struct hint){{0x50, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    assert_int_equal(n_ended, 2);
+}
+
+static void test_what_we_told_ourselves_is_no_other_run(void **state)
+{
+    struct mesh_options options = {own, 1, BYTES_LITERAL("me"), 7};
+
+    (void)state;
+    mesh_free(mesh);
+    assert_int_equal(begin_as(&options), 0);
+    tell(join(0x10), 0x10, (struct hint){{0x50, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    assert_int_equal(n_ended, 0);
+}
+
+static void test_a_second_run_of_a_known_hub_is_told_from_the_first_and_from_its_next_life(void **state)
+{
+    struct hub_id known = hub(0x77);
+
+    (void)state;
+    tell(join(0x10), 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    assert_true(mesh_has_other_run(mesh, &known, 1, 8));
+    assert_false(mesh_has_other_run(mesh, &known, 1, 7));
+    assert_false(mesh_has_other_run(mesh, &known, 2, 8));
+    known = hub(0x78);
+    assert_false(mesh_has_other_run(mesh, &known, 1, 8));
 }
 
 static void test_a_remote_service_is_shown_anew_when_the_local_one_has_gone(void **state)
@@ -914,6 +956,9 @@ int main(void)
         TEST(test_a_live_link_that_the_other_side_calls_dead_is_ended),
         TEST(test_a_path_that_does_not_end_with_the_teller_breaks_the_rules),
         TEST(test_another_hub_with_our_id_is_noticed),
+        TEST(test_another_run_with_our_id_is_noticed_though_its_entries_are_no_newer),
+        TEST(test_what_we_told_ourselves_is_no_other_run),
+        TEST(test_a_second_run_of_a_known_hub_is_told_from_the_first_and_from_its_next_life),
         TEST(test_a_remote_service_is_shown_anew_when_the_local_one_has_gone),
         TEST(test_the_core_is_shown_a_hub_while_it_can_be_reached),
         TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
