@@ -33,6 +33,24 @@ enum link_state {
 
 const char *link_state_name(enum link_state state);
 
+/* The steps to a link that is up; the names are for metrics and the API. */
+#define LINK_STEPS(X)                                                                                        \
+    X(NONE, "")                                                                                              \
+    X(RESOLVE, "resolve")     /* the host's name */                                                          \
+    X(CONNECT, "connect")     /* to what listens there */                                                    \
+    X(TLS, "tls")             /* with certificates as both want them */                                      \
+    X(HANDSHAKE, "handshake") /* two hubs that may link */                                                   \
+    X(PROOF, "proof")         /* that both know the secret */                                                \
+    X(SYNC, "sync")           /* the tables are told */
+
+enum link_step {
+#define X(id, name) LINK_STEP_##id,
+    LINK_STEPS(X)
+#undef X
+};
+
+const char *link_step_name(enum link_step step);
+
 #define FEDERATION_WHY_SIZE 512
 
 enum {
@@ -80,6 +98,8 @@ struct link_status {
     enum link_state state;
     uint64_t since_ms; /* wall clock */
     char reason[64];   /* why it entered the state, for machines: "connected", "hello_missed", ... */
+    enum link_step
+        failed_step; /* at which the last error came; LINK_STEP_NONE: the link was up, or no error */
     char last_error[FEDERATION_DETAIL_SIZE];
     int64_t rtt_us; /* -1: not known yet */
     uint64_t messages_in;

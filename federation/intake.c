@@ -56,37 +56,40 @@ static bool has_dead_session(const struct mesh *mesh, struct bytes path)
     return false;
 }
 
-/* Of ourselves, told by another run: one that is not our past, for that would be of a lower incarnation. */
-static bool is_of_other_run(const struct mesh *mesh, const struct link_entry *entry)
+/*
+ * Two hubs with one id: their entries would be taken for one another's. Nobody tells a hub of itself, so it
+ * is their neighbours that notice: word of one run comes from elsewhere while there is a link to another. If
+ * the distant one is of a higher incarnation, the near one may just not know yet that it has ended; if it
+ * lives, it is refused when it calls again, for the other one is known then. Of the same incarnation, one is
+ * a copy: both sides of the link say so.
+ */
+static void watch_neighbours(struct mesh *mesh, const struct link_entry *entry)
 {
-    uint64_t run;
+    uint64_t run = entry->kind == ROUTE_HUB ? attributes_read_run(entry->raw_attributes) : 0;
 
-    if (entry->kind != ROUTE_HUB || entry->incarnation < mesh->incarnation)
-        return false;
-    run = attributes_read_run(entry->raw_attributes);
-    return run != 0 && mesh->run != 0 && run != mesh->run;
+    for (unsigned slot = 0; run != 0 && slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        if (!link || link->peer_run == 0 || link->peer_run == run ||
+            !hub_id_equal(&link->peer, &entry->origin) || entry->incarnation < link->peer_incarnation)
+            continue;
+        mesh_end_link(link, entry->incarnation > link->peer_incarnation ? "peer_restarted"
+                                                                        : MESH_END_DUPLICATE_HUB_ID);
+    }
 }
 
-/*
- * Our own id on an entry that we did not write, or have not written yet: two hubs bear it. We leave the mesh
- * and say why; when we come back, our neighbours know the other one and refuse us as long as it is there.
- */
+/* Our own id on an entry that we have not written yet: the same, seen by ourselves. */
 static void watch_for_conflict(struct mesh *mesh, const struct link_entry *entry)
 {
     struct route_seq ours = {.incarnation = mesh->incarnation, .counter = mesh->counter};
 
-    if (!hub_id_equal(&entry->origin, &mesh->id) ||
-        (route_table_compare_seq(seq_of(entry), ours) <= 0 && !is_of_other_run(mesh, entry)))
+    if (mesh->has_told_conflict || !hub_id_equal(&entry->origin, &mesh->id) ||
+        route_table_compare_seq(seq_of(entry), ours) <= 0)
         return;
-    if (!mesh->has_told_conflict)
-        mesh->outlet.warn(mesh->outlet.context, MESH_END_DUPLICATE_HUB_ID,
-                          "another hub in the mesh bears the hub id of this one: one runs on a copy of the "
-                          "other's data directory; give it a new one");
     mesh->has_told_conflict = true;
-    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-        if (mesh->links[slot])
-            mesh_end_link(mesh->links[slot], MESH_END_DUPLICATE_HUB_ID);
-    }
+    mesh->outlet.warn(mesh->outlet.context, MESH_END_DUPLICATE_HUB_ID,
+                      "another hub in the mesh bears the hub id of this one: one runs on a copy of the "
+                      "other's data directory; give it a new one");
 }
 
 /* The route is known by another way, by which its channel was given another name: the remaps of two bridges
@@ -308,6 +311,7 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry)
     if (!has_sound_path(link, entry))
         return MESH_E_BAD_MESSAGE;
     watch_for_conflict(mesh, entry);
+    watch_neighbours(mesh, entry);
     refusal = judge(link, entry, route, previous);
     if (refusal == MESH_REFUSAL_COUNT)
         return take_in(link, entry, &key);

@@ -27,6 +27,7 @@
 #include "federation/link_record.h"
 #include "federation/link_resume.h"
 #include "federation/link_state.h"
+#include "federation/link_step.h"
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/metrics.h"
@@ -98,6 +99,7 @@ void link_enter(struct link *link, enum link_state state, const char *reason)
 void link_set_error(struct link *link, const char *detail)
 {
     snprintf(link->last_error, sizeof link->last_error, "%s", detail);
+    link->failed_step = link->last_error[0] ? link->step : LINK_STEP_NONE;
 }
 
 void link_arm(struct link *link, uint64_t after_ms)
@@ -315,6 +317,7 @@ void link_proven(struct link *link, uint64_t session)
         .owner = link,
         .peer = link->peer,
         .peer_incarnation = link->peer_incarnation,
+        .peer_run = link->peer_run,
         .session = session,
         .cost = (uint32_t)link->cost,
         .policy = link->bridge ? link->bridge->policy : NULL,
@@ -329,6 +332,7 @@ void link_proven(struct link *link, uint64_t session)
     link->is_synced = false;
     link->n_resumes = 0;
     link->handshake = LINK_PROVEN;
+    link->step = LINK_STEP_SYNC;
     link_enter(link, LINK_SYNCING, "proven");
     link_pulse_begin(link);
     r = mesh_link_up(link->federation->mesh, &options, time, &link->mesh_link);
@@ -346,6 +350,7 @@ void link_resumed(struct link *link, const struct link_resume *far)
     link->is_cut = false;
     link->n_resumes++;
     link->handshake = LINK_PROVEN;
+    link->step = LINK_STEP_SYNC;
     link_enter(link, LINK_SYNCING, "resumed");
     mesh_link_resume(link->mesh_link, far, federation_time(link->federation));
     link_pulse_begin(link);
@@ -360,10 +365,11 @@ static void hear_refusal(struct link *link, const struct link_refusal *refusal)
     snprintf(reason, sizeof reason, "%.*s", (int)refusal->reason.len, (const char *)refusal->reason.ptr);
     snprintf(text, sizeof text, "the other hub says: %.*s", (int)refusal->text.len,
              (const char *)refusal->text.ptr);
-    /* A hub that shuts down comes back by itself; whatever else it says before the proof, somebody must mend.
-     */
-    link->was_refused = link->handshake != LINK_PROVEN &&
-                        !bytes_equal_text(refusal->reason, refusals[LINK_REFUSAL_SHUTDOWN].name);
+    /* A hub that shuts down comes back by itself; whatever else it says before the proof, somebody must mend,
+     * and so what the mesh finds out later. */
+    link->was_refused = bytes_equal_text(refusal->reason, MESH_END_DUPLICATE_HUB_ID) ||
+                        (link->handshake != LINK_PROVEN &&
+                         !bytes_equal_text(refusal->reason, refusals[LINK_REFUSAL_SHUTDOWN].name));
     link->is_over |= link->handshake == LINK_PROVEN;
     link_set_error(link, text);
     end_stream(link, reason, 0);
@@ -452,6 +458,20 @@ static void pass_over(struct link *link, uint64_t number)
         link_session_take(mesh_link_frames(link->mesh_link), 0);
 }
 
+/* Who answers the greeting with something else is no hub that would understand a refusal. */
+static void refuse_malformed(struct link *link)
+{
+    if (link->handshake != LINK_AWAIT_CHALLENGE || link->role != LINK_ROLE_DIALER) {
+        link_refuse(link, LINK_REFUSAL_MALFORMED);
+        return;
+    }
+    link->was_refused = true;
+    link_fail(
+        link, "not_a_hub",
+        "what answers there is no CommHub: check the address and its port; for a hub of the Python package "
+        "set kind to reference");
+}
+
 static void handle(struct link *link, struct bytes body)
 {
     struct link_message message;
@@ -462,7 +482,7 @@ static void handle(struct link *link, struct bytes body)
         pass_over(link, message.number);
     } else if (r != 0) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
-        link_refuse(link, LINK_REFUSAL_MALFORMED);
+        refuse_malformed(link);
     } else if (message.type == LINK_MESSAGE_REFUSE) {
         hear_refusal(link, &message.refusal);
     } else if (link->handshake == LINK_PROVEN) {
@@ -506,7 +526,7 @@ static size_t on_bytes(void *owner, struct bytes in)
             return n_consumed;
         }
         if (r != 0) {
-            link_refuse(link, LINK_REFUSAL_MALFORMED);
+            refuse_malformed(link);
             break;
         }
         n_consumed += frame_bytes;
@@ -568,6 +588,19 @@ static void go_on_without(struct link *link, const char *reason)
     link_free(link);
 }
 
+/* The connection has ended, and not by us. A certificate does not mend itself in milliseconds. */
+static void lost_connection(struct link *link, enum stream_end end, const char *detail)
+{
+    char text[FEDERATION_DETAIL_SIZE];
+
+    /* In TLS 1.3 the far side judges our certificate when we are done already. */
+    if (end == STREAM_ENDED_BY_TLS && link->step == LINK_STEP_HANDSHAKE)
+        link->step = LINK_STEP_TLS;
+    link_step_explain(link->step, detail, text, sizeof text);
+    link_set_error(link, text);
+    link->was_refused = end == STREAM_ENDED_BY_TLS && link->step == LINK_STEP_TLS;
+}
+
 static void on_end(void *owner, enum stream_end end, const char *detail)
 {
     struct link *link = owner;
@@ -576,7 +609,7 @@ static void on_end(void *owner, enum stream_end end, const char *detail)
 
     snprintf(reason, sizeof reason, "%s", link->is_ending ? link->reason : reason_of(end));
     if (!link->is_ending)
-        link_set_error(link, detail);
+        lost_connection(link, end, detail);
     drop_stream(link);
     if (was_proven && link->mesh_link && (link->is_over || link->federation->is_draining))
         link_leave_mesh(link);
@@ -747,6 +780,7 @@ void link_describe(const struct link *link, struct link_status *out_status)
     snprintf(out_status->server_id, sizeof out_status->server_id, "%s", link->peer_server_id);
     snprintf(out_status->reason, sizeof out_status->reason, "%s", link->reason);
     snprintf(out_status->last_error, sizeof out_status->last_error, "%s", link->last_error);
+    out_status->failed_step = link->failed_step;
     if (link->has_peer)
         hub_id_text(&link->peer, out_status->hub_id);
     if (link->mesh_link) {

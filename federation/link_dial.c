@@ -5,6 +5,7 @@
 
 #include "federation/link_handshake.h"
 #include "federation/link_state.h"
+#include "federation/link_step.h"
 #include "hub/base/random.h"
 #include "hub/io/dialer.h"
 
@@ -56,6 +57,7 @@ static void on_connected(void *owner, int fd)
         link_dial_later(link, "out_of_memory");
         return;
     }
+    link->step = link->bridge->tls ? LINK_STEP_TLS : LINK_STEP_HANDSHAKE;
     link_enter(link, LINK_HANDSHAKE, "connected");
     link_handshake_begin(link);
     if (!link->bridge->tls)
@@ -66,10 +68,14 @@ static void on_failed(void *owner, enum dialer_step step, int error, const char 
 {
     struct link *link = owner;
 
+    char text[FEDERATION_DETAIL_SIZE];
+
     (void)error;
     dialer_free(link->dialer);
     link->dialer = NULL;
-    link_set_error(link, detail);
+    link->step = step == DIALER_RESOLVING ? LINK_STEP_RESOLVE : LINK_STEP_CONNECT;
+    link_step_explain(link->step, detail, text, sizeof text);
+    link_set_error(link, text);
     link_dial_later(link, step == DIALER_RESOLVING ? "not_resolved" : "not_connected");
 }
 
@@ -81,6 +87,7 @@ void link_dial_now(struct link *link)
     int r;
 
     link->was_refused = false;
+    link->step = LINK_STEP_RESOLVE;
     link_enter(link, LINK_DIALING, link->last_error[0] ? "retry" : "configured");
     r = dialer_new(&link->dialer, federation->loop, federation->mailbox, &link->bridge->address,
                    DIAL_TIMEOUT_MS, &dialer_events, link);

@@ -101,6 +101,7 @@ void link_handshake_secured(struct link *link)
     char text[FEDERATION_DETAIL_SIZE];
 
     if (!wanted || stream_peer_bears(link->stream, wanted)) {
+        link->step = LINK_STEP_HANDSHAKE;
         link_handshake_greet(link);
         return;
     }
@@ -120,6 +121,7 @@ static bool meet(struct link *link, const struct link_greeting *greeting)
     link->has_peer = true;
     link->peer = greeting->hub_id;
     link->peer_incarnation = greeting->incarnation;
+    link->peer_run = greeting->run;
     snprintf(link->peer_server_id, sizeof link->peer_server_id, "%.*s", (int)greeting->server_id.len,
              (const char *)greeting->server_id.ptr);
     memcpy(link->peer_nonce, greeting->nonce.ptr, sizeof link->peer_nonce);
@@ -137,6 +139,7 @@ static struct link_proof_parties parties_of(const struct link *link)
         .version = LINK_WIRE_VERSION,
         .hub_id = link->peer,
         .incarnation = link->peer_incarnation,
+        .run = link->peer_run,
         .server_id = bytes_of_text(link->peer_server_id),
         .nonce = bytes_of(link->peer_nonce, sizeof link->peer_nonce),
     };
@@ -215,6 +218,7 @@ static void hear_challenge(struct link *link, const struct link_greeting *greeti
         return;
     link->cost = link->bridge->cost;
     link->handshake = LINK_AWAIT_ACCEPT;
+    link->step = LINK_STEP_PROOF;
     link->asked = link_resume_ask(link);
     send_proof(link);
 }
@@ -232,6 +236,7 @@ static void hear_accept(struct link *link, const struct link_proven *proven)
 
 static void hear_proof(struct link *link, const struct link_proven *proven)
 {
+    link->step = LINK_STEP_PROOF;
     link->cost = proven->cost;
     link->asked = proven->resume;
     if (!verify(link, proven->proof))
@@ -274,6 +279,7 @@ void link_handshake_challenge(struct link *link, const struct link_greeting *gre
 {
     struct link_message challenge = {.type = LINK_MESSAGE_CHALLENGE};
 
+    link->step = LINK_STEP_HANDSHAKE;
     if (link->trust == LINK_TRUST_ELSEWHERE) {
         link_refuse(link, LINK_REFUSAL_ELSEWHERE);
         return;

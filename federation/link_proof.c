@@ -23,6 +23,7 @@ static void append_greeting(struct buffer *out, const struct link_greeting *gree
     append_u64(out, greeting->server_id.len);
     buffer_append_bytes(out, greeting->server_id);
     buffer_append_bytes(out, greeting->nonce);
+    append_u64(out, greeting->run);
 }
 
 static void append_resume(struct buffer *out, const struct link_resume *resume)

@@ -37,7 +37,8 @@ void link_pulse_begin(struct link *link)
 static void consider_up(struct link *link)
 {
     if (link->is_synced && link->rtt_us >= 0 && link->state == LINK_SYNCING) {
-        link->last_error[0] = '\0';
+        link->step = LINK_STEP_NONE;
+        link_set_error(link, "");
         link_enter(link, LINK_UP, link->n_resumes > 0 ? "resumed" : "synced");
     }
 }

@@ -13,6 +13,7 @@ static void tell_record(const struct federation *federation, const struct link_s
         log_text("server_id", bytes_of_text(status->server_id)),
         log_text("state", bytes_of_text(link_state_name(status->state))),
         log_text("reason", bytes_of_text(status->reason)),
+        log_text("failed_step", bytes_of_text(link_step_name(status->failed_step))),
         log_text("last_error", bytes_of_text(status->last_error)),
     };
 
@@ -34,9 +35,11 @@ static void tell_log(const struct federation *federation, const struct link_stat
     char text[1024];
     int len;
 
-    len = snprintf(text, sizeof text, "Link %s %s%s%s: %s (%s)%s%s", status->is_outgoing ? "to" : "from",
+    len = snprintf(text, sizeof text, "Link %s %s%s%s: %s (%s%s%s)%s%s", status->is_outgoing ? "to" : "from",
                    status->address, status->hub_id[0] ? ", hub " : "",
                    status->hub_id[0] ? status->server_id : "", link_state_name(status->state), status->reason,
+                   is_trouble && status->failed_step ? " at step " : "",
+                   is_trouble ? link_step_name(status->failed_step) : "",
                    is_trouble && status->last_error[0] ? ": " : "", is_trouble ? status->last_error : "");
     if (len < 0)
         return;

@@ -24,6 +24,8 @@ struct link {
     enum link_state state;
     char reason[64];
     char last_error[FEDERATION_DETAIL_SIZE];
+    enum link_step step;        /* in which it is; NONE: up, or not begun */
+    enum link_step failed_step; /* in which it was at the last error */
     uint64_t since_ms;
     char address[300];
 
@@ -49,6 +51,7 @@ struct link {
     bool has_peer;
     struct hub_id peer;
     uint64_t peer_incarnation;
+    uint64_t peer_run;
     char peer_server_id[FEDERATION_NAME_SIZE];
     uint64_t cost;
 

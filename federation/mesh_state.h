@@ -22,6 +22,7 @@ struct mesh_link {
     void *owner;
     unsigned slot;
     struct hub_id peer;
+    uint64_t peer_run;
     uint64_t peer_incarnation;
     uint64_t session;
     uint64_t cuts; /* that the session has had */

@@ -66,11 +66,12 @@ static json_t *bridge_json(const struct store_bridge *bridge, const struct link_
     const struct bridge_spec *spec = &bridge->spec;
     enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
     json_t *wish = bridge_form_json(spec, bridge->has_tls);
-    json_t *state =
-        json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
-                  "state_since", link ? json_value_time(link->since_ms) : json_null(), "reason",
-                  json_value_text_or_null(link ? link->reason : NULL), "last_error",
-                  json_value_text_or_null(link ? link->last_error : NULL), "peer", peer_json(link));
+    json_t *state = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
+        "state_since", link ? json_value_time(link->since_ms) : json_null(), "reason",
+        json_value_text_or_null(link ? link->reason : NULL), "last_error",
+        json_value_text_or_null(link ? link->last_error : NULL), "failed_step",
+        json_value_text_or_null(link ? link_step_name(link->failed_step) : NULL), "peer", peer_json(link));
 
     if (json_object_update(wish, state)) {
         json_decref(wish);

@@ -50,7 +50,7 @@ static json_t *link_json(const struct link_status *link)
         (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out, "bytes_in",
         (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out, "queued_bytes",
         (json_int_t)link->queued_bytes, "session", session_json(link), "protected_channels",
-        channels_json(link));
+        channels_json(link), "failed_step", json_value_text_or_null(link_step_name(link->failed_step)));
 }
 
 /* Links have no serials: here the cursor is a place in the list. */

@@ -161,6 +161,7 @@ static void test_what_certificates_do_not_allow_is_refused_and_both_sides_say_wh
         status = stand_status(0, true);
         assert_row(rows[i].what, strcmp(status.reason, rows[i].reason) == 0);
         assert_row(rows[i].what, strstr(status.last_error, rows[i].text) != NULL);
+        assert_row(rows[i].what, status.state == LINK_REFUSED);
         stand_end(state);
     }
 }

@@ -10,8 +10,9 @@ static struct link_proof_parties parties(void)
 {
     struct link_proof_parties parties = {.cost = 10};
 
-    parties.dialer = (struct link_greeting){1, {{0xaa}}, 5, BYTES_LITERAL("alpha"), bytes_of(nonce_a, 32)};
-    parties.acceptor = (struct link_greeting){1, {{0xbb}}, 6, BYTES_LITERAL("beta"), bytes_of(nonce_b, 32)};
+    parties.dialer = (struct link_greeting){1, {{0xaa}}, 5, BYTES_LITERAL("alpha"), bytes_of(nonce_a, 32), 7};
+    parties.acceptor =
+        (struct link_greeting){1, {{0xbb}}, 6, BYTES_LITERAL("beta"), bytes_of(nonce_b, 32), 8};
     return parties;
 }
 

@@ -13,7 +13,7 @@
 #include "tests/support/certificates.h"
 #include "tests/support/unit.h"
 
-#define MAX_HUBS 3
+#define MAX_HUBS 4
 
 struct stand_hub {
     struct hub *hub;

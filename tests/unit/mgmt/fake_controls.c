@@ -218,6 +218,13 @@ const char *link_state_name(enum link_state state)
     return names[state];
 }
 
+const char *link_step_name(enum link_step step)
+{
+    static const char *const names[] = {"", "resolve", "connect", "tls", "handshake", "proof", "sync"};
+
+    return names[step];
+}
+
 int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
     *out_fault = (struct bridge_fault){0};
