@@ -38,7 +38,8 @@ static json_t *channels_json(const struct link_status *link)
 static json_t *link_json(const struct link_status *link)
 {
     return json_pack(
-        "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+        "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, "
+        "s:o}",
         "bridge", json_value_text_or_null(link->bridge), "kind",
         link->kind == BRIDGE_REFERENCE ? "reference" : "native", "release",
         json_value_text_or_null(link->release), "direction", link->is_outgoing ? "out" : "in", "address",
