@@ -116,6 +116,21 @@ static int check_numbers(const struct bridge_spec *spec, struct bridge_fault *fa
     return r;
 }
 
+/* What a hub of the Python package has no part in. */
+static int check_reference(const struct bridge_spec *spec, struct bridge_fault *fault)
+{
+    if (spec->kind != BRIDGE_REFERENCE)
+        return 0;
+    if (spec->durable.topics.n > 0)
+        return invalid(fault, "durable/topics", "durable/topics: nothing waits on disk for a Python hub");
+    if (spec->management != BRIDGE_MANAGEMENT_NONE)
+        return invalid(fault, "management", "management must be none: a Python hub manages no other");
+    if (spec->tls.pinned_name)
+        return invalid(fault, "tls/pinned_name",
+                       "tls/pinned_name is for links between CommHubs: give tls/server_name instead");
+    return 0;
+}
+
 static int check_tls(const struct bridge_spec *spec, struct bridge_fault *fault)
 {
     const struct bridge_tls *tls = &spec->tls;
@@ -248,5 +263,7 @@ int bridge_check(const struct bridge_spec *spec, struct bridge_fault *out_fault)
         r = check_remap(spec, out_fault);
     if (r == 0)
         r = check_tls(spec, out_fault);
+    if (r == 0)
+        r = check_reference(spec, out_fault);
     return r;
 }

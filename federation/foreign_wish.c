@@ -202,20 +202,50 @@ static void write_path(const struct foreign *foreign, const struct foreign_item 
     }
 }
 
+static bool is_announced_elsewhere(const struct foreign *foreign, const struct foreign_item *member)
+{
+    const struct list *channels = &foreign->table.all_channels;
+
+    for (const struct list *at = channels->next; at != channels; at = at->next) {
+        const struct foreign_channel *channel =
+            container_of((struct list *)at, struct foreign_channel, in_table);
+        const struct foreign_item *other =
+            foreign_table_item(&foreign->table, ROUTE_MEMBER, channel->name, member->name);
+
+        if (other && other != member && other->standing == FOREIGN_GRANTED)
+            return true;
+    }
+    return false;
+}
+
+static void write_member(const struct foreign *foreign, const struct foreign_item *item, struct bytes mode,
+                         bool has_path, struct buffer *out)
+{
+    msgpack_write_map(out, 3);
+    msgpack_write_str(out, BYTES_LITERAL("id"));
+    msgpack_write_str(out, item->name);
+    msgpack_write_str(out, BYTES_LITERAL("mode"));
+    msgpack_write_str(out, mode);
+    msgpack_write_str(out, BYTES_LITERAL("path"));
+    if (has_path)
+        write_path(foreign, item, out);
+    else
+        msgpack_write_array(out, 0);
+}
+
+/* The package passes over a path that is no shorter than the one it knows, and with it a second channel of
+ * the same member; so there an empty path goes ahead of the true one. */
 static void announce(struct foreign *foreign, struct foreign_item *item, struct bytes mode)
 {
+    bool goes_ahead = is_announced_elsewhere(foreign, item);
     struct buffer clients = {0};
     struct draft draft;
 
     item->standing = FOREIGN_GRANTED;
-    msgpack_write_array(&clients, 1);
-    msgpack_write_map(&clients, 3);
-    msgpack_write_str(&clients, BYTES_LITERAL("id"));
-    msgpack_write_str(&clients, item->name);
-    msgpack_write_str(&clients, BYTES_LITERAL("mode"));
-    msgpack_write_str(&clients, mode);
-    msgpack_write_str(&clients, BYTES_LITERAL("path"));
-    write_path(foreign, item, &clients);
+    msgpack_write_array(&clients, 1U + goes_ahead);
+    if (goes_ahead)
+        write_member(foreign, item, mode, false, &clients);
+    write_member(foreign, item, mode, true, &clients);
     draft_begin(&draft, "announce_remote");
     draft_text(&draft, "channel", item->channel->name);
     draft_raw(&draft, "clients", buffer_bytes(&clients));

@@ -259,6 +259,15 @@ async def test_members_are_known_on_both_sides(mixed: Mixed, connect: Connector,
     await eventually(know_each_other, "members are told", 15.0)
     assert (await members(at_a))["at-python"] == [python.server_id, mixed.b.server_id]
     assert (await members(at_python))["at-a"] == [mixed.a.server_id, mixed.b.server_id]
+    other = f"{channel}-2"
+    for client in (at_python, at_a):
+        await client.open(other)
+
+    async def is_in_both() -> bool:
+        listed = (await at_python.list_members(other)).data["members"]
+        return any(m["id"] == "at-a" and m["path"] == [mixed.a.server_id, mixed.b.server_id] for m in listed)
+
+    await eventually(is_in_both, "a member of two channels is told in both", 8.0)
     late = await connect(python, client_id="late")
     await late.open(channel)
     await eventually(lambda: is_among(members, at_a, "late"), "a late member is told", 8.0)

@@ -743,6 +743,21 @@ static void test_members_of_the_mesh_are_announced_and_forgotten(void **state)
     assert_said("{\"channel\":\"room\",\"id\":\"carol\",\"type\":\"forget_remote\"}\n");
 }
 
+static void test_a_member_of_two_channels_is_announced_in_both(void **state)
+{
+    (void)state;
+    set_up_room("{}", "{}");
+    entry("alpha", LINK_ENTRY_SET, ROUTE_MEMBER, "room", "carol");
+    hear("{'type':'receive','channel':'__comm_ipc_system','event':'new_registration',"
+         "'data':{'channel':'hall','client_id':'alice'}}");
+    hear("{'type':'response','request_id':'@','data':{'channel':'hall','authenticated':false}}");
+    forget_all();
+    entry("alpha", LINK_ENTRY_SET, ROUTE_MEMBER, "hall", "carol");
+    assert_said(
+        "{\"channel\":\"hall\",\"clients\":[{\"id\":\"carol\",\"mode\":\"client\",\"path\":[]},"
+        "{\"id\":\"carol\",\"mode\":\"client\",\"path\":[\"alpha\"]}],\"type\":\"announce_remote\"}\n");
+}
+
 /* --- trouble -------------------------------------------------------------------------------------------- */
 
 static void test_whatever_allocation_fails_is_said_and_leaks_nothing(void **state)
@@ -796,6 +811,7 @@ int main(void)
         STANDING(test_topics_there_are_subscribed_while_the_mesh_wants_them),
         STANDING(test_topics_of_the_mesh_are_declared_and_published),
         STANDING(test_members_of_the_mesh_are_announced_and_forgotten),
+        STANDING(test_a_member_of_two_channels_is_announced_in_both),
         BARE(test_whatever_allocation_fails_is_said_and_leaks_nothing),
     };
 
