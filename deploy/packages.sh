@@ -7,7 +7,7 @@ set -euo pipefail
 
 build_packages=(
     build-essential cmake ninja-build pkg-config ca-certificates curl jq
-    libssl-dev libjansson-dev libmicrohttpd-dev libwebsockets-dev libsqlite3-dev
+    libssl-dev libjansson-dev libmicrohttpd-dev libwebsockets-dev libsqlite3-dev libyaml-dev
     python3 python3-yaml
 )
 test_packages=(

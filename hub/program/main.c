@@ -11,6 +11,7 @@
 #include "hub/program/admin_commands.h"
 #include "hub/program/client_commands.h"
 #include "hub/program/mesh_commands.h"
+#include "hub/program/operator_commands.h"
 #include "hub/program/serve.h"
 
 enum { EXIT_USAGE = 2 };
@@ -61,6 +62,13 @@ static int run_bench(int argc, char **argv)
     return bench_main(argc + 1, argv - 1);
 }
 
+/* Of one noun, half is for a hub that runs. */
+static int run_audit(int argc, char **argv)
+{
+    return argc > 0 && strcmp(argv[0], "list") == 0 ? operator_commands_audit(argc, argv)
+                                                    : admin_commands_audit(argc, argv);
+}
+
 static int print_version(int argc, char **argv)
 {
     (void)argc;
@@ -70,6 +78,7 @@ static int print_version(int argc, char **argv)
 }
 
 static int print_help(int argc, char **argv);
+static int print_completion(int argc, char **argv);
 
 /* @argc and @argv of run() begin behind the subcommand. */
 static const struct command {
@@ -87,11 +96,22 @@ static const struct command {
     {"subscribe", client_commands_subscribe, "print what is published on a topic"},
     {"explore", client_commands_explore, "print what a channel offers"},
     {"members", client_commands_members, "print who is in a channel"},
+    {"bridge", operator_commands_bridge, "see and change bridges"},
+    {"link", operator_commands_link, "see the links to other hubs"},
+    {"channel", operator_commands_channel, "see channels, give them passwords"},
+    {"client", operator_commands_client, "see who is connected"},
+    {"user", operator_commands_user, "see and change users"},
+    {"token", operator_commands_token, "make and withdraw tokens"},
+    {"tail", operator_commands_tail, "print the hub's records as they come"},
+    {"export", operator_commands_export, "print bridges and protected channels as one document"},
+    {"diff", operator_commands_diff, "say what a document would change"},
+    {"apply", operator_commands_apply, "take in a document, whole or not at all"},
     {"why", mesh_commands_why, "explain where messages go in the mesh"},
     {"bridge-run", bridge_run_command, "join two hubs of the protocol"},
     {"admin", admin_commands_admin, "make administrators and set passwords while the hub is down"},
-    {"audit", admin_commands_audit, "verify the audit log while the hub is down"},
+    {"audit", run_audit, "list the audit log, or verify it while the hub is down"},
     {"bench", run_bench, "load a hub and measure it"},
+    {"completion", print_completion, "print the shell's completion: commhub completion bash"},
     {"version", print_version, "print the version"},
     {"--version", print_version, NULL},
     {"help", print_help, "print this"},
@@ -117,6 +137,28 @@ static int print_help(int argc, char **argv)
     (void)argc;
     (void)argv;
     write_help(stdout);
+    return 0;
+}
+
+static int print_completion(int argc, char **argv)
+{
+    if (argc != 1 || strcmp(argv[0], "bash") != 0) {
+        fputs("Usage: commhub completion bash\n\nSource what it prints: . <(commhub completion bash)\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    fputs("_commhub() {\n    local words=\n    case ${COMP_WORDS[1]} in\n", stdout);
+    operator_commands_complete(stdout);
+    fputs("    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then words='", stdout);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (commands[i].help)
+            printf("%s%s", i ? " " : "", commands[i].name);
+    fputs("'; fi\n"
+          "    if [ \"$COMP_CWORD\" -gt 2 ]; then words=; fi\n"
+          "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+          "}\n"
+          "complete -o default -F _commhub commhub\n",
+          stdout);
     return 0;
 }
 

@@ -1,0 +1,888 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * A row a verb: what it asks, what it needs, and which members make the columns of its table
+ *
+ * Secrets come from files or from standard input, never from the command line, which others can read.
+ */
+#include "hub/program/operator_commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/base/text.h"
+#include "hub/program/api_client.h"
+#include "hub/program/secret_file.h"
+#include "hub/program/yaml_json.h"
+#include "mgmt/rest/definitions.h"
+
+#define MOST_COLUMNS 8
+#define CELL_SIZE 300
+#define TAIL_WAIT "15" /* seconds; the client of the API gives up after more */
+#define DIFF_DIFFERS 1
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_YAML };
+
+struct options {
+    const char *command; /* "bridge list" */
+    struct api_client_options api;
+    enum output output;
+    bool has_output;
+    const char *name;
+    const char *file;
+    const char *password_file;
+    const char *streams;
+    const char *level;
+    const char *text;
+    const char *filter;
+    bool is_replace;
+    bool is_dry_run;
+    bool is_once;
+    bool wants_help;
+};
+
+enum need { NEED_NOTHING, NEED_NAME, NEED_FILE = 2, NEED_PASSWORD = 4 };
+
+/* @path has a %s where the name goes; without a path it is done by way of the definitions. */
+struct verb {
+    const char *noun;
+    const char *name;
+    const char *help;
+    const char *method;
+    const char *path;
+    unsigned needs;
+    const char *columns[MOST_COLUMNS]; /* members; "peer.server_id" for one of a member */
+};
+
+static const struct verb verbs[] = {
+    {"bridge",
+     "list",
+     "show all bridges",
+     "GET",
+     "/api/v1/bridges",
+     NEED_NOTHING,
+     {"name", "state", "address", "peer.server_id", "last_error"}},
+    {"bridge", "get", "show one", "GET", "/api/v1/bridges/%s", NEED_NAME, {0}},
+    {"bridge",
+     "put",
+     "make or replace one, from a file (JSON or YAML)",
+     "PUT",
+     "/api/v1/bridges/%s",
+     NEED_NAME | NEED_FILE,
+     {0}},
+    {"bridge", "rm", "remove one", "DELETE", "/api/v1/bridges/%s", NEED_NAME, {0}},
+    {"bridge", "pause", "cut its link until it is resumed", "PAUSE", "", NEED_NAME, {0}},
+    {"bridge", "resume", "dial again", "RESUME", "", NEED_NAME, {0}},
+    {"link",
+     "list",
+     "show the links to other hubs",
+     "GET",
+     "/api/v1/links",
+     NEED_NOTHING,
+     {"direction", "state", "server_id", "bridge", "address", "reason"}},
+    {"channel",
+     "list",
+     "show all channels",
+     "GET",
+     "/api/v1/channels",
+     NEED_NOTHING,
+     {"name", "owner", "protected", "members", "events", "topics"}},
+    {"channel", "get", "show one", "GET", "/api/v1/channels/%s", NEED_NAME, {0}},
+    {"channel",
+     "set-password",
+     "give one a password (--password-file)",
+     "PUT",
+     "/api/v1/channels/%s/password",
+     NEED_NAME | NEED_PASSWORD,
+     {0}},
+    {"channel",
+     "clear-password",
+     "take its password away",
+     "DELETE",
+     "/api/v1/channels/%s/password",
+     NEED_NAME,
+     {0}},
+    {"client",
+     "list",
+     "show who is connected",
+     "GET",
+     "/api/v1/clients",
+     NEED_NOTHING,
+     {"id", "mode", "address", "since", "messages_in", "messages_out", "queued_bytes"}},
+    {"user", "list", "show all users", "GET", "/api/v1/users", NEED_NOTHING, {"name", "role", "disabled"}},
+    {"user", "get", "show one", "GET", "/api/v1/users/%s", NEED_NAME, {0}},
+    {"user",
+     "put",
+     "make or replace one, from a file (JSON or YAML)",
+     "PUT",
+     "/api/v1/users/%s",
+     NEED_NAME | NEED_FILE,
+     {0}},
+    {"user", "rm", "remove one", "DELETE", "/api/v1/users/%s", NEED_NAME, {0}},
+    {"token",
+     "list",
+     "show all tokens",
+     "GET",
+     "/api/v1/tokens",
+     NEED_NOTHING,
+     {"name", "role", "scopes", "expires"}},
+    {"token",
+     "create",
+     "make one, from a file (JSON or YAML); it is shown once",
+     "POST",
+     "/api/v1/tokens",
+     NEED_FILE,
+     {0}},
+    {"token", "get", "show one", "GET", "/api/v1/tokens/%s", NEED_NAME, {0}},
+    {"token", "rm", "withdraw one", "DELETE", "/api/v1/tokens/%s", NEED_NAME, {0}},
+    {"audit",
+     "list",
+     "show the audit log",
+     "GET",
+     "/api/v1/audit",
+     NEED_NOTHING,
+     {"time", "who", "method", "target", "status"}},
+};
+
+#define N_VERBS (sizeof verbs / sizeof *verbs)
+
+/* ---- saying ---- */
+
+static int misused(const struct options *options, const char *what, const char *argument)
+{
+    char shown[128];
+
+    text_escape(bytes_of_text(argument), shown, sizeof shown);
+    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", options->command, what, shown,
+            options->command);
+    return API_STATUS_USAGE;
+}
+
+static int failed(const struct options *options, int status, const char *why)
+{
+    fprintf(stderr, "commhub %s: %s\n", options->command, why);
+    return status;
+}
+
+/* ---- options ---- */
+
+static int read_value(struct options *options, int argc, char **argv)
+{
+    static const struct {
+        const char *flag;
+        const char *letter;
+        size_t at;
+    } flags[] = {
+        {"--file", "-f", offsetof(struct options, file)},
+        {"--password-file", NULL, offsetof(struct options, password_file)},
+        {"--streams", NULL, offsetof(struct options, streams)},
+        {"--level", NULL, offsetof(struct options, level)},
+        {"--text", NULL, offsetof(struct options, text)},
+    };
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (strcmp(argv[0], flags[i].flag) != 0 &&
+            (!flags[i].letter || strcmp(argv[0], flags[i].letter) != 0))
+            continue;
+        if (argc < 2)
+            return 0;
+        *(const char **)(void *)((char *)options + flags[i].at) = argv[1];
+        return 2;
+    }
+    return 0;
+}
+
+static bool read_output(struct options *options, const char *value)
+{
+    static const char *const names[] = {"table", "json", "jsonl", "yaml"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->output = (enum output)i;
+            options->has_output = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_flag(struct options *options, const char *argument)
+{
+    options->wants_help |= strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+    options->is_replace |= strcmp(argument, "--replace") == 0;
+    options->is_dry_run |= strcmp(argument, "--dry-run") == 0;
+    options->is_once |= strcmp(argument, "--once") == 0;
+    return options->wants_help || strcmp(argument, "--replace") == 0 || strcmp(argument, "--dry-run") == 0 ||
+           strcmp(argument, "--once") == 0;
+}
+
+/* How many arguments were taken; 0: it is not understood. */
+static int read_one(struct options *options, int argc, char **argv)
+{
+    int n = api_client_take_option(&options->api, argc, argv);
+
+    if (n != 0)
+        return n < 0 ? 0 : n;
+    if (strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0)
+        return argc > 1 && read_output(options, argv[1]) ? 2 : 0;
+    n = read_value(options, argc, argv);
+    if (n == 0)
+        n = read_flag(options, argv[0]);
+    if (n == 0 && argv[0][0] != '-' && !options->name) {
+        options->name = argv[0];
+        n = 1;
+    }
+    return n;
+}
+
+static int read_options(struct options *options, int argc, char **argv)
+{
+    for (int i = 0, n; i < argc; i += n) {
+        n = read_one(options, argc - i, argv + i);
+        if (n == 0)
+            return misused(options, "not known here, or its value is missing or wrong: ", argv[i]);
+    }
+    return 0;
+}
+
+static int take_no_name(const struct options *options)
+{
+    return options->name ? misused(options, "takes no name: ", options->name) : 0;
+}
+
+/* ---- input ---- */
+
+static bool is_yaml(const char *path)
+{
+    size_t len = strlen(path);
+
+    return (len > 5 && strcmp(path + len - 5, ".yaml") == 0) ||
+           (len > 4 && strcmp(path + len - 4, ".yml") == 0);
+}
+
+static int read_whole(const char *path, struct buffer *out, char *out_why)
+{
+    char block[4096];
+    size_t n;
+
+    if (strcmp(path, "-") != 0)
+        return secret_file_read_whole(path, out, out_why);
+    while ((n = fread(block, 1, sizeof block, stdin)) > 0)
+        if (buffer_append(out, block, n) < 0)
+            return -1;
+    return 0;
+}
+
+/* JSON, or YAML by the file's name or where JSON cannot read it. */
+static json_t *read_file(const struct options *options)
+{
+    cleanup_(buffer_clear) struct buffer text = {0};
+    char why[SECRET_FILE_WHY_SIZE] = "it cannot be read";
+    json_error_t error;
+    json_t *json = NULL;
+
+    if (!options->file) {
+        misused(options, "the file is missing: -f FILE, or -f - for standard input", "");
+        return NULL;
+    }
+    if (read_whole(options->file, &text, why) < 0) {
+        failed(options, API_STATUS_USAGE, why);
+        return NULL;
+    }
+    if (!is_yaml(options->file))
+        json = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (!json)
+        json = yaml_json_read((const char *)text.ptr, text.len, why);
+    if (!json)
+        fprintf(stderr, "commhub %s: %s: %s\n", options->command, options->file, why);
+    return json;
+}
+
+static json_t *read_password(const struct options *options)
+{
+    cleanup_(buffer_clear) struct buffer secret = {0};
+    char why[SECRET_FILE_WHY_SIZE];
+    json_t *json;
+
+    if (!options->password_file) {
+        misused(options, "the password's file is missing: --password-file FILE", "");
+        return NULL;
+    }
+    if (secret_file_read(options->password_file, &secret, why) < 0) {
+        failed(options, API_STATUS_USAGE, why);
+        return NULL;
+    }
+    json = json_pack("{s:o}", "password", json_stringn((const char *)secret.ptr, secret.len));
+    explicit_bzero(secret.ptr, secret.len);
+    return json;
+}
+
+/* ---- output ---- */
+
+static const json_t *member(const json_t *object, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    char first[64];
+
+    if (!dot)
+        return json_object_get(object, path);
+    snprintf(first, sizeof first, "%.*s", (int)(dot - path), path);
+    return json_object_get(json_object_get(object, first), dot + 1);
+}
+
+static void join_words(const json_t *words, char out_cell[CELL_SIZE])
+{
+    cleanup_(buffer_clear) struct buffer all = {0};
+
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+
+        buffer_append_format(&all, "%s%s", i ? "," : "", word ? word : "");
+    }
+    text_escape(buffer_bytes(&all), out_cell, CELL_SIZE);
+}
+
+/* Lists of things by their number, lists of words by the words. */
+static void cell_of(const json_t *value, char out_cell[CELL_SIZE])
+{
+    char *text = NULL;
+
+    if (json_is_string(value)) {
+        text_escape(bytes_of_text(json_string_value(value)), out_cell, CELL_SIZE);
+        return;
+    }
+    if (!value || json_is_null(value) || json_is_boolean(value)) {
+        snprintf(out_cell, CELL_SIZE, "%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "-");
+        return;
+    }
+    if (json_is_array(value) && json_is_string(json_array_get(value, 0)))
+        join_words(value, out_cell);
+    else if (json_is_array(value))
+        snprintf(out_cell, CELL_SIZE, "%zu", json_array_size(value));
+    else
+        text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (text)
+        text_escape(bytes_of_text(text), out_cell, CELL_SIZE);
+    free(text);
+}
+
+static void print_row(const char cells[MOST_COLUMNS][CELL_SIZE], const size_t *widths, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("%-*s%s", i + 1 < n ? (int)widths[i] : 0, cells[i], i + 1 < n ? "  " : "\n");
+}
+
+static void head_cells(const struct verb *verb, size_t n, char cells[MOST_COLUMNS][CELL_SIZE])
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *dot = strchr(verb->columns[i], '.');
+
+        snprintf(cells[i], CELL_SIZE, "%s", dot ? dot + 1 : verb->columns[i]);
+        for (char *letter = cells[i]; *letter; letter++)
+            *letter =
+                *letter == '_' ? ' ' : (char)(*letter >= 'a' && *letter <= 'z' ? *letter - 32 : *letter);
+    }
+}
+
+static void print_table(const struct verb *verb, const json_t *items)
+{
+    size_t widths[MOST_COLUMNS] = {0}, n = 0;
+    char cells[MOST_COLUMNS][CELL_SIZE];
+
+    while (n < MOST_COLUMNS && verb->columns[n])
+        n++;
+    head_cells(verb, n, cells);
+    for (size_t k = 0; k < n; k++)
+        widths[k] = strlen(cells[k]);
+    for (size_t i = 0; i < json_array_size(items); i++)
+        for (size_t k = 0; k < n; k++) {
+            cell_of(member(json_array_get(items, i), verb->columns[k]), cells[k]);
+            widths[k] = strlen(cells[k]) > widths[k] ? strlen(cells[k]) : widths[k];
+        }
+    head_cells(verb, n, cells);
+    print_row((const char(*)[CELL_SIZE])cells, widths, n);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        for (size_t k = 0; k < n; k++)
+            cell_of(member(json_array_get(items, i), verb->columns[k]), cells[k]);
+        print_row((const char(*)[CELL_SIZE])cells, widths, n);
+    }
+}
+
+static void print_json(const struct options *options, const json_t *json)
+{
+    if (options->output == OUTPUT_YAML) {
+        yaml_json_write(json, stdout);
+        return;
+    }
+    json_dumpf(json, stdout,
+               JSON_ENCODE_ANY | (options->output == OUTPUT_JSONL ? JSON_COMPACT : JSON_INDENT(2)));
+    putchar('\n');
+}
+
+static void print_items(const struct options *options, const struct verb *verb, const json_t *items)
+{
+    if (options->output == OUTPUT_TABLE) {
+        print_table(verb, items);
+    } else if (options->output == OUTPUT_JSONL) {
+        for (size_t i = 0; i < json_array_size(items); i++)
+            print_json(options, json_array_get(items, i));
+    } else {
+        print_json(options, items);
+    }
+}
+
+/* ---- asking ---- */
+
+/* The JSON of an answer that says yes (NULL where it has none) and 0; or a status, and why was said. */
+static int ask(const struct options *options, struct api_client *client, const char *method, const char *path,
+               const json_t *body, json_t **out_json)
+{
+    char why[API_CLIENT_WHY_SIZE];
+    struct api_answer answer;
+    int status = api_client_ask(client, method, path, body, &answer, why);
+
+    *out_json = NULL;
+    if (status != API_STATUS_DONE) {
+        failed(options, status, why);
+    } else if (answer.status >= 400) {
+        api_client_complain(options->command, &answer);
+        status = API_STATUS_FAILED;
+    } else {
+        *out_json = json_incref(answer.json);
+    }
+    api_client_answer_clear(&answer);
+    return status;
+}
+
+static int connect_api(const struct options *options, struct api_client **out_client)
+{
+    char why[API_CLIENT_WHY_SIZE];
+    int status = api_client_new(out_client, &options->api, why);
+
+    return status ? failed(options, status, why) : 0;
+}
+
+static char *path_of(const struct verb *verb, const char *name)
+{
+    const char *place = strstr(verb->path, "%s");
+    struct buffer path = {0};
+
+    buffer_append(&path, verb->path, place ? (size_t)(place - verb->path) : strlen(verb->path));
+    if (place) {
+        api_client_escape(&path, name);
+        buffer_append_text(&path, place + 2);
+    }
+    return path.failed ? NULL : buffer_take_text(&path);
+}
+
+/* All pages of a list. */
+static int ask_pages(const struct options *options, struct api_client *client, const char *path,
+                     json_t **out_items)
+{
+    json_t *items = json_array();
+    json_t *page = NULL;
+    int status = 0;
+
+    do {
+        cleanup_(buffer_clear) struct buffer target = {0};
+        const char *next = json_string_value(json_object_get(page, "next"));
+
+        buffer_append_format(&target, "%s?limit=1000", path);
+        if (next) {
+            buffer_append_text(&target, "&cursor=");
+            api_client_escape(&target, next);
+        }
+        buffer_append(&target, "", 1);
+        json_decref(page);
+        status = ask(options, client, "GET", (const char *)target.ptr, NULL, &page);
+        if (status == 0)
+            json_array_extend(items, json_object_get(page, "items"));
+    } while (status == 0 && json_is_string(json_object_get(page, "next")));
+    json_decref(page);
+    *out_items = items;
+    return status;
+}
+
+static int run_list(const struct options *options, const struct verb *verb, struct api_client *client)
+{
+    json_t *items;
+    int status = ask_pages(options, client, verb->path, &items);
+
+    if (status == 0)
+        print_items(options, verb, items);
+    json_decref(items);
+    return status;
+}
+
+static int run_single(const struct options *options, const struct verb *verb, struct api_client *client)
+{
+    cleanup_free_ char *path = path_of(verb, options->name);
+    json_t *body = NULL;
+    json_t *answer;
+    int status;
+
+    if (verb->needs & (NEED_FILE | NEED_PASSWORD)) {
+        body = verb->needs & NEED_FILE ? read_file(options) : read_password(options);
+        if (!body)
+            return API_STATUS_USAGE;
+    }
+    if (!path) {
+        json_decref(body);
+        return failed(options, API_STATUS_FAILED, "out of memory");
+    }
+    status = ask(options, client, verb->method, path, body, &answer);
+    if (status == 0 && answer)
+        print_json(options, answer);
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+/* The bridge's definition again, with another wish: its secrets stay. */
+static int run_pause(const struct options *options, bool is_paused, struct api_client *client)
+{
+    json_t *all, *bridge, *document, *changes = NULL;
+    int status = ask(options, client, "GET", "/api/v1/definitions", NULL, &all);
+
+    if (status)
+        return status;
+    bridge = json_object_get(json_object_get(all, "bridges"), options->name);
+    json_object_set_new(bridge, "paused", json_boolean(is_paused));
+    document = json_pack("{s:i, s:{s:O?}}", "version", 1, "bridges", options->name, bridge);
+    if (bridge)
+        status = ask(options, client, "POST", "/api/v1/definitions", document, &changes);
+    else
+        status = failed(options, API_STATUS_FAILED, "There is no bridge of that name.");
+    json_decref(changes);
+    json_decref(document);
+    json_decref(all);
+    return status;
+}
+
+static int run_verb(const struct options *options, const struct verb *verb, struct api_client *client)
+{
+    if (!*verb->path)
+        return run_pause(options, strcmp(verb->name, "pause") == 0, client);
+    return verb->columns[0] ? run_list(options, verb, client) : run_single(options, verb, client);
+}
+
+/* ---- a noun and its verbs ---- */
+
+#define COMMON_HELP                                                                                          \
+    API_CLIENT_HELP                                                                                          \
+    "  -o, --output FORM  table (of lists), json, jsonl or yaml\n\n"                                         \
+    "Exit status: 0 done, 1 the hub said no, 2 wrong usage, 3 not in time, 4 no connection.\n"
+
+static int print_noun_help(const char *noun, FILE *out, int status)
+{
+    fprintf(out, "Usage: commhub %s VERB [NAME] [OPTION ...]\n\n", noun);
+    for (size_t i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].noun, noun) == 0)
+            fprintf(out, "  %-14s %-5s %s\n", verbs[i].name, verbs[i].needs & NEED_NAME ? "NAME" : "",
+                    verbs[i].help);
+    fputs("\n  -f, --file FILE      what put and create read; - is standard input\n"
+          "  --password-file FILE a channel's password\n" COMMON_HELP,
+          out);
+    return status;
+}
+
+static const struct verb *find_verb(const char *noun, const char *name)
+{
+    for (size_t i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].noun, noun) == 0 && strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int run_noun(const char *noun, int argc, char **argv)
+{
+    cleanup_(api_client_freep) struct api_client *client = NULL;
+    const struct verb *verb = argc > 0 ? find_verb(noun, argv[0]) : NULL;
+    char command[64];
+    struct options options = {.command = command};
+    int status;
+
+    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
+        return print_noun_help(noun, stdout, 0);
+    if (!verb)
+        return print_noun_help(noun, stderr, API_STATUS_USAGE);
+    snprintf(command, sizeof command, "%s %s", noun, verb->name);
+    status = read_options(&options, argc - 1, argv + 1);
+    if (status)
+        return status;
+    if (options.wants_help)
+        return print_noun_help(noun, stdout, 0);
+    if ((verb->needs & NEED_NAME) && !options.name)
+        return misused(&options, "the name is missing", "");
+    status = verb->needs & NEED_NAME ? 0 : take_no_name(&options);
+    if (status == 0)
+        status = connect_api(&options, &client);
+    if (status)
+        return status;
+    return run_verb(&options, verb, client);
+}
+
+void operator_commands_complete(FILE *out)
+{
+    for (size_t i = 0; i < N_VERBS; i++) {
+        bool is_first = i == 0 || strcmp(verbs[i].noun, verbs[i - 1].noun) != 0;
+        bool is_last = i + 1 == N_VERBS || strcmp(verbs[i].noun, verbs[i + 1].noun) != 0;
+
+        if (is_first)
+            fprintf(out, "    %s) words='", verbs[i].noun);
+        fprintf(out, "%s%s", is_first ? "" : " ", verbs[i].name);
+        if (is_last)
+            fputs("' ;;\n", out);
+    }
+}
+
+int operator_commands_bridge(int argc, char **argv)
+{
+    return run_noun("bridge", argc, argv);
+}
+
+int operator_commands_link(int argc, char **argv)
+{
+    return run_noun("link", argc, argv);
+}
+
+int operator_commands_channel(int argc, char **argv)
+{
+    return run_noun("channel", argc, argv);
+}
+
+int operator_commands_client(int argc, char **argv)
+{
+    return run_noun("client", argc, argv);
+}
+
+int operator_commands_user(int argc, char **argv)
+{
+    return run_noun("user", argc, argv);
+}
+
+int operator_commands_token(int argc, char **argv)
+{
+    return run_noun("token", argc, argv);
+}
+
+int operator_commands_audit(int argc, char **argv)
+{
+    return run_noun("audit", argc, argv);
+}
+
+/* ---- tail ---- */
+
+static void print_record(const struct options *options, const json_t *record)
+{
+    static const char *const texts[] = {"message", "error", "state", "event"};
+    const json_t *data = json_object_get(record, "data");
+    const char *level = json_string_value(json_object_get(data, "level"));
+    const json_t *said = NULL;
+    char text[CELL_SIZE * 4];
+
+    if (options->output != OUTPUT_TABLE) {
+        json_dumpf(record, stdout, JSON_COMPACT);
+        putchar('\n');
+        return;
+    }
+    if (json_object_get(record, "count")) {
+        printf("... %lld records are gone\n",
+               (long long)json_integer_value(json_object_get(record, "count")));
+        return;
+    }
+    for (size_t i = 0; !json_is_string(said) && i < sizeof texts / sizeof *texts; i++)
+        said = json_object_get(data, texts[i]);
+    text_escape(bytes_of_text(json_is_string(said) ? json_string_value(said) : ""), text, sizeof text);
+    printf("%s %-7s %-7s %s\n", json_string_value(json_object_get(record, "time")),
+           json_string_value(json_object_get(record, "stream")), level ? level : "", text);
+}
+
+static void append_query(struct buffer *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buffer_append_format(path, "&%s=", name);
+    api_client_escape(path, value);
+}
+
+/* One look: prints what is new, and says where to go on. */
+static int tail_once(const struct options *options, struct api_client *client, json_int_t *since,
+                     char epoch[128], bool *out_more)
+{
+    cleanup_(buffer_clear) struct buffer path = {0};
+    json_t *answer;
+    int status;
+
+    buffer_append_format(&path, "/api/v1/events?limit=1000&wait=%s", options->is_once ? "0" : TAIL_WAIT);
+    if (*since >= 0)
+        buffer_append_format(&path, "&since=%lld", (long long)*since);
+    append_query(&path, "epoch", *epoch ? epoch : NULL);
+    append_query(&path, "streams", options->streams);
+    append_query(&path, "level", options->level);
+    append_query(&path, "text", options->text);
+    buffer_append(&path, "", 1);
+    status = ask(options, client, "GET", (const char *)path.ptr, NULL, &answer);
+    for (size_t i = 0; status == 0 && i < json_array_size(json_object_get(answer, "items")); i++)
+        print_record(options, json_array_get(json_object_get(answer, "items"), i));
+    if (status == 0) {
+        const char *told = json_string_value(json_object_get(answer, "epoch"));
+
+        fflush(stdout);
+        *since = json_integer_value(json_object_get(answer, "next"));
+        *out_more = json_is_true(json_object_get(answer, "more"));
+        snprintf(epoch, 128, "%s", told ? told : "");
+    }
+    json_decref(answer);
+    return status;
+}
+
+static const char tail_help[] =
+    "Usage: commhub tail [OPTION ...]\n\n"
+    "Prints the hub's records, those that are kept first, and goes on as they come.\n\n"
+    "  --streams LIST     some of logs,errors,system,links\n"
+    "  --level LEVEL      debug, info, warning or error, and what is graver\n"
+    "  --text TEXT        records that have it, whatever the case\n"
+    "  --once             end after what is there\n" COMMON_HELP;
+
+int operator_commands_tail(int argc, char **argv)
+{
+    cleanup_(api_client_freep) struct api_client *client = NULL;
+    struct options options = {.command = "tail"};
+    char epoch[128] = "";
+    json_int_t since = -1;
+    bool has_more = true;
+    int status = read_options(&options, argc, argv);
+
+    if (status == 0 && options.wants_help)
+        return fputs(tail_help, stdout) < 0;
+    if (status == 0)
+        status = take_no_name(&options);
+    if (status == 0)
+        status = connect_api(&options, &client);
+    while (status == 0 && (!options.is_once || has_more) && !ferror(stdout))
+        status = tail_once(&options, client, &since, epoch, &has_more);
+    return status;
+}
+
+/* ---- definitions ---- */
+
+static const char definitions_help[] =
+    "Usage: commhub export [-o json|yaml] [OPTION ...]\n"
+    "       commhub diff -f FILE [--replace] [OPTION ...]\n"
+    "       commhub apply -f FILE [--replace] [--dry-run] [OPTION ...]\n\n"
+    "Bridges and channels with a password, as one document. Secrets are never exported; in FILE they are\n"
+    "{\"stored\": true} (the hub keeps its own), {\"file\": \"/path\"}, {\"env\": \"NAME\"} or {\"value\": "
+    "\"...\"}.\n\n"
+    "  -f, --file FILE    JSON or YAML; - is standard input\n"
+    "  --replace          remove what FILE does not name\n"
+    "  --dry-run          say what would change, and change nothing\n" COMMON_HELP
+    "diff: 1 where there is something to change.\n";
+
+int operator_commands_export(int argc, char **argv)
+{
+    cleanup_(api_client_freep) struct api_client *client = NULL;
+    struct options options = {.command = "export"};
+    json_t *document = NULL;
+    int status = read_options(&options, argc, argv);
+
+    if (status == 0 && options.wants_help)
+        return fputs(definitions_help, stdout) < 0;
+    if (status == 0)
+        status = take_no_name(&options);
+    if (status == 0)
+        status = connect_api(&options, &client);
+    if (status == 0)
+        status = ask(&options, client, "GET", "/api/v1/definitions", NULL, &document);
+    if (status == 0 && options.output == OUTPUT_YAML)
+        yaml_json_write(document, stdout);
+    else if (status == 0) {
+        json_dumpf(document, stdout, DEFINITIONS_DUMP);
+        putchar('\n');
+    }
+    json_decref(document);
+    return status;
+}
+
+static void print_names(const json_t *changes, const char *member_name, const char *mark)
+{
+    const json_t *names = json_object_get(changes, member_name);
+    char shown[CELL_SIZE];
+
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        text_escape(bytes_of_text(json_string_value(json_array_get(names, i))), shown, sizeof shown);
+        printf("%s %s\n", mark, shown);
+    }
+}
+
+static bool has_changes(const json_t *changes)
+{
+    return json_array_size(json_object_get(changes, "added")) ||
+           json_array_size(json_object_get(changes, "changed")) ||
+           json_array_size(json_object_get(changes, "removed"));
+}
+
+static void print_changes(const struct options *options, const json_t *changes)
+{
+    if (options->has_output && options->output != OUTPUT_TABLE) {
+        print_json(options, changes);
+        return;
+    }
+    print_names(changes, "added", "+");
+    print_names(changes, "changed", "~");
+    print_names(changes, "removed", "-");
+    printf("%zu added, %zu changed, %zu removed, %lld unchanged\n",
+           json_array_size(json_object_get(changes, "added")),
+           json_array_size(json_object_get(changes, "changed")),
+           json_array_size(json_object_get(changes, "removed")),
+           (long long)json_integer_value(json_object_get(changes, "unchanged")));
+}
+
+static int send_document(struct options *options, bool is_dry_run)
+{
+    cleanup_(api_client_freep) struct api_client *client = NULL;
+    char path[80], why[STORE_WHY_SIZE];
+    json_t *document, *changes = NULL;
+    int status = connect_api(options, &client);
+
+    if (status)
+        return status;
+    document = read_file(options);
+    if (!document)
+        return API_STATUS_USAGE;
+    snprintf(path, sizeof path, "/api/v1/definitions?mode=%s%s", options->is_replace ? "replace" : "merge",
+             is_dry_run ? "&dry_run=true" : "");
+    if (definitions_resolve(document, why) < 0)
+        status = failed(options, API_STATUS_USAGE, why);
+    else
+        status = ask(options, client, "POST", path, document, &changes);
+    if (status == 0)
+        print_changes(options, changes);
+    if (status == 0 && strcmp(options->command, "diff") == 0 && has_changes(changes))
+        status = DIFF_DIFFERS;
+    json_decref(changes);
+    json_decref(document);
+    return status;
+}
+
+static int run_document(const char *command, int argc, char **argv)
+{
+    struct options options = {.command = command};
+    int status = read_options(&options, argc, argv);
+
+    if (status == 0 && options.wants_help)
+        return fputs(definitions_help, stdout) < 0;
+    if (status == 0)
+        status = take_no_name(&options);
+    return status ? status : send_document(&options, options.is_dry_run || strcmp(command, "diff") == 0);
+}
+
+int operator_commands_diff(int argc, char **argv)
+{
+    return run_document("diff", argc, argv);
+}
+
+int operator_commands_apply(int argc, char **argv)
+{
+    return run_document("apply", argc, argv);
+}
