@@ -23,6 +23,8 @@
 #include "hub/base/random.h"
 
 #define CONNECT_MS 10000U
+/* To be connected, taken as a client, and answered what it is. */
+#define HANDSHAKE_MS 20000U
 #define FIRST_BACKOFF_MS 200U
 #define MOST_BACKOFF_MS 30000U
 #define STABLE_MS 10000U
@@ -205,7 +207,7 @@ static const struct connection_events connection_events = {
 
 static void arm(struct reference_link *link, uint64_t after_ms)
 {
-    /* Armed once when the link is made, so that it never fails. */
+    /* Armed first when the link was made: only that can fail. */
     check(loop_timer_arm(link->federation->loop, &link->timer, reference_link_now_ms(link) + after_ms) == 0);
 }
 
@@ -263,7 +265,9 @@ static void connect_now(struct reference_link *link)
     write_client_id(link, link->connection.client_id);
     r = connection_init(&link->connection, link->federation->loop, &options, &connection_events, link);
     link->has_connection = r == 0;
-    if (r < 0) {
+    if (r == 0) {
+        arm(link, HANDSHAKE_MS);
+    } else {
         set_error(link, strerrordesc_np(-r));
         connect_later(link, "not_connected");
     }
@@ -313,13 +317,26 @@ static void on_due(struct loop_timer *timer)
 {
     struct reference_link *link = container_of(timer, struct reference_link, timer);
 
-    if (link->state == LINK_BACKOFF || link->state == LINK_REFUSED) {
+    switch (link->state) {
+    case LINK_BACKOFF:
+    case LINK_REFUSED:
         connect_now(link);
         return;
+    case LINK_DIALING:
+    case LINK_HANDSHAKE:
+        reference_link_fail(link, "handshake_timed_out", "the other hub has not answered within 20 s");
+        return;
+    case LINK_SYNCING:
+    case LINK_UP:
+    case LINK_DEGRADED:
+        reference_pulse_beat(link);
+        if (!link->is_ending)
+            reference_mesh_consider(link);
+        return;
+    case LINK_PAUSED:
+    case LINK_ENDED:
+        return;
     }
-    reference_pulse_beat(link);
-    if (!link->is_ending)
-        reference_mesh_consider(link);
 }
 
 void reference_link_retry(struct reference_link *link)
@@ -339,12 +356,16 @@ int reference_link_new(struct federation *federation, struct bridge *bridge)
 
     if (!link)
         return -ENOMEM;
+    loop_timer_init(&link->timer, on_due);
+    if (loop_timer_arm(federation->loop, &link->timer, loop_now_ms(federation->loop) + HANDSHAKE_MS) < 0) {
+        free(link);
+        return -ENOMEM;
+    }
     link->port = &reference_mesh_port;
     link->federation = federation;
     link->bridge = bridge;
     link->rtt_us = -1;
     list_init(&link->in_federation);
-    loop_timer_init(&link->timer, on_due);
     loop_deferred_init(&link->settled, on_settled);
     bridge->reference = link;
     list_append(&federation->references, &link->in_federation);

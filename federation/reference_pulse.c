@@ -46,8 +46,6 @@ void reference_pulse_beat(struct reference_link *link)
     bool is_idle = link->messages_out - link->messages_at_pong < FEW_MESSAGES;
 
     arm(link);
-    if (link->state == LINK_DIALING || link->state == LINK_HANDSHAKE || link->state == LINK_PAUSED)
-        return;
     if (unanswered >= DEAD_MS || (is_idle && unanswered >= IDLE_DEAD_MS))
         reference_link_fail(link, "echo_missed", "the other hub does not answer pings");
     else if (unanswered >= LATE_MS && link->state == LINK_UP)
