@@ -51,18 +51,24 @@ static void filter_clear(struct bridge_policy_filter *filter)
 
 int bridge_policy_init(struct bridge_policy *policy, const struct bridge_spec *spec)
 {
+    const struct bridge_durable *durable = &spec->durable;
     int r;
 
     *policy = (struct bridge_policy){
         .n_refs = 1,
         .classes = spec->classes ? spec->classes : BRIDGE_ALL_CLASSES,
         .limits = spec->limits,
+        .durable_bytes = durable->max_bytes ? durable->max_bytes : BRIDGE_DEFAULT_DURABLE_BYTES,
+        .durable_age_s = durable->max_age_s ? durable->max_age_s : BRIDGE_DEFAULT_DURABLE_AGE_S,
+        .at_bound = durable->at_bound,
     };
     r = filter_init(&policy->both, &spec->channels);
     if (r == 0)
         r = filter_init(&policy->one_way[BRIDGE_IN], &spec->in);
     if (r == 0)
         r = filter_init(&policy->one_way[BRIDGE_OUT], &spec->out);
+    if (r == 0)
+        r = filter_init(&policy->durable, &(struct bridge_filter){.allow = durable->topics});
     if (r == 0)
         r = bridge_remap_init(&policy->remap, &spec->remap_in, &spec->remap_out);
     if (r < 0)
@@ -75,6 +81,7 @@ void bridge_policy_clear(struct bridge_policy *policy)
     filter_clear(&policy->both);
     filter_clear(&policy->one_way[BRIDGE_IN]);
     filter_clear(&policy->one_way[BRIDGE_OUT]);
+    filter_clear(&policy->durable);
     bridge_remap_clear(&policy->remap);
     *policy = (struct bridge_policy){0};
 }
@@ -104,6 +111,15 @@ void bridge_policy_unref(struct bridge_policy *policy)
         return;
     bridge_policy_clear(policy);
     free(policy);
+}
+
+bool bridge_policy_is_durable(const struct bridge_policy *policy, struct bytes topic)
+{
+    for (size_t i = 0; i < policy->durable.n_allow; i++) {
+        if (bridge_policy_matches(policy->durable.allow[i], topic))
+            return true;
+    }
+    return false;
 }
 
 bool bridge_policy_pattern_is_valid(const char *pattern)

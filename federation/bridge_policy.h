@@ -35,6 +35,11 @@ struct bridge_policy {
     uint32_t classes; /* set of 1 << enum bridge_class */
     struct bridge_limits limits;
     struct bridge_remap remap;
+    /* Topics whose messages wait on disk, and how long and how much. */
+    struct bridge_policy_filter durable;
+    uint64_t durable_bytes;
+    uint32_t durable_age_s;
+    enum bridge_at_bound at_bound;
 };
 
 /* Copies what @spec, which must be sound, says of it: 0 or -ENOMEM. */
@@ -55,6 +60,9 @@ bool bridge_policy_is_system(struct bytes channel);
  */
 bool bridge_policy_lets(const struct bridge_policy *policy, enum bridge_direction direction, uint32_t classes,
                         struct bytes channel);
+
+/* Whether messages of the topic wait on disk until they can cross. */
+bool bridge_policy_is_durable(const struct bridge_policy *policy, struct bytes topic);
 
 bool bridge_policy_matches(const char *pattern, struct bytes channel);
 

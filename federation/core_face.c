@@ -60,7 +60,15 @@ static bool has_passed(void *context, struct bytes channel, const struct message
     return mesh_local_has_passed(face->mesh, channel, broadcast);
 }
 
+static bool may_publish(void *context, struct bytes channel, struct bytes topic, size_t n_bytes)
+{
+    struct core_face *face = context;
+
+    return mesh_may_publish(face->mesh, channel, topic, n_bytes);
+}
+
 static const struct peering_observer observer = {
+    .may_publish = may_publish,
     .on_service = on_service,
     .on_topic = on_topic,
     .on_interest = on_interest,

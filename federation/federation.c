@@ -104,6 +104,7 @@ static void on_tick(struct loop_timer *timer)
     if (mesh_take_incomplete(federation->mesh))
         core_face_observe_again(&federation->face);
     self_profile_tell(federation);
+    durable_tick(federation->durable, federation_time(federation));
     mesh_settle(federation->mesh, federation_time(federation));
 }
 
@@ -144,6 +145,11 @@ static void free_peers(struct federation *federation)
     free(federation->link_peers);
 }
 
+static int make_durable(struct federation *federation, const struct federation_options *options)
+{
+    return durable_new(&federation->durable, federation->mesh, options->spool, outlet_warn, federation);
+}
+
 static int make_mesh(struct federation *federation)
 {
     struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
@@ -173,6 +179,8 @@ static int begin(struct federation *federation, const struct federation_options 
         r = channel_keys_new(&federation->keys, federation->mailbox, on_key, federation);
     if (r == 0)
         r = make_mesh(federation);
+    if (r == 0)
+        r = make_durable(federation, options);
     if (r == 0)
         r = loop_timer_arm(federation->loop, &federation->tick, loop_now_ms(federation->loop) + TICK_MS);
     return r;
@@ -226,6 +234,7 @@ void federation_free(struct federation *federation)
     while (!list_is_empty(&federation->references))
         reference_link_free(reference_link_first(federation), NULL);
     channel_keys_free(federation->keys);
+    durable_free(federation->durable);
     mesh_free(federation->mesh);
     while (!list_is_empty(&federation->bridges))
         bridge_free(list_first_entry(&federation->bridges, struct bridge, in_federation));

@@ -8,6 +8,7 @@
 #define COMMHUB_FEDERATION_FEDERATION_H
 
 #include "federation/federation_control.h"
+#include "federation/spool.h"
 #include "hub/core/peering.h"
 #include "hub/io/listener.h"
 #include "hub/io/mailbox.h"
@@ -26,6 +27,7 @@ struct federation_options {
         *link_peers;           /* copied: the certificates that link there must bear one of these names; */
     size_t n_link_peers;       /* none: they need no name, and must know the secret */
     uint32_t resume_window_ms; /* how long a link that was cut may stay away and lose nothing; 0: 30 s */
+    const struct spool *spool; /* of durable topics; must outlive it; NULL: no topic is durable */
     struct outlet outlet;      /* hears of links as records `link_state` of the stream `links` */
 };
 

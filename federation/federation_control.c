@@ -29,8 +29,9 @@ static struct bridge *find(const struct federation *federation, const char *name
     return NULL;
 }
 
-static void remove_bridge(struct bridge *bridge)
+static void remove_bridge(struct federation *federation, struct bridge *bridge)
 {
+    durable_bridge_gone(federation->durable, bridge);
     if (bridge->link)
         link_close(bridge->link, LINK_REFUSAL_REMOVED);
     if (bridge->reference)
@@ -64,11 +65,13 @@ int federation_control_put_bridge(struct federation *federation, const struct br
     }
     previous = find(federation, spec->name);
     if (previous)
-        remove_bridge(previous);
+        remove_bridge(federation, previous);
     list_append(&federation->bridges, &bridge->in_federation);
-    r = federation->is_draining ? 0 : begin_link(federation, bridge);
+    r = durable_bridge(federation->durable, bridge);
+    if (r == 0 && !federation->is_draining)
+        r = begin_link(federation, bridge);
     if (r < 0)
-        bridge_free(bridge);
+        remove_bridge(federation, bridge);
     return r;
 }
 
@@ -78,7 +81,8 @@ int federation_control_remove_bridge(struct federation *federation, const char *
 
     if (!bridge)
         return FEDERATION_E_UNKNOWN;
-    remove_bridge(bridge);
+    durable_bridge_removed(federation->durable, name);
+    remove_bridge(federation, bridge);
     return 0;
 }
 

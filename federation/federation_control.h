@@ -86,6 +86,17 @@ int federation_control_remove_bridge(struct federation *federation, const char *
 #define FEDERATION_NAME_SIZE 256
 #define FEDERATION_DETAIL_SIZE 256
 
+/* What waits on disk for the far hub of a bridge, and what became of the rest since the hub started. */
+struct durable_status {
+    uint64_t n_messages;
+    uint64_t n_bytes;
+    uint64_t n_stored;
+    uint64_t n_delivered;
+    uint64_t n_evicted;     /* lost: the oldest, for want of room */
+    uint64_t n_expired;     /* lost: too old */
+    uint64_t n_turned_away; /* not stored: there was no room, or the disk failed */
+};
+
 /* One running link, either of a bridge of ours (outgoing) or dialed by another hub (incoming). */
 struct link_status {
     char bridge[FEDERATION_NAME_SIZE]; /* "" for an incoming link */
@@ -117,6 +128,7 @@ struct link_status {
     uint64_t channels_proven;
     uint64_t channels_unproven;
     uint64_t channels_foreign;
+    struct durable_status durable; /* of the bridge */
 };
 
 /* A copy of all links for the caller to free(). 0 or -ENOMEM. */

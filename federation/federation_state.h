@@ -8,6 +8,7 @@
 #include "federation/bridge.h"
 #include "federation/channel_keys.h"
 #include "federation/core_face.h"
+#include "federation/durable.h"
 #include "federation/federation.h"
 
 struct federation {
@@ -27,6 +28,7 @@ struct federation {
     struct mesh *mesh;
     struct core_face face;
     struct channel_keys *keys;
+    struct durable *durable;
     struct list bridges;
     struct list links;
     struct list references;

@@ -341,6 +341,8 @@ void link_proven(struct link *link, uint64_t session)
         link_refuse(link, r == MESH_E_FULL ? LINK_REFUSAL_FULL : LINK_REFUSAL_OUT_OF_MEMORY);
         return;
     }
+    if (link->bridge)
+        durable_bridge_leads_to(link->federation->durable, link->bridge, &link->peer);
     hear_of_peer(link);
 }
 
@@ -774,6 +776,8 @@ void link_describe(const struct link *link, struct link_status *out_status)
         .messages_out = link->messages_out,
         .bytes_in = link->bytes_in,
         .bytes_out = link->bytes_out,
+        .durable = link->bridge ? durable_status(link->federation->durable, link->bridge->name)
+                                : (struct durable_status){0},
     };
     snprintf(out_status->bridge, sizeof out_status->bridge, "%s", link->bridge ? link->bridge->name : "");
     snprintf(out_status->address, sizeof out_status->address, "%s", link->address);

@@ -7,6 +7,7 @@
 #include "federation/link_wire.h"
 
 #include "federation/path.h"
+#include "federation/spool_stamp.h"
 #include "hub/base/check.h"
 #include "hub/base/name.h"
 #include "hub/wire/frame.h"
@@ -28,6 +29,7 @@ enum key {
     KEY_LIFE,
     KEY_BACK,
     KEY_DETOUR,
+    KEY_SPOOLED,
     KEY_RECEIVED,
     KEY_AT,
     KEY_ENTRIES,
@@ -73,6 +75,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_BACK] = "back",
     [KEY_CHANNEL] = "channel",
     [KEY_NAME] = "name",
+    [KEY_SPOOLED] = "spooled",
     [KEY_BODY] = "body",
     [KEY_LIFE] = "life",
     [KEY_DETOUR] = "detour",
@@ -213,6 +216,15 @@ static int read_name(const struct fields *fields, enum key key, struct bytes *ou
     return r;
 }
 
+/* Where a message stands in a spool, BYTES_NONE where the key is absent. */
+static int read_stamp(const struct fields *fields, struct bytes *out_stamp)
+{
+    *out_stamp = BYTES_NONE;
+    if (!(fields->present >> KEY_SPOOLED & 1U))
+        return 0;
+    return read_raw(fields, KEY_SPOOLED, MSGPACK_BIN, SPOOL_STAMP_BYTES, SPOOL_STAMP_BYTES, out_stamp);
+}
+
 static int read_greeting(const struct fields *fields, struct link_greeting *out_greeting)
 {
     struct bytes hub_id;
@@ -303,6 +315,7 @@ static int read_one(const struct fields *fields, struct link_one *out_one)
         read_u64(fields, KEY_INCARNATION, &out_one->incarnation) ||
         read_u64(fields, KEY_SEQ, &out_one->seq) || read_trail(fields, &out_one->trail, &out_one->detour) ||
         read_name(fields, KEY_CHANNEL, &out_one->channel) || read_name(fields, KEY_NAME, &out_one->event) ||
+        read_stamp(fields, &out_one->taken) ||
         read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_one->body))
         return LINK_WIRE_E_BAD_FIELD;
     return 0;
@@ -315,6 +328,7 @@ static int read_many(const struct fields *fields, struct link_many *out_many)
         read_u64(fields, KEY_SEQ, &out_many->seq) || read_hubs(fields, KEY_TO, &out_many->to) ||
         read_trail(fields, &out_many->trail, &out_many->detour) ||
         read_name(fields, KEY_CHANNEL, &out_many->channel) || read_name(fields, KEY_NAME, &out_many->topic) ||
+        read_stamp(fields, &out_many->stamp) ||
         read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_many->body))
         return LINK_WIRE_E_BAD_FIELD;
     return 0;
@@ -464,6 +478,8 @@ static void write_one(struct buffer *out, const struct link_one *one)
         write_str(out, KEY_CHANNEL, one->channel);
     if (one->event.len > 0)
         write_str(out, KEY_NAME, one->event);
+    if (one->taken.len > 0)
+        write_bin(out, KEY_SPOOLED, one->taken);
     write_bin(out, KEY_BODY, one->body);
 }
 
@@ -479,17 +495,20 @@ static void write_many(struct buffer *out, const struct link_many *many)
     write_str(out, KEY_CHANNEL, many->channel);
     if (many->topic.len > 0)
         write_str(out, KEY_NAME, many->topic);
+    if (many->stamp.len > 0)
+        write_bin(out, KEY_SPOOLED, many->stamp);
     write_bin(out, KEY_BODY, many->body);
 }
 
 static uint32_t one_pairs(const struct link_one *one)
 {
-    return 7U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0) + (one->detour > 0);
+    return 7U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0) + (one->detour > 0) +
+           (one->taken.len > 0);
 }
 
 static uint32_t many_pairs(const struct link_many *many)
 {
-    return 7U + (many->topic.len > 0) + (many->detour > 0);
+    return 7U + (many->topic.len > 0) + (many->detour > 0) + (many->stamp.len > 0);
 }
 
 static void write_message(struct buffer *out, const struct link_message *message, uint64_t number)

@@ -86,6 +86,7 @@ struct link_one {
      * no event */
     struct bytes channel;
     struct bytes event;
+    struct bytes taken; /* a spool's stamp: its message was taken; else empty */
     struct bytes body;
 };
 
@@ -99,6 +100,7 @@ struct link_many {
     uint64_t detour;
     struct bytes channel;
     struct bytes topic; /* BYTES_NONE: a broadcast */
+    struct bytes stamp; /* of the spool that it waits in (spool_stamp.h); else empty */
     struct bytes body;
 };
 

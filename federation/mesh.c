@@ -283,6 +283,26 @@ static void forget_lost_calls(struct map_node *node, void *context)
     outstanding_forget(container_of(node, struct origin, node));
 }
 
+void mesh_set_durable(struct mesh *mesh, const struct mesh_durable *durable)
+{
+    mesh->durable = *durable;
+}
+
+bool mesh_may_publish(const struct mesh *mesh, struct bytes channel, struct bytes topic, size_t n_bytes)
+{
+    const struct mesh_durable *durable = &mesh->durable;
+
+    return !durable->refuses || !durable->refuses(durable->context, channel, topic, n_bytes);
+}
+
+bool mesh_wants(const struct mesh *mesh, const struct hub_id *hub, struct bytes channel, struct bytes topic)
+{
+    struct route_key key = {ROUTE_INTEREST, channel, topic, *hub};
+    const struct route *route = route_table_find(&mesh->table, &key);
+
+    return route && route->best;
+}
+
 void mesh_free(struct mesh *mesh)
 {
     if (!mesh)

@@ -19,6 +19,7 @@
 #include "federation/link_set.h"
 #include "federation/link_wire.h"
 #include "federation/mesh_counts.h"
+#include "federation/spool_stamp.h"
 #include "hub/core/peering.h"
 
 struct mesh;
@@ -99,6 +100,21 @@ struct mesh_core {
     void *context;
 };
 
+/* Where messages of durable topics wait. None of these may call back into the mesh but by relay.h. */
+struct mesh_durable {
+    /* A local client's publish: keeps it for all whom keeps_for() names. NULL: nothing is kept. */
+    void (*keep)(void *context, struct bytes channel, struct bytes topic, struct bytes body);
+    /* Whether there is no room, and the publisher is to hear of it. */
+    bool (*refuses)(void *context, struct bytes channel, struct bytes topic, size_t n_bytes);
+    /* Whether the hub gets the topic's messages that way and no other. */
+    bool (*keeps_for)(void *context, const struct hub_id *hub, struct bytes channel, struct bytes topic);
+    /* A message that another hub has kept for us: whether it is to be delivered. NULL: none is. */
+    bool (*is_new)(void *context, const struct hub_id *from, const struct spool_stamp *stamp);
+    /* Another hub has taken it, and all before it. */
+    void (*on_taken)(void *context, const struct spool_stamp *stamp);
+    void *context;
+};
+
 struct mesh_options {
     struct hub_id hub_id;
     uint64_t incarnation;
@@ -112,6 +128,12 @@ struct mesh_options {
 /* 0 or -ENOMEM. @outlet and @core are copied. */
 int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const struct mesh_outlet *outlet,
              const struct mesh_core *core, struct hub_time time);
+
+/* @durable is copied. */
+void mesh_set_durable(struct mesh *mesh, const struct mesh_durable *durable);
+
+/* Whether somebody at that hub subscribes the topic and there is a way to it. */
+bool mesh_wants(const struct mesh *mesh, const struct hub_id *hub, struct bytes channel, struct bytes topic);
 
 /* Tells nobody anything: neither links nor core. NULL is fine. */
 void mesh_free(struct mesh *mesh);
@@ -202,6 +224,8 @@ void mesh_channel_key(struct mesh *mesh, struct bytes channel, const uint8_t sec
 
 /* Whether a local client's broadcast has been in the mesh already. */
 bool mesh_local_has_passed(const struct mesh *mesh, struct bytes channel, const struct message *broadcast);
+
+bool mesh_may_publish(const struct mesh *mesh, struct bytes channel, struct bytes topic, size_t n_bytes);
 
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);

@@ -74,6 +74,7 @@ struct mesh {
     uint64_t run; /* drawn at the start: two runs of the same hub id at the same incarnation differ in it */
     char *server_id;
     struct mesh_outlet outlet;
+    struct mesh_durable durable;
     struct mesh_core core;
     struct hub_time time; /* the latest that was handed in */
     uint64_t counter;     /* of our own entries */

@@ -319,6 +319,13 @@ static void arrive_one(struct mesh_link *link, const struct link_one *one)
     struct message message;
     struct block *shown;
 
+    if (one->taken.len > 0) {
+        struct spool_stamp taken = spool_stamp_read(one->taken);
+
+        if (mesh->durable.on_taken)
+            mesh->durable.on_taken(mesh->durable.context, &taken);
+        return;
+    }
     /* Without a way back an answer could not leave; the caller's hub sees this hub gone as well. */
     if (!from || !from->peer) {
         mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
@@ -455,13 +462,67 @@ unsigned relay_send_addressed(struct mesh *mesh, const struct link_message *mess
     return n_sent;
 }
 
+/* Whether messages of the topic may have to wait. What belongs into a protected channel is not put on disk.
+ */
+static bool is_durable(const struct mesh *mesh, struct bytes channel, struct bytes topic)
+{
+    return topic.len > 0 && mesh->durable.keep && !guards_has(mesh, channel);
+}
+
+bool relay_durable(struct mesh *mesh, const struct hub_id *to, struct bytes channel, struct bytes topic,
+                   struct bytes body, const struct spool_stamp *stamp)
+{
+    struct link_message message = {.type = LINK_MESSAGE_MANY};
+    struct route_key key = {ROUTE_INTEREST, channel, topic, *to};
+    const struct route *route = route_table_find(&mesh->table, &key);
+    uint8_t packed[SPOOL_STAMP_BYTES];
+
+    if (!route || !route->best || !address(mesh, route, BYTES_NONE, body.len))
+        return false;
+    spool_stamp_write(stamp, packed);
+    message.many = (struct link_many){
+        .origin = mesh->id,
+        .incarnation = mesh->incarnation,
+        .seq = ++mesh->sequence,
+        .trail = hub_id_bytes(&mesh->id),
+        .channel = channel,
+        .topic = topic,
+        .stamp = bytes_of(packed, sizeof packed),
+        .body = body,
+    };
+    return relay_send_addressed(mesh, &message) > 0;
+}
+
+void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_stamp *taken)
+{
+    uint8_t packed[SPOOL_STAMP_BYTES];
+    struct link_one one = {
+        .to = *to,
+        .from = mesh->id,
+        .incarnation = mesh->incarnation,
+        .taken = bytes_of(packed, sizeof packed),
+        .body = BYTES_LITERAL("\xc0"), /* nil: there is nothing to read */
+    };
+    enum mesh_refusal refusal;
+
+    spool_stamp_write(taken, packed);
+    refusal = send_on(mesh, &one);
+    if (refusal != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, refusal);
+}
+
 void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame)
 {
     struct link_message message = {.type = LINK_MESSAGE_MANY};
     struct route *route = route_table_first_named(&mesh->table, ROUTE_INTEREST, channel, topic);
+    bool is_kept = is_durable(mesh, channel, topic);
     bool has_receivers = false;
 
+    if (is_kept)
+        mesh->durable.keep(mesh->durable.context, channel, topic, frame_body(frame));
     for (; route; route = route_table_next_named(route)) {
+        if (is_kept && mesh->durable.keeps_for(mesh->durable.context, &route->origin->id, channel, topic))
+            continue;
         if (route->origin != mesh->self && route->best && address(mesh, route, BYTES_NONE, frame->len))
             has_receivers = true;
     }
@@ -542,6 +603,14 @@ static bool is_our_own(const struct mesh *mesh, const struct link_many *many)
            (!hub_id_list_has(many->trail, &mesh->id) || hub_id_list_has(many->to, &mesh->id));
 }
 
+/* It has a number of its own, which outlasts restarts. */
+static bool take_spooled(const struct mesh *mesh, const struct link_many *many)
+{
+    struct spool_stamp stamp = spool_stamp_read(many->stamp);
+
+    return mesh->durable.is_new && mesh->durable.is_new(mesh->durable.context, &many->origin, &stamp);
+}
+
 /* A message under our own names. */
 static void take_many(struct mesh_link *link, const struct link_many *many)
 {
@@ -561,7 +630,8 @@ static void take_many(struct mesh_link *link, const struct link_many *many)
     } else if (send_on_to_others(mesh, many)) {
         if (!origin)
             mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
-        else if (take_first(link, origin, many->incarnation, many->seq))
+        else if (many->stamp.len > 0 ? take_spooled(mesh, many)
+                                     : take_first(link, origin, many->incarnation, many->seq))
             arrive_many(mesh, many);
     }
 }

@@ -18,6 +18,14 @@ void relay_from_core(struct origin *to, struct block *frame);
 /* A broadcast or publish of a local client. */
 void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame);
 
+/* A message that waits in a spool goes to its hub, which gives it to its subscribers once: whether it went.
+ */
+bool relay_durable(struct mesh *mesh, const struct hub_id *to, struct bytes channel, struct bytes topic,
+                   struct bytes body, const struct spool_stamp *stamp);
+
+/* Tells the hub whose spool it is that all up to the stamp was taken; lost where there is no way. */
+void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_stamp *taken);
+
 /* What a link brought. 0 or MESH_E_BAD_MESSAGE. */
 int relay_one(struct mesh_link *link, const struct link_one *one);
 int relay_many(struct mesh_link *link, const struct link_many *many);

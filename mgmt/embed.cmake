@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# Writes a C source that holds files as bytes: cmake -DOUT=x.c -DKIND=migrations|text [-DNAME=openapi_json]
+# Writes a C source that holds files as bytes: cmake -DOUT=x.c -DKIND=migrations|text -DNAME=openapi_json
 # "-DFILES=a;b" -P embed.cmake. Each text is closed by a zero.
 cmake_minimum_required(VERSION 3.25)
 set(text "/* Made by mgmt/embed.cmake. */\n#include <stddef.h>\n")
@@ -21,7 +21,7 @@ foreach(file IN LISTS FILES)
 endforeach()
 if(KIND STREQUAL "migrations")
   list(JOIN names ", " names)
-  string(APPEND text "extern const char *const migrations[];\nextern const size_t migrations_n;\n")
-  string(APPEND text "const char *const migrations[] = {${names}};\nconst size_t migrations_n = ${number};\n")
+  string(APPEND text "extern const char *const ${NAME}[];\nextern const size_t ${NAME}_n;\n")
+  string(APPEND text "const char *const ${NAME}[] = {${names}};\nconst size_t ${NAME}_n = ${number};\n")
 endif()
 file(WRITE "${OUT}" "${text}")

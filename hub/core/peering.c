@@ -117,6 +117,13 @@ bool peering_has_passed(const struct hub *hub, struct bytes channel, const struc
            n_hops > 0 && observer->has_passed(hub->observer_context, channel, broadcast);
 }
 
+bool peering_may_publish(const struct hub *hub, struct bytes channel, struct bytes topic, size_t n_bytes)
+{
+    const struct peering_observer *observer = hub->observer;
+
+    return !observer->may_publish || observer->may_publish(hub->observer_context, channel, topic, n_bytes);
+}
+
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame)
 {
     hub->observer->on_multicast(hub->observer_context, channel, topic, frame);

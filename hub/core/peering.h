@@ -55,6 +55,8 @@ struct peering_observer {
      * may be kept by reference.
      */
     void (*on_multicast)(void *context, struct bytes channel, struct bytes topic, struct block *frame);
+    /* Whether a local client may publish so many bytes now. NULL: always. */
+    bool (*may_publish)(void *context, struct bytes channel, struct bytes topic, size_t n_bytes);
     /* May be NULL. Whether a local client's broadcast, whose path names hubs that it has been at, has been in
      * the mesh already and is to be dropped. */
     bool (*has_passed)(void *context, struct bytes channel, const struct message *broadcast);

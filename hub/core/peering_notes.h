@@ -30,6 +30,8 @@ void peering_note_member(struct hub *hub, struct channel *channel, struct client
 bool peering_has_listeners(const struct hub *hub, const struct channel *channel, struct bytes name);
 /* Whether a broadcast of a local client is one that the mesh has had. */
 bool peering_has_passed(const struct hub *hub, struct bytes channel, const struct message *broadcast);
+/* Whether the mesh has room for a publish that must not be lost. */
+bool peering_may_publish(const struct hub *hub, struct bytes channel, struct bytes topic, size_t n_bytes);
 void peering_note_multicast(struct hub *hub, struct bytes channel, struct bytes topic, struct block *frame);
 
 /*

@@ -212,6 +212,11 @@ int pubsub_publish(struct hub *hub, struct client *client, const struct message 
     frame = published(hub, client, message, topic);
     if (!frame)
         return -ENOMEM;
+    if (has_listeners && !peering_may_publish(hub, target.channel_name, topic->name, frame->len)) {
+        block_unref(frame);
+        request_fail(hub, client, message, ERROR_SPOOL_FULL, target.channel_name, target.name);
+        return 0;
+    }
     metrics_add(METRICS_DELIVERIES, topics_send(topic, frame));
     if (has_listeners)
         peering_note_multicast(hub, target.channel_name, topic->name, frame);

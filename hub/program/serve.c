@@ -34,6 +34,7 @@
 #include "hub/server/server.h"
 #include "mgmt/mgmt.h"
 #include "mgmt/rest/definitions.h"
+#include "mgmt/store/spool_file.h"
 #include "mgmt/store/store.h"
 
 #define LOG_RING_RECORDS 10000
@@ -63,6 +64,7 @@ struct house {
     struct hub *hub;
     struct server *server;
     struct store *store;
+    struct spool_file *spool;
     struct federation *federation;
     struct mgmt *mgmt;
     struct mgmt_setting settings[MAX_SETTINGS];
@@ -255,6 +257,15 @@ static int accept_link(void *context, struct stream *stream, struct bytes first_
     return federation_accept_link(context, stream, first_body, peer_address);
 }
 
+static int open_spool(struct house *house)
+{
+    char why[SPOOL_FILE_WHY_SIZE];
+
+    if (!house->store)
+        return 0;
+    return spool_file_open(&house->spool, house->plan.data_dir, house->mailbox, why) < 0 ? complain(why) : 0;
+}
+
 static int build_federation(struct house *house)
 {
     struct federation_options options = {
@@ -265,6 +276,7 @@ static int build_federation(struct house *house)
         .link_tls = house->plan.link_tls,
         .link_peers = house->options->link_peer.texts,
         .n_link_peers = house->options->link_peer.n,
+        .spool = house->spool ? spool_file_spool(house->spool) : NULL,
         .outlet = {.note = note, .context = house},
     };
     char *secret = bytes_to_text(buffer_bytes(&house->plan.link_secret));
@@ -545,6 +557,8 @@ static int build(struct house *house)
     if (r == 0)
         r = build_hub(house);
     if (r == 0)
+        r = open_spool(house);
+    if (r == 0)
         r = build_federation(house);
     if (r == 0)
         r = restore(house);
@@ -565,10 +579,12 @@ static void clear(struct house *house)
         pthread_join(house->reloader, NULL);
     mgmt_stop(house->mgmt);
     federation_free(house->federation);
+    spool_file_stop(house->spool);
     server_free(house->server);
     hub_free(house->hub);
     if (house->mailbox)
         mailbox_free(house->mailbox);
+    spool_file_free(house->spool);
     if (house->signals.fd >= 0) {
         if (house->loop)
             loop_remove(house->loop, &house->signals);

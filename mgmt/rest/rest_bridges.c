@@ -61,17 +61,27 @@ static json_t *peer_json(const struct link_status *link)
                      json_value_text(link->server_id));
 }
 
+static json_t *spool_json(const struct durable_status *status)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)status->n_messages,
+                     "bytes", (json_int_t)status->n_bytes, "stored", (json_int_t)status->n_stored,
+                     "delivered", (json_int_t)status->n_delivered, "evicted", (json_int_t)status->n_evicted,
+                     "expired", (json_int_t)status->n_expired, "turned_away",
+                     (json_int_t)status->n_turned_away);
+}
+
 static json_t *bridge_json(const struct store_bridge *bridge, const struct link_status *link)
 {
     const struct bridge_spec *spec = &bridge->spec;
     enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
     json_t *wish = bridge_form_json(spec, bridge->has_tls);
     json_t *state = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
         "state_since", link ? json_value_time(link->since_ms) : json_null(), "reason",
         json_value_text_or_null(link ? link->reason : NULL), "last_error",
         json_value_text_or_null(link ? link->last_error : NULL), "failed_step",
-        json_value_text_or_null(link ? link_step_name(link->failed_step) : NULL), "peer", peer_json(link));
+        json_value_text_or_null(link ? link_step_name(link->failed_step) : NULL), "peer", peer_json(link),
+        "spool", spool_json(link ? &link->durable : &(struct durable_status){0}));
 
     if (json_object_update(wish, state)) {
         json_decref(wish);

@@ -3,8 +3,8 @@
  * A thin layer over SQLite
  *
  * WAL with synchronous=FULL: what was answered with success is there after a power cut. The schema's number
- * is SQLite's user_version; migrations are the files schema/db/NNNN_*.sql, embedded in order. Each runs in a
- * transaction of its own together with the new number, so a cut in between leaves the former schema.
+ * is SQLite's user_version; migrations are the files of a folder of schema/, embedded in order. Each runs in
+ * a transaction of its own together with the new number, so a cut in between leaves the former schema.
  */
 #include "mgmt/store/db.h"
 
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "hub/base/check.h"
-#include "mgmt/store/migrations.h"
 
 struct db {
     sqlite3 *handle;
@@ -121,6 +120,13 @@ int db_prepare(struct db *db, const char *sql, struct db_statement **out_stateme
     return 0;
 }
 
+void db_statement_reset(struct db_statement *statement)
+{
+    sqlite3_reset(statement->handle);
+    sqlite3_clear_bindings(statement->handle);
+    statement->fault = SQLITE_OK;
+}
+
 void db_statement_free(struct db_statement *statement)
 {
     if (!statement)
@@ -214,7 +220,7 @@ static int check_integrity(struct db *db, char out_why[DB_WHY_SIZE])
     return r < 0 ? r : 0;
 }
 
-static int apply_migration(struct db *db, size_t number)
+static int apply_migration(struct db *db, const struct db_schema *schema, size_t number)
 {
     char set_version[64];
     int r = db_run(db, "BEGIN IMMEDIATE");
@@ -222,7 +228,7 @@ static int apply_migration(struct db *db, size_t number)
     if (r < 0)
         return r;
     snprintf(set_version, sizeof set_version, "PRAGMA user_version = %zu", number);
-    r = db_run(db, migrations[number - 1]);
+    r = db_run(db, schema->migrations[number - 1]);
     if (r == 0)
         r = db_run(db, set_version);
     if (r == 0)
@@ -232,20 +238,20 @@ static int apply_migration(struct db *db, size_t number)
     return r;
 }
 
-static int migrate(struct db *db, char out_why[DB_WHY_SIZE])
+static int migrate(struct db *db, const struct db_schema *schema, char out_why[DB_WHY_SIZE])
 {
     int64_t version = 0;
     int r = number_of(db, "PRAGMA user_version", &version);
 
-    if (r == 0 && version > (int64_t)migrations_n) {
+    if (r == 0 && version > (int64_t)schema->n) {
         snprintf(out_why, DB_WHY_SIZE,
                  "was written by a newer CommHub (schema %lld, this program knows %zu): start that program "
                  "again, or use another data directory",
-                 (long long)version, migrations_n);
+                 (long long)version, schema->n);
         return -EPROTO;
     }
-    for (size_t next = (size_t)version + 1; r == 0 && next <= migrations_n; next++)
-        r = apply_migration(db, next);
+    for (size_t next = (size_t)version + 1; r == 0 && next <= schema->n; next++)
+        r = apply_migration(db, schema, next);
     if (r < 0)
         db_why(db, out_why);
     return r;
@@ -288,7 +294,7 @@ static int configure(struct db *db, char out_why[DB_WHY_SIZE])
     return r;
 }
 
-int db_open(struct db **out_db, const char *path, char out_why[DB_WHY_SIZE])
+int db_open(struct db **out_db, const char *path, const struct db_schema *schema, char out_why[DB_WHY_SIZE])
 {
     cleanup_(db_closep) struct db *db = NULL;
     int r = make_file(path, out_why);
@@ -305,7 +311,7 @@ int db_open(struct db **out_db, const char *path, char out_why[DB_WHY_SIZE])
     if (r == 0)
         r = check_integrity(db, out_why);
     if (r == 0)
-        r = migrate(db, out_why);
+        r = migrate(db, schema, out_why);
     if (r < 0)
         return r;
     *out_db = take(db);

@@ -17,12 +17,18 @@ struct db_statement;
 
 #define DB_WHY_SIZE 512
 
+/* The texts that bring a database from one version to the next, from nothing on. */
+struct db_schema {
+    const char *const *migrations;
+    size_t n;
+};
+
 /*
- * Opens (creating it with mode 0600) the database at @path, checks it and brings it to the newest schema.
+ * Opens (creating it with mode 0600) the database at @path, checks it and brings it to the newest of @schema.
  * 0, or a negative errno and a sentence in @out_why: -EPROTO for a schema of a newer program, -EBADMSG for a
  * damaged file.
  */
-int db_open(struct db **out_db, const char *path, char out_why[DB_WHY_SIZE]);
+int db_open(struct db **out_db, const char *path, const struct db_schema *schema, char out_why[DB_WHY_SIZE]);
 void db_close(struct db *db);
 
 DEFINE_CLEANUP(struct db *, db_close)
@@ -39,6 +45,9 @@ void db_rollback(struct db *db);
 /* A statement to bind and step; the text is a literal of ours. */
 int db_prepare(struct db *db, const char *sql, struct db_statement **out_statement);
 void db_statement_free(struct db_statement *statement);
+
+/* Ready to be bound and stepped again. */
+void db_statement_reset(struct db_statement *statement);
 
 DEFINE_CLEANUP(struct db_statement *, db_statement_free)
 

@@ -16,6 +16,7 @@
 #include "hub/base/random.h"
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/migrations.h"
 #include "mgmt/store/store_bridge.h"
 #include "mgmt/store/store_inside.h"
 
@@ -303,7 +304,7 @@ static int load(struct store *store, char out_why[STORE_WHY_SIZE])
         snprintf(out_why, STORE_WHY_SIZE, "out of memory");
         return -ENOMEM;
     }
-    r = db_open(&store->db, db_path, why);
+    r = db_open(&store->db, db_path, &(struct db_schema){migrations, migrations_n}, why);
     if (r < 0) {
         snprintf(out_why, STORE_WHY_SIZE, "The store %s %s", db_path, why);
         return r;

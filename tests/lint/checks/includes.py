@@ -28,6 +28,7 @@ LAYERS: dict[str, list[str]] = {
         "hub/io/*",
         "hub/base/*",
         "federation/federation_control.h",
+        "federation/spool.h",
         "webui/*assets*.h",
     ],
     "mgmt/cli": ["mgmt/*", "hub/client/*", "hub/io/*", "hub/base/*"],

@@ -26,6 +26,7 @@ static struct link_message example(enum link_message_type type)
         .back = bytes_of(zeros, 16),
         .channel = BYTES_LITERAL("room"),
         .event = BYTES_LITERAL("add"),
+        .taken = bytes_of(zeros, 32),
         .body = BYTES_LITERAL("body"),
     };
     struct link_many many = {
@@ -37,6 +38,7 @@ static struct link_message example(enum link_message_type type)
         .detour = 2,
         .channel = BYTES_LITERAL("room"),
         .topic = BYTES_LITERAL("temp"),
+        .stamp = bytes_of(zeros, 32),
         .body = BYTES_LITERAL("body"),
     };
 

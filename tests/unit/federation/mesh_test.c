@@ -617,8 +617,16 @@ static struct link_message many(uint64_t seq, struct bytes to, struct bytes trai
 {
     struct link_message message = {.type = LINK_MESSAGE_MANY};
 
-    message.many = (struct link_many){
-        hub(0x77), 1, seq, to, trail, 0, BYTES_LITERAL("room"), BYTES_NONE, BYTES_LITERAL("\x80")};
+    message.many = (struct link_many){hub(0x77),
+                                      1,
+                                      seq,
+                                      to,
+                                      trail,
+                                      0,
+                                      BYTES_LITERAL("room"),
+                                      BYTES_NONE,
+                                      BYTES_NONE,
+                                      BYTES_LITERAL("\x80")};
     return message;
 }
 
