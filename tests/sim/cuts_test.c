@@ -215,9 +215,9 @@ static void judge_broadcasts(const struct weather *weather)
         }
     }
     if (n_lost > 0 || n_twice > 0)
-        fail_msg("%s: %llu cuts, %llu lost, %llu twice", weather->storm->what,
-                 (unsigned long long)weather->n_cuts, (unsigned long long)n_lost,
-                 (unsigned long long)n_twice);
+        fail_msg("%s: %llu cuts, %llu lost, %llu twice; no way was known for %llu", weather->storm->what,
+                 (unsigned long long)weather->n_cuts, (unsigned long long)n_lost, (unsigned long long)n_twice,
+                 (unsigned long long)sim_count_refused(weather->sim, MESH_REFUSED_NO_ROUTE));
 }
 
 static size_t count_answers(const struct sim_client *client, const char *request)
