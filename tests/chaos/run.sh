@@ -10,7 +10,7 @@
 #   CHAOS_SCALE     so many times the messages of a short run              (default 1)
 #   COMMHUB_VENVS   where tests/interop keeps its Python environments      (default ~/.cache/commhub-tests)
 #   COMMHUB_PYTHON  the interpreter to make one with, if there is none yet (default python3)
-#   COMMHUB_JOBS    parallel tests                                         (default 2)
+#   COMMHUB_JOBS    parallel tests; most of them wait                      (default 3)
 set -euo pipefail
 
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -60,7 +60,7 @@ fi
 cd "$folder"
 status=0
 COMMHUB_BIN=$(realpath "$binary") PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m pytest \
-    -p no:cacheprovider -p no:asyncio -n "${COMMHUB_JOBS:-2}" --dist worksteal -q "$@" 2>&1 | tee "$log" || status=$?
+    -p no:cacheprovider -p no:asyncio -n "${COMMHUB_JOBS:-3}" --dist worksteal -q "$@" 2>&1 | tee "$log" || status=$?
 
 count() {
     tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0

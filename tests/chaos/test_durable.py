@@ -128,8 +128,9 @@ def test_a_full_spool_does_what_its_bridge_says(
     eventually(lambda: spool(mesh)["messages"] == 0, "nothing waits any more", 15)
     first, last = next(gap[3:] for gap in crowd.report()["publish"]["gaps"] if gap[1] == 0)
     if at_bound == "drop_oldest":
+        # The very first may be under way already when they are evicted; the newest is never touched.
         assert status["evicted"] > 0
-        assert (first, last < 599) == (0, True)
+        assert last < 599
     else:
         assert (first > 0, last) == (True, 599)
         assert status["turned_away" if at_bound == "drop_newest" else "stored"] > 0
