@@ -88,6 +88,20 @@ static void outlet_on_channel(void *context, void *link, struct bytes channel, e
     link_record_channel(federation, &status, channel, word);
 }
 
+static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_facts)
+{
+    struct link_status status = {0};
+
+    (void)context;
+    out_facts->now_us = clock_monotonic_us();
+    if (!link)
+        return;
+    mesh_port_of(link)->describe(link, &status);
+    out_facts->queued_bytes = status.queued_bytes;
+    out_facts->rtt_us = status.rtt_us > 0 ? (uint64_t)status.rtt_us : 0;
+    out_facts->is_foreign = status.kind == BRIDGE_REFERENCE;
+}
+
 static void settle(struct loop_deferred *deferred)
 {
     struct federation *federation = container_of(deferred, struct federation, settle);
@@ -152,8 +166,15 @@ static int make_durable(struct federation *federation, const struct federation_o
 
 static int make_mesh(struct federation *federation)
 {
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
-                                 outlet_warn, outlet_stretch,  outlet_on_channel, federation};
+    struct mesh_outlet outlet = {.send = outlet_send,
+                                 .end_link = outlet_end_link,
+                                 .on_synced = outlet_on_synced,
+                                 .wake = outlet_wake,
+                                 .warn = outlet_warn,
+                                 .stretch = outlet_stretch,
+                                 .on_channel = outlet_on_channel,
+                                 .facts = outlet_facts,
+                                 .context = federation};
     struct mesh_options options = {
         .hub_id = federation->hub_id,
         .incarnation = federation->incarnation,

@@ -9,6 +9,7 @@
 #include "federation/link.h"
 #include "federation/link_dial.h"
 #include "federation/mesh_view.h"
+#include "federation/probe.h"
 #include "federation/reference_link.h"
 #include "federation/route_why.h"
 #include "hub/base/name.h"
@@ -181,6 +182,22 @@ int federation_control_why(struct federation *federation, const struct route_que
         !is_name_or_none(question->topic))
         return FEDERATION_E_BAD_NAME;
     return route_why(federation->mesh, question, out_why);
+}
+
+int federation_control_trace(struct federation *federation, const char *channel, const char *event,
+                             const struct trace_asker *asker, uint64_t *out_id)
+{
+    int r;
+
+    if (!name_is_valid(bytes_of_text(channel)) || !name_is_valid(bytes_of_text(event)))
+        return FEDERATION_E_BAD_NAME;
+    r = probe_begin(federation->mesh, bytes_of_text(channel), bytes_of_text(event), asker, out_id);
+    return r == PROBE_E_TOO_MANY ? FEDERATION_E_BUSY : r;
+}
+
+bool federation_control_forget_trace(struct federation *federation, uint64_t id)
+{
+    return probe_forget(federation->mesh, id);
 }
 
 void federation_control_free_why(struct route_why *why)

@@ -56,6 +56,7 @@ const char *link_step_name(enum link_step step);
 enum {
     FEDERATION_E_INVALID = 1, /* out_why says what and what to do */
     FEDERATION_E_UNKNOWN,
+    FEDERATION_E_BUSY,
     FEDERATION_E_BAD_NAME, /* names have 1 to 255 bytes of UTF-8 without control characters */
 };
 
@@ -167,6 +168,16 @@ void federation_control_free_hubs(struct mesh_hub *hubs, size_t n);
 int federation_control_why(struct federation *federation, const struct route_question *question,
                            struct route_why **out_why);
 void federation_control_free_why(struct route_why *why);
+
+/*
+ * Sends a probe the way that a call would go, see probe.h. 0 and its id, and the asker is called once, at the
+ * latest 3 s later; FEDERATION_E_BAD_NAME; FEDERATION_E_BUSY (64 probes are under way); or -ENOMEM.
+ */
+int federation_control_trace(struct federation *federation, const char *channel, const char *event,
+                             const struct trace_asker *asker, uint64_t *out_id);
+
+/* The asker is not called any more. False: it has been. */
+bool federation_control_forget_trace(struct federation *federation, uint64_t id);
 
 /* See route_why_list(); @out_rows is for the caller to free(). 0 or -ENOMEM. */
 int federation_control_routes(struct federation *federation, const struct route_filter *filter,

@@ -363,6 +363,8 @@ static int read_content(const struct fields *fields, struct link_message *out_me
     case LINK_MESSAGE_AGAIN:
         return read_name(fields, KEY_CHANNEL, &out_message->channel);
     case LINK_MESSAGE_ONE:
+    case LINK_MESSAGE_PROBE:
+    case LINK_MESSAGE_PROBED:
         return read_one(fields, &out_message->one);
     case LINK_MESSAGE_MANY:
         return read_many(fields, &out_message->many);
@@ -564,6 +566,8 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_str(out, KEY_CHANNEL, message->channel);
         return;
     case LINK_MESSAGE_ONE:
+    case LINK_MESSAGE_PROBE:
+    case LINK_MESSAGE_PROBED:
         write_head(out, message, number, one_pairs(&message->one));
         write_one(out, &message->one);
         return;

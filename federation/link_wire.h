@@ -124,7 +124,7 @@ struct link_message {
         } session;
         struct bytes channel_proofs; /* PROVE, UNPROVE: LINK_WIRE_CHANNEL_PROOF_BYTES each, in a row */
         struct bytes channel;        /* AGAIN */
-        struct link_one one;
+        struct link_one one;         /* ONE, PROBE, PROBED */
         struct link_many many;
     };
 };

@@ -20,6 +20,7 @@
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/passage.h"
+#include "federation/probe.h"
 #include "federation/relay.h"
 #include "federation/route_choice.h"
 #include "hub/base/check.h"
@@ -71,6 +72,15 @@ void mesh_end_link(struct mesh_link *link, const char *reason)
         return;
     link->is_ending = true;
     link->mesh->outlet.end_link(link->mesh->outlet.context, link->owner, reason);
+}
+
+struct mesh_link_facts mesh_facts(const struct mesh *mesh, const struct mesh_link *link)
+{
+    struct mesh_link_facts facts = {0};
+
+    if (mesh->outlet.facts)
+        mesh->outlet.facts(mesh->outlet.context, link ? link->owner : NULL, &facts);
+    return facts;
 }
 
 void mesh_warn_of_link(const struct mesh_link *link, const char *event, const char *text)
@@ -253,6 +263,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     list_init(&mesh->unoffered);
     list_init(&mesh->refused);
     list_init(&mesh->unsettled);
+    list_init(&mesh->probes);
     r = begin(mesh, options);
     if (r < 0) {
         mesh_free(mesh);
@@ -317,6 +328,7 @@ void mesh_free(struct mesh *mesh)
     }
     guards_clear(mesh);
     refusal_log_clear(&mesh->refusals);
+    probe_clear(mesh);
     buffer_clear(&mesh->trail);
     free(mesh->server_id);
     free(mesh);
@@ -582,6 +594,10 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         break;
     case LINK_MESSAGE_ONE:
         return relay_one(link, &message->one);
+    case LINK_MESSAGE_PROBE:
+        return probe_take(link, &message->one);
+    case LINK_MESSAGE_PROBED:
+        return probe_take_back(link, &message->one);
     case LINK_MESSAGE_MANY:
         return relay_many(link, &message->many);
     case LINK_MESSAGE_GREETING:
@@ -769,6 +785,7 @@ void mesh_settle(struct mesh *mesh, struct hub_time time)
     offering_settle(mesh);
     advertise_flush(mesh);
     route_table_clear_graves(&mesh->table, time.now_ms);
+    probe_expire(mesh);
     mesh->is_awake = false;
     if (mesh->is_incomplete)
         mesh_wake(mesh);

@@ -62,6 +62,14 @@ struct mesh_link_guards {
     size_t n_foreign;  /* proven by the far hub, and none of ours */
 };
 
+/* What a probe notes of a link. */
+struct mesh_link_facts {
+    uint64_t now_us; /* monotonic */
+    uint64_t queued_bytes;
+    uint64_t rtt_us; /* 0: not known */
+    bool is_foreign; /* its far side is no hub of ours, and knows no probes */
+};
+
 /* The ways out to the links, each named by its owner's pointer. None of these may call back into the mesh; a
  * link ends later, from the loop, through mesh_link_down(). */
 struct mesh_outlet {
@@ -79,6 +87,8 @@ struct mesh_outlet {
      * anything to each other. Borrowed. */
     void (*stretch)(void *context, struct bytes channel, const uint8_t *secret);
     void (*on_channel)(void *context, void *link, struct bytes channel, enum mesh_channel_word word);
+    /* How a link is doing; @link NULL: only the time. May be NULL: nothing is known. */
+    void (*facts)(void *context, void *link, struct mesh_link_facts *out_facts);
     void *context;
 };
 

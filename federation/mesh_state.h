@@ -101,12 +101,18 @@ struct mesh {
     bool is_reroute_due; /* what stale links keep may have found another way */
     struct buffer trail; /* of the message that is being passed on */
     struct refusal_log refusals;
+    struct list probes; /* of ours, that wait for their answers; the oldest first */
+    unsigned n_probes;
+    uint64_t last_probe;
     struct mesh_counts counts;
 };
 
 void mesh_wake(struct mesh *mesh);
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal);
 void mesh_end_link(struct mesh_link *link, const char *reason);
+
+/* @link NULL: only the time. */
+struct mesh_link_facts mesh_facts(const struct mesh *mesh, const struct mesh_link *link);
 
 /* Tells the operator something of a link; the text goes behind the far hub's name. */
 void mesh_warn_of_link(const struct mesh_link *link, const char *event, const char *text);

@@ -91,4 +91,32 @@ struct route_why {
     size_t n_refusals;
 };
 
+#define TRACE_REPORT_MAX_STEPS 34U
+
+/* What one hub did with a probe. */
+struct trace_step {
+    struct route_hub hub;
+    char decision[32]; /* "sent_on", "arrived", or why it went no further: "filtered", "no_route", ... */
+    char via[ROUTE_REPORT_NAME_SIZE]; /* the next hub's server id */
+    uint64_t elapsed_us;              /* from sending it on until the answer came by */
+    uint64_t queued_bytes;            /* of the link, before the probe */
+    uint64_t rtt_us;                  /* of the link by its last hello; 0: not known */
+};
+
+struct trace_report {
+    bool has_arrived;
+    char verdict[640]; /* a sentence */
+    uint64_t elapsed_us;
+    size_t n_steps;
+    struct trace_step steps[TRACE_REPORT_MAX_STEPS];
+};
+
+/* Who waits for a report. */
+struct trace_asker {
+    /* On the loop's thread, once, perhaps before the beginning returns. The report is the asker's for free();
+     * NULL: the mesh has ended, or has no memory. */
+    void (*on_report)(void *context, struct trace_report *report);
+    void *context;
+};
+
 #endif

@@ -110,6 +110,7 @@ static const struct command {
     {"bridge-run", bridge_run_command, "join two hubs of the protocol"},
     {"admin", admin_commands_admin, "make administrators and set passwords while the hub is down"},
     {"audit", run_audit, "list the audit log, or verify it while the hub is down"},
+    {"trace", mesh_commands_trace, "follow a call through the mesh without carrying it out"},
     {"bench", run_bench, "load a hub and measure it"},
     {"completion", print_completion, "print the shell's completion: commhub completion bash"},
     {"version", print_version, "print the version"},

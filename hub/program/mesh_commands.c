@@ -257,3 +257,91 @@ int mesh_commands_why(int argc, char **argv)
           stdout);
     return API_STATUS_DONE;
 }
+
+/* --- trace ---------------------------------------------------------------------------------------------- */
+
+static void print_time(uint64_t us)
+{
+    printf("%llu.%03llu ms", (unsigned long long)(us / 1000), (unsigned long long)(us % 1000));
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+/* What the link took both ways: the time of this step without that of the next. */
+static void print_step(const json_t *step, const json_t *next)
+{
+    char room[300];
+    const char *to = text_of(step, "to");
+
+    printf("%-20s ", hub_of(step, "hub", room));
+    if (!to) {
+        printf("%s\n", shown(text_of(step, "decision"), room));
+        return;
+    }
+    printf("to %s", shown(to, room));
+    if (number_of(step, "elapsed_us") > 0) {
+        printf(": there and back ");
+        print_time(number_of(step, "elapsed_us") - number_of(next, "elapsed_us"));
+    }
+    if (number_of(step, "rtt_us") > 0) {
+        printf(", link ");
+        print_time(number_of(step, "rtt_us"));
+    }
+    printf(", queue %llu bytes\n", (unsigned long long)number_of(step, "queued_bytes"));
+}
+
+static void print_trace(const json_t *trace)
+{
+    const json_t *steps = json_object_get(trace, "steps");
+    char room[300];
+
+    for (size_t i = 0; i < json_array_size(steps); i++)
+        print_step(json_array_get(steps, i), json_array_get(steps, i + 1));
+    printf("%s, ", shown(text_of(trace, "verdict"), room));
+    print_time(number_of(trace, "elapsed_us"));
+    putchar('\n');
+}
+
+static int trace(const struct arguments *arguments)
+{
+    json_t *body = json_pack("{s:s, s:s}", "channel", arguments->names[0], "event", arguments->names[1]);
+    struct api_answer answer = {0};
+    int r = body ? ask(arguments, "POST", "/api/v1/trace", body, &answer) : API_STATUS_USAGE;
+
+    if (!body)
+        complain(arguments, "channel and event must be UTF-8");
+    if (r == API_STATUS_DONE && arguments->is_json)
+        r = print_json(answer.json);
+    else if (r == API_STATUS_DONE)
+        print_trace(answer.json);
+    if (r == API_STATUS_DONE && !json_is_true(json_object_get(answer.json, "arrived")))
+        r = API_STATUS_FAILED;
+    json_decref(body);
+    api_client_answer_clear(&answer);
+    return r;
+}
+
+int mesh_commands_trace(int argc, char **argv)
+{
+    struct arguments arguments = {.command = "trace"};
+    int r = read_arguments(&arguments, argc, argv);
+
+    if (r != 0)
+        return r;
+    if (arguments.wants_help) {
+        fputs("Usage: commhub trace CHANNEL EVENT [-o table|json]\n\n"
+              "Sends a probe the way that a call would go now, and prints what each hub on it decided and "
+              "how long\n"
+              "each link took. No provider hears of it. The exit status is 1 where a call would find no "
+              "provider.\n\n"
+              "  -o, --output FORM  table or json\n" API_CLIENT_HELP,
+              stdout);
+        return API_STATUS_DONE;
+    }
+    if (arguments.n_names < 2 || arguments.topic)
+        return complain(&arguments, "it takes a channel and an event");
+    return trace(&arguments);
+}

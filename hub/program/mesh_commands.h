@@ -8,5 +8,6 @@
 #define COMMHUB_PROGRAM_MESH_COMMANDS_H
 
 int mesh_commands_why(int argc, char **argv);
+int mesh_commands_trace(int argc, char **argv);
 
 #endif

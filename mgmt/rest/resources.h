@@ -25,6 +25,7 @@ void rest_clients_list(struct rest *rest, const struct request *request, struct 
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_trace_post(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_channels_list(struct rest *rest, const struct request *request, struct reply *reply);

@@ -47,6 +47,7 @@ static const struct route routes[] = {
     {"GET", "/ws", ROLE_OPERATOR, SCOPE_CALLS, .is_websocket = true, .handle = rest_live_bus},
     {"GET", "/api/v1/routes", ROLE_VIEWER, SCOPE_MESH, .arguments = "limit cursor kind channel name origin",
      .handle = rest_routes_list},
+    {"POST", "/api/v1/trace", ROLE_OPERATOR, SCOPE_MESH, .takes_body = true, .handle = rest_trace_post},
     {"GET", "/api/v1/routes/why", ROLE_VIEWER, SCOPE_MESH, .arguments = "channel event topic",
      .handle = rest_routes_why},
     {"GET", "/api/v1/definitions", ROLE_VIEWER, SCOPE_DEFINITIONS, .handle = rest_definitions_get},

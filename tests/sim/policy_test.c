@@ -3,6 +3,7 @@
  * What a bridge's policy lets through and what not, seen by clients. Hub 0 has the bridge; "near" is a client
  * there, "far" one at hub 1.
  */
+#include "federation/probe.h"
 #include "federation/route_why.h"
 #include "tests/sim/sim.h"
 
@@ -372,6 +373,117 @@ static void test_the_list_of_routes_comes_in_pages_and_takes_filters(void **stat
     end(&pair);
 }
 
+static struct trace_report *reported;
+
+static void on_report(void *context, struct trace_report *report)
+{
+    (void)context;
+    assert_null(reported);
+    reported = report;
+}
+
+static void probe(struct sim *sim, unsigned hub, const char *channel, const char *event)
+{
+    struct trace_asker asker = {.on_report = on_report};
+    uint64_t id;
+
+    free(reported);
+    reported = NULL;
+    assert_int_equal(
+        probe_begin(sim_mesh(sim, hub), bytes_of_text(channel), bytes_of_text(event), &asker, &id), 0);
+}
+
+static void assert_step(size_t at, const char *hub, const char *decision)
+{
+    assert_true(at < reported->n_steps);
+    assert_string_equal(reported->steps[at].hub.name, hub);
+    assert_string_equal(reported->steps[at].decision, decision);
+}
+
+static void test_a_probe_tells_hub_by_hub_where_a_call_goes(void **state)
+{
+    struct sim *sim = sim_new(4, 1);
+    struct sim_client *provider = sim_connect(sim, 3, "provider");
+
+    (void)state;
+    sim_join_chain(sim, 4);
+    sim_provide(provider, "room", "do", false, false);
+    sim_run(sim, SETTLED_MS);
+    probe(sim, 0, "room", "do");
+    assert_null(reported);
+    sim_run(sim, SETTLED_MS);
+    assert_non_null(reported);
+    assert_int_equal(reported->n_steps, 4);
+    assert_step(0, "hub-0", "sent_on");
+    assert_step(1, "hub-1", "sent_on");
+    assert_step(2, "hub-2", "sent_on");
+    assert_step(3, "hub-3", "arrived");
+    assert_true(reported->has_arrived);
+    assert_string_equal(reported->steps[0].via, "hub-1");
+    assert_true(reported->steps[0].elapsed_us > reported->steps[1].elapsed_us);
+    assert_true(reported->steps[1].elapsed_us > reported->steps[2].elapsed_us);
+    assert_true(reported->steps[2].elapsed_us > 0);
+    assert_int_equal(reported->elapsed_us, reported->steps[0].elapsed_us);
+    assert_int_equal(sim_count(provider, MESSAGE_CALL, NULL, 0), 0);
+    probe(sim, 3, "room", "do");
+    assert_non_null(reported);
+    assert_step(0, "hub-3", "arrived");
+    probe(sim, 3, "room", "undo");
+    assert_non_null(reported);
+    assert_false(reported->has_arrived);
+    assert_step(0, "hub-3", "no_provider");
+    free(reported);
+    reported = NULL;
+    sim_free(sim);
+}
+
+static void test_a_probe_that_is_held_back_names_the_hub_and_the_reason(void **state)
+{
+    struct bridge_spec spec = {.limits.messages_per_s = 1};
+    struct pair pair = begin(&spec);
+    struct sim_client *third = sim_connect(pair.sim, 2, "third");
+
+    (void)state;
+    join(&pair);
+    sim_join(pair.sim, sim_add_link(pair.sim, 2, 0));
+    sim_provide(pair.far, "room", "do", false, false);
+    sim_run(pair.sim, SETTLED_MS);
+    sim_call(third, "room", "do", "first", 1); /* takes what may pass in this second */
+    sim_run(pair.sim, 100);
+    probe(pair.sim, 2, "room", "do");
+    sim_run(pair.sim, SETTLED_MS);
+    assert_non_null(reported);
+    assert_false(reported->has_arrived);
+    assert_int_equal(reported->n_steps, 2);
+    assert_step(1, "hub-0", "too_fast");
+    assert_non_null(strstr(reported->verdict, "hub-0"));
+    free(reported);
+    reported = NULL;
+    end(&pair);
+}
+
+static void test_a_probe_without_an_answer_says_behind_which_hub_it_was_lost(void **state)
+{
+    struct bridge_spec spec = {0};
+    struct pair pair = begin(&spec);
+
+    (void)state;
+    join(&pair);
+    sim_provide(pair.far, "room", "do", false, false);
+    sim_run(pair.sim, SETTLED_MS);
+    probe(pair.sim, 0, "room", "do");
+    sim_cut(pair.sim, pair.link, 1);
+    sim_run(pair.sim, 2 * PROBE_WAIT_MS);
+    mesh_settle(sim_mesh(pair.sim, 0), (struct hub_time){sim_now_ms(pair.sim), 1});
+    assert_non_null(reported);
+    assert_false(reported->has_arrived);
+    assert_step(0, "hub-0", "sent_on");
+    assert_non_null(strstr(reported->verdict, "lost behind hub-0"));
+    free(reported);
+    reported = NULL;
+    end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +498,9 @@ int main(void)
         cmocka_unit_test(test_a_choice_is_explained_with_the_rung_on_which_each_way_lost),
         cmocka_unit_test(test_what_a_filter_refused_is_explained),
         cmocka_unit_test(test_the_list_of_routes_comes_in_pages_and_takes_filters),
+        cmocka_unit_test(test_a_probe_tells_hub_by_hub_where_a_call_goes),
+        cmocka_unit_test(test_a_probe_that_is_held_back_names_the_hub_and_the_reason),
+        cmocka_unit_test(test_a_probe_without_an_answer_says_behind_which_hub_it_was_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

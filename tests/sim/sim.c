@@ -302,6 +302,14 @@ static void key_is_ready(struct sim *sim, struct secret *secret)
     free(secret);
 }
 
+static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_facts)
+{
+    struct sim_hub *hub = context;
+
+    (void)link;
+    out_facts->now_us = hub->sim->now_ms * 1000;
+}
+
 static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,
                       const struct log_field *fields, size_t n_fields)
 {
@@ -318,8 +326,15 @@ static void hub_start(struct sim *sim, unsigned index)
     struct sim_hub *hub = &sim->hubs[index];
     struct hub_options hub_options = {.channel_policy = CHANNEL_PROMOTE};
     struct outlet hub_outlet = {.note = core_note};
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
-                                 outlet_warn, outlet_stretch,  outlet_on_channel, hub};
+    struct mesh_outlet outlet = {.send = outlet_send,
+                                 .end_link = outlet_end_link,
+                                 .on_synced = outlet_on_synced,
+                                 .wake = outlet_wake,
+                                 .warn = outlet_warn,
+                                 .stretch = outlet_stretch,
+                                 .on_channel = outlet_on_channel,
+                                 .facts = outlet_facts,
+                                 .context = hub};
     struct mesh_options options = {.hub_id = id_of(index)};
     struct mesh_core core;
     char name[16];

@@ -76,6 +76,8 @@ static struct link_message example(enum link_message_type type)
         message.channel = BYTES_LITERAL("room");
         break;
     case LINK_MESSAGE_ONE:
+    case LINK_MESSAGE_PROBE:
+    case LINK_MESSAGE_PROBED:
         message.one = one;
         break;
     case LINK_MESSAGE_MANY:

@@ -198,8 +198,13 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
 
 static int begin_as(const struct mesh_options *options)
 {
-    struct mesh_outlet outlet = {outlet_send, outlet_end_link, outlet_on_synced,  outlet_wake,
-                                 outlet_warn, outlet_stretch,  outlet_on_channel, NULL};
+    struct mesh_outlet outlet = {.send = outlet_send,
+                                 .end_link = outlet_end_link,
+                                 .on_synced = outlet_on_synced,
+                                 .wake = outlet_wake,
+                                 .warn = outlet_warn,
+                                 .stretch = outlet_stretch,
+                                 .on_channel = outlet_on_channel};
     struct mesh_core core = {.add_peer = add_peer,
                              .peer_gone = peer_gone,
                              .offer = offer,

@@ -610,6 +610,22 @@ static void test_routes_are_listed_and_explained(void **state)
     expect_problem("GET", "/api/v1/routes/why?channel=%07", NULL, 400);
 }
 
+static void test_a_trace_answers_with_the_steps_of_the_probe(void **state)
+{
+    struct stand_answer answer = ask("POST", "/api/v1/trace", "{\"channel\": \"room\", \"event\": \"add\"}");
+    json_t *step = json_array_get(json_object_get(answer.json, "steps"), 0);
+
+    (void)state;
+    assert_int_equal(answer.status, 200);
+    assert_true(json_is_true(json_object_get(answer.json, "arrived")));
+    assert_string_equal(text(answer.json, "verdict"), "a call is carried out at room");
+    assert_string_equal(text(step, "decision"), "arrived");
+    stand_answer_clear(&answer);
+    expect_problem("POST", "/api/v1/trace", "{\"channel\": \"room\", \"event\": \"busy\"}", 503);
+    expect_problem("POST", "/api/v1/trace", "{\"channel\": \"room\"}", 422);
+    expect_problem("POST", "/api/v1/trace", "{\"channel\": \"a\\u0007\", \"event\": \"b\"}", 422);
+}
+
 static void test_links_are_listed_with_their_state(void **state)
 {
     struct stand_answer answer;
@@ -860,6 +876,7 @@ int main(void)
         TEST(test_a_password_the_hub_does_not_take_is_taken_back),
         TEST(test_the_mesh_is_listed_with_what_each_hub_tells),
         TEST(test_routes_are_listed_and_explained),
+        TEST(test_a_trace_answers_with_the_steps_of_the_probe),
         TEST(test_links_are_listed_with_their_state),
         TEST(test_wrong_tokens_are_refused_and_then_throttled),
         TEST(test_unknown_paths_and_methods_have_the_same_shape),
