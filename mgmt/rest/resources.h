@@ -22,6 +22,7 @@ void rest_settings_list(struct rest *rest, const struct request *request, struct
 void rest_settings_patch(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_settings_reload(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_clients_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_clients_delete(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply);
@@ -37,7 +38,11 @@ void rest_passwords_delete(struct rest *rest, const struct request *request, str
 void rest_bridges_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_patch(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_delete(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_pause(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_resume(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bridges_retry(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_traffic_call(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_traffic_send(struct rest *rest, const struct request *request, struct reply *reply);

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 
 #include "mgmt/rest/bridge_form.h"
+#include "mgmt/rest/change.h"
+#include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_value.h"
+#include "mgmt/rest/merge_patch.h"
 #include "mgmt/rest/page.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/store/store_bridge.h"
@@ -139,8 +142,12 @@ static void reply_row(struct rest *rest, const char *name, unsigned status, cons
         problem_reply(reply, request, 404, "There is no bridge of that name.");
     else if (r < 0)
         rest_reply_store_fault(reply, request, r, why);
-    else if (ask_links(&asking, request, reply))
-        json_value_reply(reply, status, bridge_json(bridge, link_of(&asking, name)));
+    else if (ask_links(&asking, request, reply)) {
+        json_t *wish = bridge_form_json(&bridge->spec, bridge->has_tls);
+
+        etag_reply(reply, request, status, bridge_json(bridge, link_of(&asking, name)), wish);
+        json_decref(wish);
+    }
     free(asking.links);
 }
 
@@ -193,21 +200,28 @@ static bool apply(struct asking *asking, const struct request *request, struct r
     return false;
 }
 
-static void put(struct rest *rest, struct bridge_form *wish, const struct request *request,
-                struct reply *reply)
+static void keep_secrets(struct bridge_form *wish, const struct store_bridge *old)
 {
-    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
-    struct asking asking = {.rest = rest, .spec = &wish->spec};
-    char why[STORE_WHY_SIZE];
-    int found = store_bridge_find(rest->options.store, wish->spec.name, &old, why);
-    int r = found;
-
-    if (found == 0 && !wish->has_secret)
+    if (old && !wish->has_secret)
         wish->spec.secret = old->spec.secret;
-    if (found == 0 && !wish->has_connection_secret)
+    if (old && !wish->has_connection_secret)
         wish->spec.connection_secret = old->spec.connection_secret;
-    if (found >= 0)
-        r = store_bridge_put(rest->options.store, &wish->spec, wish->has_tls, why);
+}
+
+/* The write lock is held; @before is how @old is shown, NULL where there is none. */
+static void put(struct rest *rest, struct bridge_form *wish, const struct store_bridge *old,
+                const json_t *before, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {.rest = rest, .spec = &wish->spec};
+    unsigned status = old ? 200 : 201;
+    char why[STORE_WHY_SIZE];
+    int r;
+
+    keep_secrets(wish, old);
+    if (change_is_tried(request, reply, status, json_deep_copy(before),
+                        bridge_form_json(&wish->spec, wish->has_tls)))
+        return;
+    r = store_bridge_put(rest->options.store, &wish->spec, wish->has_tls, why);
     if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
         return;
@@ -218,44 +232,170 @@ static void put(struct rest *rest, struct bridge_form *wish, const struct reques
     }
     rest_log(rest, LOG_INFO, request, "The bridge %s to %s was %s", wish->spec.name, wish->spec.address,
              old ? "replaced" : "made");
-    reply_row(rest, wish->spec.name, old ? 200 : 201, request, reply);
+    reply_row(rest, wish->spec.name, status, request, reply);
+}
+
+/* What the form says is read, judged and put. The write lock is held. */
+static void put_form(struct rest *rest, struct json_form *form, const struct store_bridge *old,
+                     const struct request *request, struct reply *reply)
+{
+    cleanup_(bridge_form_clear) struct bridge_form wish = {.spec.name =
+                                                               request->segments[RESOURCES_NAME_SEGMENT]};
+    json_t *before = old ? bridge_form_json(&old->spec, old->has_tls) : NULL;
+
+    bridge_form_read(&wish, form);
+    if (problem_faults_are_any(form->faults))
+        problem_reply_faults(reply, request, form->faults);
+    else if (etag_allows(request, before, reply))
+        put(rest, &wish, old, before, request, reply);
+    json_decref(before);
+}
+
+static void put_locked(struct rest *rest, struct json_form *form, const struct request *request,
+                       struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
+    char why[STORE_WHY_SIZE];
+    int r = store_bridge_find(rest->options.store, request->segments[RESOURCES_NAME_SEGMENT], &old, why);
+
+    if (r < 0)
+        rest_reply_store_fault(reply, request, r, why);
+    else
+        put_form(rest, form, old, request, reply);
 }
 
 void rest_bridges_put(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    cleanup_(bridge_form_clear) struct bridge_form wish = {.spec.name =
-                                                               request->segments[RESOURCES_NAME_SEGMENT]};
     struct problem_faults faults = {0};
     struct json_form form;
     json_t *root;
 
     if (!json_form_read(&form, &root, &faults, request, reply))
         return;
-    bridge_form_read(&wish, &form);
-    if (problem_faults_are_any(&faults)) {
-        problem_reply_faults(reply, request, &faults);
-    } else {
-        pthread_mutex_lock(&rest->write_mutex);
-        put(rest, &wish, request, reply);
-        pthread_mutex_unlock(&rest->write_mutex);
-    }
+    pthread_mutex_lock(&rest->write_mutex);
+    put_locked(rest, &form, request, reply);
+    pthread_mutex_unlock(&rest->write_mutex);
     json_decref(root);
 }
 
-/* A bridge that the hub does not know, though it is stored, is gone either way. */
-static void delete_locked(struct rest *rest, const char *name, const struct request *request,
-                          struct reply *reply)
+/* True and the stored bridge for store_bridge_free(), or the reply is filled. */
+static bool find(struct rest *rest, struct store_bridge **out_bridge, const struct request *request,
+                 struct reply *reply)
 {
-    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
-    struct asking asking = {.rest = rest, .name = name};
     char why[STORE_WHY_SIZE];
-    int r = store_bridge_find(rest->options.store, name, &old, why);
+    int r =
+        store_bridge_find(rest->options.store, request->segments[RESOURCES_NAME_SEGMENT], out_bridge, why);
 
     if (r == 0)
-        r = store_bridge_remove(rest->options.store, name, why);
-    if (r == STORE_E_UNKNOWN) {
+        return true;
+    if (r < 0)
+        rest_reply_store_fault(reply, request, r, why);
+    else
         problem_reply(reply, request, 404, "There is no bridge of that name.");
-    } else if (r < 0) {
+    return false;
+}
+
+/* The bridge as the body of a PUT that would change nothing. */
+static json_t *wish_json(const struct store_bridge *bridge)
+{
+    json_t *wish = bridge_form_json(&bridge->spec, bridge->has_tls);
+
+    json_object_del(wish, "name");
+    json_object_del(wish, "secret_set");
+    json_object_del(wish, "connection_secret_set");
+    return wish;
+}
+
+static void patch_locked(struct rest *rest, const json_t *patch, const struct request *request,
+                         struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
+    struct problem_faults faults = {0};
+    struct json_form form = {.pointer = "#", .faults = &faults};
+    json_t *wish;
+
+    if (!find(rest, &old, request, reply))
+        return;
+    wish = wish_json(old);
+    form.object = wish ? merge_patch(wish, patch) : NULL;
+    if (form.object)
+        put_form(rest, &form, old, request, reply);
+    else
+        problem_reply(reply, request, 500, "out of memory");
+    json_decref(form.object);
+    json_decref(wish);
+}
+
+static void apply_patch(struct rest *rest, const json_t *patch, const struct request *request,
+                        struct reply *reply)
+{
+    pthread_mutex_lock(&rest->write_mutex);
+    patch_locked(rest, patch, request, reply);
+    pthread_mutex_unlock(&rest->write_mutex);
+}
+
+void rest_bridges_patch(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct problem_faults faults = {0};
+    struct json_form form;
+    json_t *root;
+
+    if (!json_form_read(&form, &root, &faults, request, reply))
+        return;
+    apply_patch(rest, root, request, reply);
+    json_decref(root);
+}
+
+static void set_paused(struct rest *rest, bool is_paused, const struct request *request, struct reply *reply)
+{
+    json_t *change = json_pack("{s:b}", "paused", is_paused);
+
+    if (change)
+        apply_patch(rest, change, request, reply);
+    else
+        problem_reply(reply, request, 500, "out of memory");
+    json_decref(change);
+}
+
+void rest_bridges_pause(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    set_paused(rest, true, request, reply);
+}
+
+void rest_bridges_resume(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    set_paused(rest, false, request, reply);
+}
+
+static void run_retry(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result = federation_control_retry_bridge(asking->rest->options.federation, asking->name);
+}
+
+void rest_bridges_retry(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {.rest = rest, .name = request->segments[RESOURCES_NAME_SEGMENT]};
+
+    if (!rest_ask(rest, run_retry, &asking, request, reply))
+        return;
+    if (asking.result)
+        problem_reply(reply, request, 404, "There is no bridge of that name.");
+    else
+        reply_row(rest, asking.name, 200, request, reply);
+}
+
+/* A bridge that the hub does not know, though it is stored, is gone either way. */
+static void remove_stored(struct rest *rest, const struct store_bridge *old, const struct request *request,
+                          struct reply *reply)
+{
+    const char *name = request->segments[RESOURCES_NAME_SEGMENT];
+    struct asking asking = {.rest = rest, .name = name};
+    char why[STORE_WHY_SIZE];
+    int r = store_bridge_remove(rest->options.store, name, why);
+
+    if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
     } else if (!rest_ask(rest, run_remove, &asking, request, reply)) {
         take_back(rest, name, old, request);
@@ -265,9 +405,23 @@ static void delete_locked(struct rest *rest, const char *name, const struct requ
     }
 }
 
+static void delete_locked(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *old = NULL;
+    json_t *before;
+
+    if (!find(rest, &old, request, reply))
+        return;
+    before = bridge_form_json(&old->spec, old->has_tls);
+    if (etag_allows(request, before, reply) &&
+        !change_is_tried(request, reply, 204, json_deep_copy(before), NULL))
+        remove_stored(rest, old, request, reply);
+    json_decref(before);
+}
+
 void rest_bridges_delete(struct rest *rest, const struct request *request, struct reply *reply)
 {
     pthread_mutex_lock(&rest->write_mutex);
-    delete_locked(rest, request->segments[RESOURCES_NAME_SEGMENT], request, reply);
+    delete_locked(rest, request, reply);
     pthread_mutex_unlock(&rest->write_mutex);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "mgmt/rest/change.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/page.h"
 #include "mgmt/rest/problem.h"
@@ -56,4 +57,35 @@ void rest_clients_list(struct rest *rest, const struct request *request, struct 
     }
     json_value_reply(reply, 200, page_json(&asking.view));
     hub_view_free(asking.view.view);
+}
+
+/* ---- ending one ---- */
+
+struct kicking {
+    struct rest *rest;
+    struct bytes id;
+    int result;
+};
+
+static void run_kick(void *argument)
+{
+    struct kicking *kicking = argument;
+
+    kicking->result = server_control_kick(kicking->rest->options.server, kicking->id);
+}
+
+void rest_clients_delete(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    const char *id = request->segments[RESOURCES_NAME_SEGMENT];
+    struct kicking kicking = {.rest = rest, .id = bytes_of_text(id)};
+
+    change_note(request, json_pack("{s:o}", "id", json_value_text(id)), NULL);
+    if (!rest_ask(rest, run_kick, &kicking, request, reply))
+        return;
+    if (kicking.result) {
+        problem_reply(reply, request, 404, "There is no client of that id (any more).");
+        return;
+    }
+    rest_log(rest, LOG_INFO, request, "The client %s was disconnected", id);
+    reply_set_empty(reply, 204);
 }

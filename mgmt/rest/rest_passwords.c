@@ -10,7 +10,9 @@
 
 #include "hub/base/name.h"
 #include "hub/wire/signature.h"
+#include "mgmt/rest/change.h"
 #include "mgmt/rest/json_form.h"
+#include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/store/seal.h"
 
@@ -94,6 +96,11 @@ static void log_change(struct asking *asking, const struct request *request, con
              (const char *)asking->channel.ptr, what);
 }
 
+static json_t *password_json(const struct asking *asking, bool is_set)
+{
+    return json_pack("{s:o, s:b}", "channel", json_value_bytes(asking->channel), "password_set", is_set);
+}
+
 static void put(struct asking *asking, const struct request *request, struct reply *reply)
 {
     cleanup_(seal_wipe) struct buffer old = {0};
@@ -104,6 +111,9 @@ static void put(struct asking *asking, const struct request *request, struct rep
     if (!is_changeable(asking, request, reply))
         return;
     found = store_find_password(store, asking->channel, &old, why);
+    if (found >= 0 &&
+        change_is_tried(request, reply, 204, password_json(asking, found == 0), password_json(asking, true)))
+        return;
     r = found < 0 ? found : store_set_password(store, asking->channel, asking->password, why);
     if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
@@ -171,6 +181,9 @@ static void delete_locked(struct asking *asking, const struct request *request, 
     if (!is_changeable(asking, request, reply))
         return;
     r = store_find_password(store, asking->channel, &old, why);
+    if (r == 0 &&
+        change_is_tried(request, reply, 204, password_json(asking, true), password_json(asking, false)))
+        return;
     if (r == 0)
         r = store_remove_password(store, asking->channel, why);
     if (r == STORE_E_UNKNOWN) {

@@ -426,3 +426,17 @@ void server_control_adopt(struct server *server, int fd, const char *peer)
     snprintf(fake_controls.adopted_peer, sizeof fake_controls.adopted_peer, "%s", peer);
     fake_controls.adopted_fd = fd;
 }
+
+int federation_control_retry_bridge(struct federation *federation, const char *name)
+{
+    (void)federation;
+    enter();
+    return fake_controls_bridge(name) ? 0 : FEDERATION_E_UNKNOWN;
+}
+
+int server_control_kick(struct server *server, struct bytes client_id)
+{
+    (void)server;
+    enter();
+    return bytes_equal_text(client_id, "client-1") ? 0 : SERVER_CONTROL_E_UNKNOWN;
+}

@@ -77,7 +77,9 @@ static char *make_token(const char *name, const char *role, const char *scopes)
 
 /* ---- every route, every credential ---- */
 
-/* "/api/v1/channels/{name}" -> "/api/v1/channels/x", with dry_run where there is that. */
+/* "/api/v1/channels/{name}" -> "/api/v1/channels/x", with dry_run where there is that, and without calls that
+ * wait.
+ */
 static void fill_in(const struct route *route, char *out_target, size_t size)
 {
     size_t len = 0;
@@ -90,7 +92,10 @@ static void fill_in(const struct route *route, char *out_target, size_t size)
             out_target[len++] = *at;
         }
     }
-    snprintf(out_target + len, size - len, "%s", route->has_dry_run ? "?dry_run=true" : "");
+    snprintf(out_target + len, size - len, "%s",
+             route->has_dry_run                                             ? "?dry_run=true"
+             : route->arguments && strcmp(route->arguments, "timeout") == 0 ? "?timeout=none"
+                                                                            : "");
 }
 
 static int status_with(const struct route *route, const char *token)
@@ -360,6 +365,58 @@ static void test_wrong_members_are_named(void **state)
     }
 }
 
+/* ---- bridges and clients by the same conventions ---- */
+
+static void test_a_bridge_is_patched_paused_and_tried(void **state)
+{
+    struct stand_answer answer;
+    char headers[512], *etag;
+
+    (void)state;
+    expect("PUT", "/api/v1/bridges/w?dry_run=true", "{\"address\": \"tcp://w:1\"}", 200);
+    expect("GET", "/api/v1/bridges/w", NULL, 404);
+    expect("PUT", "/api/v1/bridges/w", "{\"address\": \"tcp://w:1\", \"secret\": \"s\", \"cost\": 7}", 201);
+    answer = ask("GET", "/api/v1/bridges/w", NULL);
+    etag = stand_header(&answer, "ETag");
+    stand_answer_clear(&answer);
+    expect("POST", "/api/v1/bridges/w/pause", NULL, 200);
+    assert_true(fake_controls_bridge("w")->is_paused);
+    assert_string_equal(fake_controls_bridge("w")->secret, "s");
+    snprintf(headers, sizeof headers, "Authorization: Bearer " STAND_TOKEN "\r\nIf-Match: %s\r\n", etag);
+    answer = stand_ask_with(&stand, "DELETE", "/api/v1/bridges/w", headers, NULL);
+    assert_int_equal(answer.status, 412);
+    stand_answer_clear(&answer);
+    expect("POST", "/api/v1/bridges/w/resume", NULL, 200);
+    assert_false(fake_controls_bridge("w")->is_paused);
+    answer = ask("PATCH", "/api/v1/bridges/w", "{\"cost\": null}");
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "cost")), 1);
+    assert_string_equal(text(answer.json, "address"), "tcp://w:1");
+    stand_answer_clear(&answer);
+    expect("PATCH", "/api/v1/bridges/w", "{\"cost\": 0}", 422);
+    expect("PATCH", "/api/v1/bridges/none", "{}", 404);
+    expect("POST", "/api/v1/bridges/w/retry", NULL, 200);
+    expect("POST", "/api/v1/bridges/none/retry", NULL, 404);
+    expect("DELETE", "/api/v1/bridges/w?dry_run=true", NULL, 200);
+    expect("DELETE", "/api/v1/bridges/w", NULL, 204);
+    free(etag);
+}
+
+static void test_a_password_is_only_tried(void **state)
+{
+    (void)state;
+    expect("PUT", "/api/v1/channels/c/password?dry_run=true", "{\"password\": \"x\"}", 200);
+    assert_null(fake_controls_password("c"));
+    expect("DELETE", "/api/v1/channels/c/password", NULL, 404);
+}
+
+static void test_a_client_is_disconnected(void **state)
+{
+    (void)state;
+    expect("DELETE", "/api/v1/clients/client-1", NULL, 204);
+    expect("DELETE", "/api/v1/clients/client-9%3Cb%3E", NULL, 404);
+}
+
 /* ---- sessions ---- */
 
 static void make_alice(void)
@@ -598,6 +655,9 @@ int main(void)
         TEST(test_what_has_not_changed_is_not_sent_again),
         TEST(test_a_dry_run_says_what_would_be_and_changes_nothing),
         TEST(test_wrong_members_are_named),
+        TEST(test_a_bridge_is_patched_paused_and_tried),
+        TEST(test_a_password_is_only_tried),
+        TEST(test_a_client_is_disconnected),
         TEST(test_a_session_opens_what_its_user_may_until_it_is_ended),
         TEST(test_a_session_writes_from_pages_of_the_hub_alone),
         TEST(test_sessions_are_listed_and_ended_by_administrators),

@@ -190,7 +190,7 @@ static void test_a_name_is_one_segment_whatever_is_in_it(void **state)
     assert_int_equal(find("GET", "/api/v1/channels/", &route, allow), ROUTES_E_UNKNOWN);
     assert_int_equal(find("HEAD", "/api/v1/hub?x=1", &route, allow), 0);
     assert_int_equal(find("POST", "/api/v1/bridges/x", &route, allow), ROUTES_E_METHOD);
-    assert_string_equal(allow, "GET, HEAD, PUT, DELETE, OPTIONS");
+    assert_string_equal(allow, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
 }
 
 int main(void)
