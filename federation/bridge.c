@@ -72,6 +72,7 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
     bridge->cost = spec->cost;
     bridge->resume_window_s = spec->resume_window_s;
     bridge->is_paused = spec->is_paused;
+    bridge->management = spec->management;
     bridge->name = strdup(spec->name);
     if (!bridge->name)
         return -ENOMEM;

@@ -25,6 +25,7 @@ struct bridge {
     struct bridge_policy *policy;
     uint32_t cost;
     bool is_paused;
+    enum bridge_management management;
     uint32_t resume_window_s; /* 0: the default */
     struct tls_context *tls;  /* tls:// only */
     char *pinned_name;        /* that the far certificate must bear; NULL: none */

@@ -49,6 +49,13 @@ static void outlet_wake(void *context)
     loop_defer(federation->loop, &federation->settle);
 }
 
+static void outlet_errand(void *context, const struct link_errand *errand)
+{
+    struct federation *federation = context;
+
+    errand_desk_take(&federation->errands, errand);
+}
+
 /* To the record only; the logs channel would go through the core, which may be at work. */
 void federation_warn(const struct federation *federation, const char *event, const char *text)
 {
@@ -117,6 +124,7 @@ static void on_tick(struct loop_timer *timer)
     (void)loop_timer_arm(federation->loop, timer, loop_now_ms(federation->loop) + TICK_MS);
     if (mesh_take_incomplete(federation->mesh))
         core_face_observe_again(&federation->face);
+    errand_desk_tick(&federation->errands, loop_now_ms(federation->loop));
     self_profile_tell(federation);
     durable_tick(federation->durable, federation_time(federation));
     mesh_settle(federation->mesh, federation_time(federation));
@@ -170,6 +178,7 @@ static int make_mesh(struct federation *federation)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel,
@@ -224,6 +233,8 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     federation->max_frame_bytes = options->max_frame_bytes ? options->max_frame_bytes : DEFAULT_FRAME_BYTES;
     federation->resume_window_ms =
         options->resume_window_ms ? options->resume_window_ms : DEFAULT_RESUME_WINDOW_MS;
+    federation->link_management = options->link_management;
+    errand_desk_init(&federation->errands);
     list_init(&federation->bridges);
     list_init(&federation->links);
     list_init(&federation->references);
@@ -248,6 +259,7 @@ void federation_free(struct federation *federation)
     if (!federation)
         return;
     link_listener_free_all(federation);
+    errand_desk_clear(&federation->errands);
     if (federation->face.mesh)
         core_face_detach(&federation->face);
     while (!list_is_empty(&federation->links))

@@ -16,11 +16,12 @@
 #include "hub/io/tls.h"
 
 struct federation_options {
-    char hub_id[33];              /* 32 lowercase hex characters; the same for all of the hub's life */
-    uint64_t incarnation;         /* greater than at any start before, and not 0 */
-    struct bytes server_id;       /* copied */
-    const char *version;          /* copied; shown to the other hubs' operators; NULL: "unknown" */
-    const char *link_secret;      /* copied; NULL or "": other hubs can't link to this one */
+    char hub_id[33];         /* 32 lowercase hex characters; the same for all of the hub's life */
+    uint64_t incarnation;    /* greater than at any start before, and not 0 */
+    struct bytes server_id;  /* copied */
+    const char *version;     /* copied; shown to the other hubs' operators; NULL: "unknown" */
+    const char *link_secret; /* copied; NULL or "": other hubs can't link to this one */
+    enum bridge_management link_management; /* what operators of hubs that dial this one may do here */
     size_t max_frame_bytes;       /* of clients; 0: 16 MiB. A link takes so much and its own head. */
     struct tls_context *link_tls; /* of federation_listen(); a reference is taken; NULL: none */
     const char *const

@@ -212,6 +212,25 @@ int federation_control_routes(struct federation *federation, const struct route_
     return route_why_list(federation->mesh, filter, after, limit, out_rows, out_n, out_has_more);
 }
 
+void federation_control_serve_errands(struct federation *federation, federation_errand_handler *serve,
+                                      void *context)
+{
+    federation->errands.serve = serve;
+    federation->errands.serve_context = context;
+}
+
+int federation_control_ask(struct federation *federation, const char *hub_id, bool may_write,
+                           struct bytes body, federation_answer_handler *handle, void *context)
+{
+    return errand_desk_ask(federation, hub_id, may_write, body, handle, context);
+}
+
+int federation_control_answer(struct federation *federation, const char *hub_id, uint64_t serial,
+                              struct bytes body)
+{
+    return errand_desk_answer(federation, hub_id, serial, body);
+}
+
 struct mesh_counts federation_control_counts(const struct federation *federation)
 {
     return mesh_counts(federation->mesh);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/base/bytes.h"
 #include "federation/bridge_spec.h"
 #include "federation/mesh_counts.h"
 #include "federation/route_report.h"
@@ -56,7 +57,7 @@ const char *link_step_name(enum link_step step);
 enum {
     FEDERATION_E_INVALID = 1, /* out_why says what and what to do */
     FEDERATION_E_UNKNOWN,
-    FEDERATION_E_BUSY,
+    FEDERATION_E_BUSY,     /* too much of it is under way: later */
     FEDERATION_E_BAD_NAME, /* names have 1 to 255 bytes of UTF-8 without control characters */
 };
 
@@ -183,6 +184,42 @@ bool federation_control_forget_trace(struct federation *federation, uint64_t id)
 int federation_control_routes(struct federation *federation, const struct route_filter *filter,
                               uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
                               bool *out_has_more);
+/*
+ * Errands: asking the management plane of another hub (errand.h)
+ *
+ * What is in a body is the management planes' own. The answer comes on the loop's thread, exactly once, and
+ * after the call has returned 0: within 10 s, or when federation ends.
+ */
+enum federation_outcome {
+    FEDERATION_ANSWERED,
+    FEDERATION_REFUSED,    /* by the hub or one on the way; the body is a sentence for people */
+    FEDERATION_UNANSWERED, /* in time: whether it was carried out is not known */
+};
+
+typedef void federation_answer_handler(void *context, enum federation_outcome outcome, struct bytes body);
+
+/* 0, FEDERATION_E_UNKNOWN (no such hub, or no way to it; itself), FEDERATION_E_BUSY or -ENOMEM. */
+int federation_control_ask(struct federation *federation, const char *hub_id, bool may_write,
+                           struct bytes body, federation_answer_handler *handle, void *context);
+
+/* A request of another hub, let in by every link on its way; borrowed. */
+struct federation_errand {
+    char from[33];
+    bool may_write;
+    uint64_t serial;
+    struct bytes body;
+};
+
+typedef void federation_errand_handler(void *context, const struct federation_errand *errand);
+
+/* Who carries requests of other hubs out: called on the loop's thread, must not block. NULL: nobody, and who
+ * asks waits in vain. */
+void federation_control_serve_errands(struct federation *federation, federation_errand_handler *serve,
+                                      void *context);
+
+/* 0, FEDERATION_E_UNKNOWN (no way back) or -ENOMEM. */
+int federation_control_answer(struct federation *federation, const char *hub_id, uint64_t serial,
+                              struct bytes body);
 
 /* Messages and entries of the mesh, over all links; counted from the start of the hub. */
 struct mesh_counts federation_control_counts(const struct federation *federation);

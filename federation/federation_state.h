@@ -9,6 +9,7 @@
 #include "federation/channel_keys.h"
 #include "federation/core_face.h"
 #include "federation/durable.h"
+#include "federation/errand_desk.h"
 #include "federation/federation.h"
 
 struct federation {
@@ -29,6 +30,8 @@ struct federation {
     struct core_face face;
     struct channel_keys *keys;
     struct durable *durable;
+    struct errand_desk errands;
+    enum bridge_management link_management; /* of links that other hubs dial */
     struct list bridges;
     struct list links;
     struct list references;

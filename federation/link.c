@@ -321,6 +321,7 @@ void link_proven(struct link *link, uint64_t session)
         .session = session,
         .cost = (uint32_t)link->cost,
         .policy = link->bridge ? link->bridge->policy : NULL,
+        .management = link->bridge ? link->bridge->management : link->federation->link_management,
     };
     struct hub_time time = federation_time(link->federation);
     int r;

@@ -47,6 +47,8 @@ enum key {
     KEY_REASON,
     KEY_TEXT,
     KEY_PROOFS,
+    KEY_SERIAL,
+    KEY_KIND,
     KEY_COUNT,
 };
 
@@ -83,6 +85,8 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_CUTS] = "cuts",
     [KEY_WINDOW] = "window_s",
     [KEY_STATE] = "state",
+    [KEY_SERIAL] = "serial",
+    [KEY_KIND] = "kind",
 };
 
 static const struct {
@@ -334,6 +338,20 @@ static int read_many(const struct fields *fields, struct link_many *out_many)
     return 0;
 }
 
+static int read_errand(const struct fields *fields, struct link_errand *out_errand)
+{
+    uint64_t kind;
+
+    if (read_hub(fields, KEY_TO, &out_errand->to) || read_hub(fields, KEY_FROM, &out_errand->from) ||
+        read_hubs(fields, KEY_TRAIL, &out_errand->trail) ||
+        read_u64(fields, KEY_SERIAL, &out_errand->serial) || read_u64(fields, KEY_KIND, &kind) ||
+        kind >= ERRAND_KIND_COUNT ||
+        read_raw(fields, KEY_BODY, MSGPACK_BIN, 0, UINT32_MAX, &out_errand->body))
+        return LINK_WIRE_E_BAD_FIELD;
+    out_errand->kind = (enum errand_kind)kind;
+    return 0;
+}
+
 static int read_content(const struct fields *fields, struct link_message *out_message)
 {
     switch (out_message->type) {
@@ -368,6 +386,8 @@ static int read_content(const struct fields *fields, struct link_message *out_me
         return read_one(fields, &out_message->one);
     case LINK_MESSAGE_MANY:
         return read_many(fields, &out_message->many);
+    case LINK_MESSAGE_ERRAND:
+        return read_errand(fields, &out_message->errand);
     case LINK_MESSAGE_TYPE_COUNT:
         break;
     }
@@ -502,6 +522,16 @@ static void write_many(struct buffer *out, const struct link_many *many)
     write_bin(out, KEY_BODY, many->body);
 }
 
+static void write_errand(struct buffer *out, const struct link_errand *errand)
+{
+    write_bin(out, KEY_TO, hub_id_bytes(&errand->to));
+    write_bin(out, KEY_FROM, hub_id_bytes(&errand->from));
+    write_bin(out, KEY_TRAIL, errand->trail);
+    write_u64(out, KEY_SERIAL, errand->serial);
+    write_u64(out, KEY_KIND, errand->kind);
+    write_bin(out, KEY_BODY, errand->body);
+}
+
 static uint32_t one_pairs(const struct link_one *one)
 {
     return 7U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0) + (one->detour > 0) +
@@ -574,6 +604,10 @@ static void write_message(struct buffer *out, const struct link_message *message
     case LINK_MESSAGE_MANY:
         write_head(out, message, number, many_pairs(&message->many));
         write_many(out, &message->many);
+        return;
+    case LINK_MESSAGE_ERRAND:
+        write_head(out, message, number, 6);
+        write_errand(out, &message->errand);
         return;
     case LINK_MESSAGE_TYPE_COUNT:
         break;

@@ -104,6 +104,24 @@ struct link_many {
     struct bytes body;
 };
 
+/* From one hub's management plane to another's (errand.h). */
+enum errand_kind {
+    ERRAND_READ,    /* a request that only looks */
+    ERRAND_WRITE,   /* a request that may change something */
+    ERRAND_ANSWER,  /* to either */
+    ERRAND_REFUSED, /* to either; the body is a sentence for people */
+    ERRAND_KIND_COUNT
+};
+
+struct link_errand {
+    struct hub_id to;
+    struct hub_id from;
+    struct bytes trail; /* as in link_one */
+    uint64_t serial;    /* of the request, at the hub that asked */
+    enum errand_kind kind;
+    struct bytes body;
+};
+
 struct link_message {
     enum link_message_type type;
     uint64_t number; /* counts the frames of a session from 1; 0: not counted, not sent again */
@@ -126,6 +144,7 @@ struct link_message {
         struct bytes channel;        /* AGAIN */
         struct link_one one;         /* ONE, PROBE, PROBED */
         struct link_many many;
+        struct link_errand errand;
     };
 };
 

@@ -13,6 +13,7 @@
 #include "federation/attributes.h"
 #include "federation/custody.h"
 #include "federation/guards.h"
+#include "federation/errand.h"
 #include "federation/intake.h"
 #include "federation/lost_calls.h"
 #include "federation/mesh_session.h"
@@ -378,6 +379,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .session = options->session,
         .cost = options->cost,
         .policy = bridge_policy_ref(options->policy),
+        .management = options->management,
     };
     list_init(&link->candidates);
     link_session_init(&link->frames);
@@ -600,6 +602,8 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         return probe_take_back(link, &message->one);
     case LINK_MESSAGE_MANY:
         return relay_many(link, &message->many);
+    case LINK_MESSAGE_ERRAND:
+        return errand_receive(link, &message->errand);
     case LINK_MESSAGE_GREETING:
     case LINK_MESSAGE_CHALLENGE:
     case LINK_MESSAGE_PROOF:

@@ -80,6 +80,8 @@ struct mesh_outlet {
     void (*on_synced)(void *context, void *link);
     /* mesh_settle() has something to do. */
     void (*wake)(void *context);
+    /* A request of another hub's management plane, or an answer to one of ours; borrowed. */
+    void (*errand)(void *context, const struct link_errand *errand);
     /* Something that an operator should know; @event is for machines, @text for people. */
     void (*warn)(void *context, const char *event, const char *text);
     /* Asks for the key that stretching a channel's secret (MESH_SECRET_BYTES) gives: mesh_channel_key()
@@ -152,10 +154,11 @@ struct mesh_link_options {
     void *owner; /* for the outlet */
     struct hub_id peer;
     uint64_t peer_incarnation;
-    uint64_t peer_run;            /* that it has greeted with; 0: none */
-    uint64_t session;             /* the same on both sides, never used again */
-    uint32_t cost;                /* the same on both sides */
-    struct bridge_policy *policy; /* NULL: the default; the link takes a reference */
+    uint64_t peer_run;                 /* that it has greeted with; 0: none */
+    uint64_t session;                  /* the same on both sides, never used again */
+    uint32_t cost;                     /* the same on both sides */
+    struct bridge_policy *policy;      /* NULL: the default; the link takes a reference */
+    enum bridge_management management; /* what operators behind the link may do here, and through here */
 };
 
 enum {
@@ -209,8 +212,8 @@ bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint6
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
 
-/* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE or AGAIN. 0, MESH_E_BAD_MESSAGE or -ENOMEM (it has
- * not been taken in, and is to come again). */
+/* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE, AGAIN or ERRAND. 0, MESH_E_BAD_MESSAGE or -ENOMEM
+ * (it has not been taken in, and is to come again). */
 int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time);
 
 /* What the core's observer says. */

@@ -23,7 +23,8 @@
     X(HELD_TOO_MUCH, "held_too_much", "the link is cut and keeps all that it may")                           \
     X(RESTARTED, "restarted", "it was meant for a hub that has started anew")                                \
     X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
-    X(LATE, "late", "a message older than the window of seen ones")
+    X(LATE, "late", "a message older than the window of seen ones")                                          \
+    X(NOT_GRANTED, "not_granted", "a request to manage this hub over a link that does not grant it")
 
 enum mesh_refusal {
 #define X(id, name, text) MESH_REFUSED_##id,

@@ -28,6 +28,7 @@ struct mesh_link {
     uint64_t cuts; /* that the session has had */
     uint32_t cost;
     struct bridge_policy *policy; /* may be NULL */
+    enum bridge_management management;
     struct link_session frames;
     struct mesh_link_counts counts; /* those that are counted, not asked for */
     bool is_cut;                    /* no connection: what is sent is only kept */

@@ -21,6 +21,7 @@
 #include "mgmt/http/http_server.h"
 #include "mgmt/http/pump.h"
 #include "mgmt/live/ws_server.h"
+#include "mgmt/rest/errand_worker.h"
 #include "mgmt/rest/rest.h"
 #include "mgmt/store/store.h"
 #include "webui/webui_assets.h"
@@ -37,6 +38,7 @@ struct mgmt {
     struct sessions *sessions;
     struct rest rest;
     bool has_rest;
+    struct errand_worker *errands;
     struct ws_server *live;
     struct pump *pump;
     struct http_server *http;
@@ -292,6 +294,8 @@ int mgmt_start(struct mgmt **out_mgmt, const struct mgmt_options *options, char 
     if (r == 0)
         r = start_http(mgmt);
     if (r == 0)
+        r = errand_worker_new(&mgmt->errands, &mgmt->rest);
+    if (r == 0)
         r = pump_start(mgmt->pump);
     if (r < 0)
         return r;
@@ -331,6 +335,7 @@ void mgmt_stop(struct mgmt *mgmt)
     http_server_free(mgmt->http);
     ws_server_free(mgmt->live);
     pump_free(mgmt->pump);
+    errand_worker_free(mgmt->errands);
     if (mgmt->has_rest)
         rest_clear(&mgmt->rest);
     sessions_free(mgmt->sessions);

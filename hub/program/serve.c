@@ -274,6 +274,7 @@ static int build_federation(struct house *house)
         .version = COMMHUB_VERSION,
         .max_frame_bytes = house->options->max_frame_bytes,
         .link_tls = house->plan.link_tls,
+        .link_management = house->options->link_management,
         .link_peers = house->options->link_peer.texts,
         .n_link_peers = house->options->link_peer.n,
         .spool = house->spool ? spool_file_spool(house->spool) : NULL,

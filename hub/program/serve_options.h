@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "federation/bridge_spec.h"
 #include "hub/core/hub.h"
 #include "hub/io/address.h"
 
@@ -56,6 +57,7 @@ struct serve_options {
     const char *link_tls_key;
     const char *link_tls_ca;
     struct setting_list link_peer;
+    enum bridge_management link_management;
     const char *system_passwords_file;
     enum bridge_clients bridge_clients;
     enum channel_policy channel_policy;

@@ -56,6 +56,9 @@ const struct setting settings_table[] = {
      "its private key (PEM)", CHANGE_AT_START},
     {"--link-tls-ca", "COMMHUB_LINK_TLS_CA", KIND_TEXT, FIELD(link_tls_ca), 0, 0, NULL, "FILE",
      "hubs that link must show a certificate signed by this authority", CHANGE_AT_START},
+    {"--link-management", "COMMHUB_LINK_MANAGEMENT", KIND_CHOICE, FIELD(link_management), 0, 0,
+     "none|read|write", NULL,
+     "what operators of hubs that dial this one may do here over the mesh (default: none)", CHANGE_AT_START},
     {"--link-peer", "COMMHUB_LINK_PEER", KIND_LIST, FIELD(link_peer), 0, 0, NULL, "NAME",
      "hubs whose certificate bears this name may link, without a secret too; repeatable. Once there is one, "
      "no others may",

@@ -16,6 +16,7 @@ enum principal_kind {
     PRINCIPAL_NOBODY,
     PRINCIPAL_TOKEN,
     PRINCIPAL_SESSION, /* a user who has signed in; the credential is a cookie */
+    PRINCIPAL_REMOTE,  /* somebody at another hub of the mesh, for whom that hub speaks */
 };
 
 /* All zero: nobody. */

@@ -27,6 +27,7 @@ void rest_links_list(struct rest *rest, const struct request *request, struct re
 void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_trace_post(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_remote_forward(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_channels_list(struct rest *rest, const struct request *request, struct reply *reply);

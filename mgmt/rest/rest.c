@@ -14,6 +14,7 @@
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/http/http_server.h"
+#include "mgmt/http/later.h"
 #include "mgmt/rest/access.h"
 #include "mgmt/rest/audit.h"
 #include "mgmt/rest/page_files.h"
@@ -316,6 +317,59 @@ void rest_on_request(void *context, struct request *request, struct reply *reply
         change_clear(&change);
     }
     add_rate(rest, request, reply);
+}
+
+/* True: somebody may, and it is what the route takes. */
+static bool is_let_in(const struct route *route, const struct request *request, struct reply *reply)
+{
+    if (!principal_has_role(&request->by, route->role) || !principal_has_scope(&request->by, route->scope)) {
+        problem_reply(reply, request, 403, "This needs the role %s, and is not everybody's from another hub.",
+                      role_name(route->role));
+        return false;
+    }
+    return check_arguments(route, request, reply) && check_body(route, request, reply);
+}
+
+/* A hub answers for itself, and not by asking a third one. */
+static bool is_not_for_hubs(const struct route *route, const struct request *request, struct reply *reply)
+{
+    bool is_errand = request->n_segments > 3 && strcmp(request->segments[2], "mesh") == 0;
+
+    if (!route->is_websocket && !is_errand)
+        return false;
+    problem_reply(reply, request, 403, "This is not for other hubs.");
+    return true;
+}
+
+void rest_carry_out(struct rest *rest, struct request *request, struct reply *reply)
+{
+    const struct route *route;
+    struct change change = {0};
+
+    if (request_parse(request) != 0) {
+        problem_reply(reply, request, 400, "The address cannot be read.");
+        return;
+    }
+    if (!is_api(request)) {
+        problem_reply(reply, request, 404, "There is nothing here.");
+        return;
+    }
+    if (!find(request, reply, &route))
+        return;
+    if (is_not_for_hubs(route, request, reply) || !is_let_in(route, request, reply)) {
+        audit_record(rest, route, request, &change, reply);
+        return;
+    }
+    request->change = &change;
+    route->handle(rest, request, reply);
+    request->change = NULL;
+    if (reply->later) {
+        later_end(reply->later);
+        reply->later = NULL;
+        problem_reply(reply, request, 403, "What has to be waited for is not for other hubs.");
+    }
+    audit_record(rest, route, request, &change, reply);
+    change_clear(&change);
 }
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply)

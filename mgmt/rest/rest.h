@@ -97,6 +97,13 @@ bool rest_is_dry_run(const struct request *request);
 /* The server's handlers (mgmt/http/http_server.h), @context being the rest. */
 bool rest_on_head(void *context, struct request *request, struct reply *reply);
 void rest_on_request(void *context, struct request *request, struct reply *reply);
+/*
+ * Carries out a request that has come another way than by HTTP: method, target, headers, body, id, peer and
+ * @request->by are the caller's word. For resources that answer at once; others are refused. Any thread but
+ * the loop's. The caller calls request_clear().
+ */
+void rest_carry_out(struct rest *rest, struct request *request, struct reply *reply);
+
 void rest_on_too_long(void *context, struct request *request, struct reply *reply);
 void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply);
 

@@ -255,6 +255,12 @@ static void outlet_wake(void *context)
     hub->wants_settle = true;
 }
 
+static void outlet_errand(void *context, const struct link_errand *errand)
+{
+    (void)context;
+    (void)errand;
+}
+
 static void outlet_warn(void *context, const char *event, const char *text)
 {
     struct sim_hub *hub = context;
@@ -330,6 +336,7 @@ static void hub_start(struct sim *sim, unsigned index)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel,

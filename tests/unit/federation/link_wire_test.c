@@ -83,6 +83,10 @@ static struct link_message example(enum link_message_type type)
     case LINK_MESSAGE_MANY:
         message.many = many;
         break;
+    case LINK_MESSAGE_ERRAND:
+        message.errand =
+            (struct link_errand){hub_a, hub_b, bytes_of(zeros, 16), 77, ERRAND_REFUSED, BYTES_LITERAL("no")};
+        break;
     case LINK_MESSAGE_ENTRIES:
     case LINK_MESSAGE_END:
     case LINK_MESSAGE_VOID:

@@ -102,6 +102,13 @@ static void outlet_wake(void *context)
     (void)context;
 }
 
+static void outlet_errand(void *context, const struct link_errand *errand)
+{
+    (void)context;
+    assert_int_equal(errand->kind, ERRAND_READ);
+    n_handled++;
+}
+
 static void outlet_warn(void *context, const char *event, const char *text)
 {
     (void)context;
@@ -202,6 +209,7 @@ static int begin_as(const struct mesh_options *options)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel};
@@ -250,7 +258,8 @@ static struct hub_time at(uint64_t ms)
 /* A link to hub @peer, named by it, session 100 + peer, cost 10. */
 static struct mesh_link *join(uint8_t peer)
 {
-    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 100U + peer, 10, NULL};
+    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 100U + peer, 10, NULL,
+                                        BRIDGE_MANAGEMENT_NONE};
     struct mesh_link *link;
 
     assert_int_equal(mesh_link_up(mesh, &options, at(1000), &link), 0);
@@ -935,7 +944,8 @@ static void test_nothing_leaks_or_breaks_where_memory_runs_out(void **state)
     tear_down(NULL);
     mesh = NULL;
     for (unsigned n = 1; allocation_fail_at(n); n++) {
-        struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 1, 0, 0x110, 10, NULL};
+        struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 1, 0, 0x110, 10, NULL,
+                                            BRIDGE_MANAGEMENT_NONE};
         struct hint service = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
         struct hint itself = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL};
         struct mesh_link *link = NULL;

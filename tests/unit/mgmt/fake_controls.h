@@ -43,6 +43,11 @@ struct fake_controls {
     struct fake_bridge bridges[FAKE_MOST_BRIDGES];
     size_t n_passwords;
     struct fake_password passwords[FAKE_MOST_PASSWORDS];
+    enum federation_outcome errand_outcome; /* of what is asked of the hub bbb... */
+    federation_errand_handler *serve_errand;
+    void *errand_context;
+    federation_answer_handler *handle_answer; /* that waits */
+    void *answer_context;
     size_t n_calls; /* of any function */
     int adopted_fd; /* the last, which is the test's to close */
     char adopted_peer[128];

@@ -92,10 +92,13 @@ static void fill_in(const struct route *route, char *out_target, size_t size)
             out_target[len++] = *at;
         }
     }
-    snprintf(out_target + len, size - len, "%s",
-             route->has_dry_run                                             ? "?dry_run=true"
-             : route->arguments && strcmp(route->arguments, "timeout") == 0 ? "?timeout=none"
-                                                                            : "");
+    snprintf(out_target + len, size - len, "%s", route->has_dry_run ? "?dry_run=true" : "");
+}
+
+/* Messages through the gateway are broken ones: the hub that is played answers none. */
+static const char *body_for(const struct route *route)
+{
+    return !route->takes_body ? NULL : route->is_quiet ? "{" : "{}";
 }
 
 static int status_with(const struct route *route, const char *token)
@@ -108,7 +111,7 @@ static int status_with(const struct route *route, const char *token)
     fill_in(route, target, sizeof target);
     snprintf(headers, sizeof headers, "%s%s%sContent-Type: application/%s\r\n",
              token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "", type);
-    answer = stand_ask_with(&stand, route->method, target, headers, route->takes_body ? "{}" : NULL);
+    answer = stand_ask_with(&stand, route->method, target, headers, body_for(route));
     status = answer.status;
     stand_answer_clear(&answer);
     return status;
@@ -121,6 +124,8 @@ static void check_row(const struct route *route, const char *what, const char *t
     int wanted = route->role == ROLE_NONE ? 0 : !token ? 401 : role < route->role || !has_scope ? 403 : 0;
     int status = status_with(route, token);
 
+    if (!status)
+        fail_msg("%s %s with %s was not answered", route->method, route->pattern, what);
     if (wanted ? status != wanted : (status == 401 || status == 403) && route->role != ROLE_NONE)
         fail_msg("%s %s with %s: %d, not %d", route->method, route->pattern, what, status, wanted);
 }
