@@ -9,6 +9,7 @@
 #include "hub/base/text.h"
 #include "mgmt/auth/admins.h"
 #include "mgmt/store/store_audit.h"
+#include "mgmt/store/store_rekey.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -21,12 +22,14 @@ struct arguments {
 
 static const char admin_usage[] =
     "Usage: commhub admin init --password-stdin [--user NAME] [--data-dir DIR]\n"
-    "       commhub admin reset-password USER --password-stdin [--data-dir DIR]\n\n"
-    "Both work on the data directory of a hub that is not running.\n\n"
+    "       commhub admin reset-password USER --password-stdin [--data-dir DIR]\n"
+    "       commhub admin rotate-key [--data-dir DIR]\n\n"
+    "All work on the data directory of a hub that is not running.\n\n"
     "  init              make an administrator (NAME is admin if not given), or give that user the role and "
     "a\n"
     "                    new password; the first-run token is withdrawn\n"
-    "  reset-password    give a user a new password, and his way in if he was disabled\n\n"
+    "  reset-password    give a user a new password, and his way in if he was disabled\n"
+    "  rotate-key        make a new master key and seal all secrets of the store with it\n\n"
     "  --password-stdin  the password is the first line of standard input: 10 to 1024 bytes\n"
     "  --data-dir DIR    of the hub (COMMHUB_DATA_DIR)\n\n"
     "Exit status: 0 done, 1 not done (why is on standard error), 2 wrong use.\n";
@@ -129,6 +132,19 @@ static int put_password(const struct arguments *arguments, const char *password,
     return 0;
 }
 
+static int rotate_key(const char *data_dir)
+{
+    cleanup_(store_closep) struct store *store = NULL;
+    char why[STORE_WHY_SIZE];
+
+    if (store_open(&store, data_dir, why) < 0 || store_rekey(store, why) < 0)
+        return failed(why);
+    puts("All secrets are sealed with a new master key. Backups need the key of their time: keep the old one "
+         "for "
+         "them.");
+    return 0;
+}
+
 int admin_commands_admin(int argc, char **argv)
 {
     struct arguments arguments = {0};
@@ -141,6 +157,8 @@ int admin_commands_admin(int argc, char **argv)
     r = read_arguments("admin", &arguments, argc, argv);
     if (r)
         return r;
+    if (strcmp(arguments.verb, "rotate-key") == 0)
+        return rotate_key(arguments.data_dir);
     is_reset = strcmp(arguments.verb, "reset-password") == 0;
     if (!is_reset && strcmp(arguments.verb, "init") != 0)
         return misused("admin", "not known here: ", arguments.verb);

@@ -9,6 +9,7 @@
 #include "hub/bench/bench.h"
 #include "hub/program/bridge_run.h"
 #include "hub/program/admin_commands.h"
+#include "hub/program/care_commands.h"
 #include "hub/program/client_commands.h"
 #include "hub/program/mesh_commands.h"
 #include "hub/program/operator_commands.h"
@@ -111,6 +112,9 @@ static const struct command {
     {"admin", admin_commands_admin, "make administrators and set passwords while the hub is down"},
     {"audit", run_audit, "list the audit log, or verify it while the hub is down"},
     {"trace", mesh_commands_trace, "follow a call through the mesh without carrying it out"},
+    {"backup", care_commands_backup, "copy a running hub's store to a file"},
+    {"restore", care_commands_restore, "put such a copy back while the hub is down"},
+    {"health", care_commands_health, "ask whether a hub takes connections"},
     {"bench", run_bench, "load a hub and measure it"},
     {"completion", print_completion, "print the shell's completion: commhub completion bash"},
     {"version", print_version, "print the version"},

@@ -31,6 +31,7 @@
 #include "hub/program/log_output.h"
 #include "hub/program/secret_file.h"
 #include "hub/program/serve_plan.h"
+#include "hub/program/service_notice.h"
 #include "hub/server/server.h"
 #include "mgmt/mgmt.h"
 #include "mgmt/rest/definitions.h"
@@ -69,6 +70,7 @@ struct house {
     struct mgmt *mgmt;
     struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
+    struct loop_timer watchdog;
     pthread_t reloader;
     bool has_reloader;
     atomic_bool is_reloading;
@@ -441,8 +443,11 @@ static void *run_reload(void *context)
     char changed[400], needs_restart[400];
     char text[SERVE_WHY_SIZE + 64];
     json_t *outcome = NULL;
-    int r = configuration_reload(house->configuration, &outcome, why);
+    int r;
 
+    service_notice_send_reloading();
+    r = configuration_reload(house->configuration, &outcome, why);
+    service_notice_send("READY=1");
     if (r) {
         snprintf(text, sizeof text, "Reload: nothing was changed: %s", why);
         say(house, LOG_ERROR, text);
@@ -494,8 +499,10 @@ static void on_signal(struct loop_source *source, uint32_t ready)
         reload(house);
         return;
     }
-    if (!house->is_ending)
+    if (!house->is_ending) {
+        service_notice_send("STOPPING=1");
         federation_drain(house->federation);
+    }
     /* The first signal lets calls finish, a second one does not. */
     server_drain(house->server, house->is_ending ? 0 : DRAIN_GRACE_MS, on_drained, house);
     house->is_ending = true;
@@ -535,6 +542,26 @@ static void say_ready(struct house *house)
         printf(" %s://%s", house->plan.mgmt_tls ? "https" : "http", mgmt_address(house->mgmt));
     putchar('\n');
     fflush(stdout);
+    service_notice_send("READY=1");
+}
+
+/* Said from the loop: a loop that hangs is found out. */
+static void on_watchdog(struct loop_timer *timer)
+{
+    struct house *house = container_of(timer, struct house, watchdog);
+
+    service_notice_send("WATCHDOG=1");
+    loop_timer_arm(house->loop, timer, loop_now_ms(house->loop) + service_notice_watchdog_ms());
+}
+
+static int start_watchdog(struct house *house)
+{
+    uint64_t interval_ms = service_notice_watchdog_ms();
+
+    if (interval_ms &&
+        loop_timer_arm(house->loop, &house->watchdog, loop_now_ms(house->loop) + interval_ms) < 0)
+        return complain("cannot start: out of memory");
+    return 0;
 }
 
 static int build(struct house *house)
@@ -566,6 +593,8 @@ static int build(struct house *house)
     if (r == 0 && loop_add(house->loop, &house->signals) < 0)
         r = complain("cannot watch for signals");
     if (r == 0)
+        r = start_watchdog(house);
+    if (r == 0)
         r = listen_everywhere(house);
     if (r == 0)
         r = build_mgmt(house);
@@ -591,8 +620,10 @@ static void clear(struct house *house)
             loop_remove(house->loop, &house->signals);
         close(house->signals.fd);
     }
-    if (house->loop)
+    if (house->loop) {
+        loop_timer_disarm(house->loop, &house->watchdog);
         loop_free(house->loop);
+    }
     configuration_free(house->configuration);
     store_close(house->store);
     if (house->log)
@@ -610,6 +641,7 @@ int serve_run(const struct serve_options *options)
     char why[SERVE_WHY_SIZE];
     int status = 0;
 
+    loop_timer_init(&house.watchdog, on_watchdog);
     if (serve_plan_make(&house.plan, options, why)) {
         complain(why);
         status = EXIT_USAGE;

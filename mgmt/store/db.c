@@ -184,6 +184,22 @@ int64_t db_column_number(struct db_statement *statement, int column)
     return sqlite3_column_int64(statement->handle, column);
 }
 
+int db_image(struct db *db, char **out_image, size_t *out_len)
+{
+    sqlite3_int64 len = 0;
+    unsigned char *image = sqlite3_serialize(db->handle, "main", &len, 0);
+    char *copy = image ? malloc((size_t)len + 1) : NULL;
+
+    if (copy)
+        memcpy(copy, image, (size_t)len);
+    sqlite3_free(image);
+    if (!copy)
+        return remember(db, SQLITE_NOMEM);
+    *out_image = copy;
+    *out_len = (size_t)len;
+    return 0;
+}
+
 int64_t db_changes(struct db *db)
 {
     return sqlite3_changes64(db->handle);

@@ -66,6 +66,9 @@ struct bytes db_column(struct db_statement *statement, int column);
 int64_t db_column_number(struct db_statement *statement, int column);
 
 /* Rows that the last statement changed. */
+/* The whole database as the bytes of a file, for free(). 0 or a negative errno. */
+int db_image(struct db *db, char **out_image, size_t *out_len);
+
 int64_t db_changes(struct db *db);
 
 #endif

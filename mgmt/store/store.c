@@ -22,6 +22,7 @@
 
 #define KEY_CHECK_PURPOSE "key-check"
 #define KEY_CHECK_TEXT "commhub"
+#define CREDENTIAL_NAME "commhub-master-key"
 #define PAGE 100
 
 int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE])
@@ -178,7 +179,7 @@ int store_remove_named(struct store *store, const char *sql, const char *name)
     return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
 }
 
-static int meta_get(struct store *store, const char *name, struct buffer *out_value)
+int store_meta_get(struct store *store, const char *name, struct buffer *out_value)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
     int r = db_prepare(store->db, "SELECT value FROM meta WHERE name = ?1", &statement);
@@ -194,7 +195,7 @@ static int meta_get(struct store *store, const char *name, struct buffer *out_va
     return buffer_append_bytes(out_value, db_column(statement, 0));
 }
 
-static int meta_set(struct store *store, const char *name, struct bytes value)
+int store_meta_set(struct store *store, const char *name, struct bytes value)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
     int r = db_prepare(store->db, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", &statement);
@@ -211,13 +212,13 @@ static int meta_text(struct store *store, const char *name, char *out_text, size
                      void (*make)(char *out_text))
 {
     cleanup_(buffer_clear) struct buffer value = {0};
-    int r = meta_get(store, name, &value);
+    int r = store_meta_get(store, name, &value);
 
     if (r < 0)
         return r;
     if (r == STORE_E_UNKNOWN) {
         make(out_text);
-        return meta_set(store, name, bytes_of_text(out_text));
+        return store_meta_set(store, name, bytes_of_text(out_text));
     }
     if (value.len >= size)
         return -EBADMSG;
@@ -258,49 +259,103 @@ static int load_identity(struct store *store)
         return r;
     identity->incarnation++;
     snprintf(text, sizeof text, "%llu", (unsigned long long)identity->incarnation);
-    return meta_set(store, "incarnation", bytes_of_text(text));
+    return store_meta_set(store, "incarnation", bytes_of_text(text));
 }
 
-static int make_key_check(struct store *store)
+int store_make_key_check(struct store *store, const struct seal_key *key)
 {
     cleanup_(buffer_clear) struct buffer sealed = {0};
-    int r = seal_close(&store->key, BYTES_LITERAL(KEY_CHECK_PURPOSE), BYTES_LITERAL(KEY_CHECK_TEXT), &sealed);
+    int r = seal_close(key, BYTES_LITERAL(KEY_CHECK_PURPOSE), BYTES_LITERAL(KEY_CHECK_TEXT), &sealed);
 
-    return r < 0 ? r : meta_set(store, "key_check", buffer_bytes(&sealed));
+    return r < 0 ? r : store_meta_set(store, "key_check", buffer_bytes(&sealed));
 }
 
-static int load_key(struct store *store, const char *path, char out_why[STORE_WHY_SIZE])
+/* Where the service manager puts the key, for free(); NULL: it does not. */
+static char *credential_path(void)
 {
-    cleanup_(buffer_clear) struct buffer sealed = {0};
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+    char *path = directory ? data_dir_path(directory, CREDENTIAL_NAME) : NULL;
+
+    if (path && access(path, F_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+bool store_key_is_credential(void)
+{
+    cleanup_free_ char *path = credential_path();
+
+    return path != NULL;
+}
+
+/* Whether the key opens what was sealed at the first start: 0, SEAL_E_WRONG or -ENOMEM. */
+static int try_key(const struct seal_key *key, struct bytes sealed)
+{
     cleanup_(seal_wipe) struct buffer text = {0};
+
+    return seal_open(key, BYTES_LITERAL(KEY_CHECK_PURPOSE), sealed, &text);
+}
+
+/* A change of the key that was cut short behind its transaction: the key beside it is the one. */
+static bool finish_rekey(struct store *store, const char *path, struct bytes sealed)
+{
+    cleanup_free_ char *fresh_path = data_dir_path(store->data_dir, STORE_FRESH_KEY_FILE);
+    struct seal_key fresh;
     char why[SEAL_WHY_SIZE];
-    int found = meta_get(store, "key_check", &sealed);
+    bool is_it;
+
+    if (!fresh_path || seal_key_load(&fresh, fresh_path, false, why) < 0)
+        return false;
+    is_it = try_key(&fresh, sealed) == 0 && rename(fresh_path, path) == 0;
+    if (is_it)
+        store->key = fresh;
+    seal_key_clear(&fresh);
+    return is_it;
+}
+
+static int load_key_at(struct store *store, const char *path, bool may_make, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(buffer_clear) struct buffer sealed = {0};
+    char why[SEAL_WHY_SIZE];
+    int found = store_meta_get(store, "key_check", &sealed);
     int r;
 
     if (found < 0)
         return store_fault(store, found, out_why);
-    r = seal_key_load(&store->key, path, found == STORE_E_UNKNOWN, why);
+    r = seal_key_load(&store->key, path, may_make && found == STORE_E_UNKNOWN, why);
     if (r < 0) {
         snprintf(out_why, STORE_WHY_SIZE, "%s", why);
         return r;
     }
     if (found == STORE_E_UNKNOWN)
-        return store_fault(store, make_key_check(store), out_why);
-    r = seal_open(&store->key, BYTES_LITERAL(KEY_CHECK_PURPOSE), buffer_bytes(&sealed), &text);
-    if (r == 0)
+        return store_fault(store, store_make_key_check(store, &store->key), out_why);
+    r = try_key(&store->key, buffer_bytes(&sealed));
+    if (r == 0 || (r > 0 && finish_rekey(store, path, buffer_bytes(&sealed))))
         return 0;
     snprintf(out_why, STORE_WHY_SIZE, "The master key %s is not the one this store was sealed with", path);
     return r < 0 ? r : -EBADMSG;
 }
 
+int store_load_key(struct store *store, bool may_make, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_free_ char *credential = credential_path();
+    cleanup_free_ char *path = data_dir_path(store->data_dir, STORE_KEY_FILE);
+
+    if (!path) {
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    return load_key_at(store, credential ? credential : path, may_make && !credential, out_why);
+}
+
 static int load(struct store *store, char out_why[STORE_WHY_SIZE])
 {
     cleanup_free_ char *db_path = data_dir_path(store->data_dir, "commhub.db");
-    cleanup_free_ char *key_path = data_dir_path(store->data_dir, "master.key");
     char why[DB_WHY_SIZE];
     int r;
 
-    if (!db_path || !key_path) {
+    if (!db_path) {
         snprintf(out_why, STORE_WHY_SIZE, "out of memory");
         return -ENOMEM;
     }
@@ -312,7 +367,7 @@ static int load(struct store *store, char out_why[STORE_WHY_SIZE])
     r = store_begin(store);
     if (r < 0)
         return store_fault(store, r, out_why);
-    r = load_key(store, key_path, out_why);
+    r = store_load_key(store, true, out_why);
     if (r == 0)
         r = store_fault(store, load_identity(store), out_why);
     if (r < 0) {

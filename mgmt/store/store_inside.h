@@ -31,6 +31,23 @@ int store_begin(struct store *store);
 /* Commits if @r is 0 or more, else takes everything back; answers @r or the commit's fault. */
 int store_end(struct store *store, int r);
 
+#define STORE_KEY_FILE "master.key"
+#define STORE_FRESH_KEY_FILE "master.key.new" /* while the key is being changed */
+
+/* Single facts of the table meta. get: 0, STORE_E_UNKNOWN or a negative errno. */
+int store_meta_get(struct store *store, const char *name, struct buffer *out_value);
+int store_meta_set(struct store *store, const char *name, struct bytes value);
+
+/* Whether the service manager brings the master key. */
+bool store_key_is_credential(void);
+
+/* Loads the master key and proves that it is the right one; makes one where @may_make and none was there yet.
+ */
+int store_load_key(struct store *store, bool may_make, char out_why[STORE_WHY_SIZE]);
+
+/* Stores the text by which @key is known to be the right one. */
+int store_make_key_check(struct store *store, const struct seal_key *key);
+
 /* Reads a sealed column: appends the secret and answers 0, or -EBADMSG or -ENOMEM. */
 int store_unseal(struct store *store, const char *purpose, struct bytes sealed, struct buffer *out_secret,
                  char out_why[STORE_WHY_SIZE]);

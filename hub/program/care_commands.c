@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/program/care_commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hub/base/text.h"
+#include "hub/program/api_client.h"
+#include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_backup.h"
+
+#define MOST_BACKUP_BYTES ((size_t)1 << 30)
+
+struct arguments {
+    const char *command;
+    const char *usage;
+    struct api_client_options api;
+    const char *file;
+    const char *data_dir;
+};
+
+static int misused(const struct arguments *arguments, const char *what, const char *argument)
+{
+    char shown[128];
+
+    text_escape(bytes_of_text(argument), shown, sizeof shown);
+    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", arguments->command, what, shown,
+            arguments->command);
+    return API_STATUS_USAGE;
+}
+
+static int failed(const struct arguments *arguments, const char *why)
+{
+    fprintf(stderr, "commhub %s: %s\n", arguments->command, why);
+    return API_STATUS_FAILED;
+}
+
+/* One argument, with its value: how many were taken, 0 where it is not understood. */
+static int read_one(struct arguments *arguments, int argc, char **argv)
+{
+    int n = api_client_take_option(&arguments->api, argc, argv);
+
+    if (n != 0)
+        return n < 0 ? 0 : n;
+    if (strcmp(argv[0], "--data-dir") == 0 && argc > 1) {
+        arguments->data_dir = argv[1];
+        return 2;
+    }
+    if (argv[0][0] == '-' || arguments->file)
+        return 0;
+    arguments->file = argv[0];
+    return 1;
+}
+
+/* False: *@out_status is the exit status. */
+static bool read_arguments(struct arguments *arguments, int argc, char **argv, int *out_status)
+{
+    *out_status = 0;
+    for (int i = 0, n; i < argc; i += n) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(arguments->usage, stdout);
+            return false;
+        }
+        n = read_one(arguments, argc - i, argv + i);
+        if (n == 0) {
+            *out_status = misused(arguments, "not known here, or its value is missing: ", argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int ask(const struct arguments *arguments, const char *method, const char *path,
+               struct api_answer *answer)
+{
+    cleanup_(api_client_freep) struct api_client *client = NULL;
+    char why[API_CLIENT_WHY_SIZE];
+    int r = api_client_new(&client, &arguments->api, why);
+
+    if (r == 0)
+        r = api_client_ask(client, method, path, NULL, answer, why);
+    if (r)
+        fprintf(stderr, "commhub %s: %s\n", arguments->command, why);
+    return r;
+}
+
+static int take_backup(const struct arguments *arguments)
+{
+    struct api_answer answer = {0};
+    int r = ask(arguments, "POST", "/api/v1/backup", &answer);
+
+    if (r == 0 && answer.status != 200) {
+        api_client_complain(arguments->command, &answer);
+        r = API_STATUS_FAILED;
+    } else if (r == 0) {
+        int written = data_dir_write(arguments->file, buffer_bytes(&answer.body));
+
+        if (written < 0)
+            r = failed(arguments, strerror(-written));
+        else
+            printf("%s: %zu bytes. The master key, <data-dir>/master.key, is no part of it: keep it apart.\n",
+                   arguments->file, answer.body.len);
+    }
+    api_client_answer_clear(&answer);
+    return r;
+}
+
+int care_commands_backup(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .command = "backup",
+        .usage = "Usage: commhub backup FILE [--api URL] [--token-file FILE]\n\n"
+                 "Writes a copy of a running hub's store to FILE (mode 0600). Secrets in it stay sealed: to "
+                 "restore it\n"
+                 "on another machine, the master key is needed, too.\n\n" API_CLIENT_HELP
+                 "\nExit status: 0 done, 1 not done, 2 wrong use, 3 no answer in time, 4 no connection.\n",
+    };
+    int status;
+
+    if (!read_arguments(&arguments, argc, argv, &status))
+        return status;
+    return arguments.file ? take_backup(&arguments) : misused(&arguments, "where to? Give a FILE", "");
+}
+
+static int read_image(const char *path, struct buffer *out_image)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (size_t)status.st_size > MOST_BACKUP_BYTES) {
+        close(fd);
+        return -EINVAL;
+    }
+    while (n > 0) {
+        if (buffer_reserve(out_image, 65536) < 0) {
+            close(fd);
+            return -ENOMEM;
+        }
+        n = read(fd, out_image->ptr + out_image->len, out_image->size - out_image->len);
+        if (n > 0)
+            out_image->len += (size_t)n;
+    }
+    close(fd);
+    return n < 0 ? -errno : 0;
+}
+
+static int restore(const struct arguments *arguments)
+{
+    cleanup_(buffer_clear) struct buffer image = {0};
+    char why[STORE_WHY_SIZE];
+    int r = read_image(arguments->file, &image);
+
+    if (r < 0)
+        return failed(arguments, strerror(-r));
+    if (store_backup_restore(arguments->data_dir, buffer_bytes(&image), why) < 0)
+        return failed(arguments, why);
+    printf("Restored. The former store is %s/commhub.db.before-restore.\n", arguments->data_dir);
+    return 0;
+}
+
+int care_commands_restore(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .command = "restore",
+        .usage = "Usage: commhub restore FILE [--data-dir DIR]\n\n"
+                 "Puts a backup in the place of the store of a hub that is not running. It needs the master "
+                 "key that\n"
+                 "the backup was sealed with, as DIR/master.key. The former store stays beside it.\n\n"
+                 "  --data-dir DIR     of the hub (COMMHUB_DATA_DIR)\n\n"
+                 "Exit status: 0 done, 1 not done (nothing was changed), 2 wrong use.\n",
+        .data_dir = getenv("COMMHUB_DATA_DIR"),
+    };
+    int status;
+
+    if (!read_arguments(&arguments, argc, argv, &status))
+        return status;
+    if (!arguments.file)
+        return misused(&arguments, "from where? Give a FILE", "");
+    if (!arguments.data_dir || !*arguments.data_dir)
+        return misused(&arguments, "which hub? Give --data-dir", "");
+    return restore(&arguments);
+}
+
+int care_commands_health(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .command = "health",
+        .usage =
+            "Usage: commhub health [--api URL]\n\n"
+            "Asks a hub whether it takes connections (/readyz): the health check of "
+            "containers.\n\n" API_CLIENT_HELP
+            "\nExit status: 0 it does, 1 it does not, 2 wrong use, 3 no answer in time, 4 no connection.\n",
+    };
+    struct api_answer answer = {0};
+    int status;
+
+    if (!read_arguments(&arguments, argc, argv, &status))
+        return status;
+    status = ask(&arguments, "GET", "/readyz", &answer);
+    if (status == 0) {
+        printf("%.*s", (int)answer.body.len, (const char *)answer.body.ptr);
+        status = answer.status == 200 ? API_STATUS_DONE : API_STATUS_FAILED;
+    }
+    api_client_answer_clear(&answer);
+    return status;
+}
