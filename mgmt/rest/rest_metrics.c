@@ -5,10 +5,19 @@
  * Aggregated: labels are states and directions, never names, so the number of lines does not depend on what
  * is connected.
  */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "hub/base/buffer.h"
 #include "hub/base/cleanup.h"
 #include "hub/base/metrics.h"
 #include "mgmt/rest/resources.h"
+
+static const char *const refusal_names[] = {
+#define X(id, name, text) name,
+    MESH_REFUSALS(X)
+#undef X
+};
 
 static void head(struct buffer *out, const char *name, const char *type, const char *text)
 {
@@ -44,6 +53,54 @@ static void append_links(struct buffer *out, const struct summary *summary)
     }
 }
 
+static void counter(struct buffer *out, const char *name, const char *text, uint64_t value)
+{
+    head(out, name, "counter", text);
+    buffer_append_format(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* The reasons are words of ours (mesh_counts.h), so there are no more lines than those. */
+static void append_refusals(struct buffer *out, const struct mesh_counts *counts)
+{
+    head(out, "commhub_mesh_refused_total", "counter", "What links brought and was not taken, by reason");
+    for (enum mesh_refusal i = 0; i < MESH_REFUSAL_COUNT; i++)
+        buffer_append_format(out, "commhub_mesh_refused_total{reason=\"%s\"} %llu\n", refusal_names[i],
+                             (unsigned long long)counts->refused[i]);
+}
+
+static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
+{
+    gauge(out, "commhub_mesh_hubs", "Other hubs of the mesh that are known", counts->n_origins);
+    gauge(out, "commhub_mesh_routes", "What can be reached through the mesh", counts->n_routes);
+    gauge(out, "commhub_mesh_candidates", "Ways to it", counts->n_candidates);
+    counter(out, "commhub_mesh_entries_in_total", "Route entries received", counts->entries_in);
+    counter(out, "commhub_mesh_entries_out_total", "Route entries sent", counts->entries_out);
+    counter(out, "commhub_mesh_relayed_total", "Frames passed on for other hubs", counts->relayed);
+    counter(out, "commhub_mesh_delivered_total", "Messages for many that came over the mesh",
+            counts->delivered);
+    counter(out, "commhub_mesh_resent_total", "Frames sent again over a link that came back", counts->resent);
+    counter(out, "commhub_mesh_rerouted_total", "Messages that a cut link kept, sent another way",
+            counts->rerouted);
+    counter(out, "commhub_mesh_calls_lost_total", "Calls that the mesh answered with an error",
+            counts->calls_lost);
+    append_refusals(out, counts);
+}
+
+/* Of the whole process; 0 where the system does not tell. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void append_gauges(struct buffer *out, const struct summary *summary)
 {
     gauge(out, "commhub_up", "1 while the hub's loop answers", summary->is_reachable);
@@ -56,6 +113,9 @@ static void append_gauges(struct buffer *out, const struct summary *summary)
     gauge(out, "commhub_calls_outstanding", "Calls without an answer yet", summary->counts.n_calls);
     gauge(out, "commhub_bridges", "Configured bridges", summary->n_bridges);
     append_links(out, summary);
+    gauge(out, "commhub_link_queued_bytes", "Bytes that wait in all links", summary->link_queued_bytes);
+    append_mesh(out, &summary->mesh);
+    gauge(out, "process_resident_memory_bytes", "Memory of the process", resident_bytes());
 }
 
 void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply)

@@ -16,8 +16,10 @@ struct taking {
 static void count_links(struct summary *summary, const struct link_status *links, size_t n)
 {
     summary->n_links = n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         summary->n_links_by_state[links[i].state][links[i].is_outgoing]++;
+        summary->link_queued_bytes += links[i].queued_bytes;
+    }
 }
 
 static void run_take(void *argument)
@@ -38,6 +40,7 @@ static void run_take(void *argument)
     if (federation_control_links(taking->rest->options.federation, &links, &n_links) == 0)
         count_links(summary, links, n_links);
     free(links);
+    summary->mesh = federation_control_counts(taking->rest->options.federation);
 }
 
 struct summary summary_take(struct rest *rest)

@@ -26,6 +26,8 @@ struct summary {
     uint64_t n_bridges;
     uint64_t n_links;
     uint64_t n_links_by_state[SUMMARY_N_STATES][2]; /* [state][is_outgoing] */
+    uint64_t link_queued_bytes;                     /* of all links */
+    struct mesh_counts mesh;
 };
 
 struct summary_cache {

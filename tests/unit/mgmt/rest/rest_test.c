@@ -751,6 +751,8 @@ static void test_metrics_are_prometheus_text_without_names(void **state)
     assert_non_null(strstr(answer.body, "\ncommhub_links{state=\"up\",direction=\"out\"} 1\n"));
     assert_non_null(strstr(answer.body, "\ncommhub_links{state=\"up\",direction=\"in\"} 1\n"));
     assert_non_null(strstr(answer.body, "\ncommhub_links{state=\"refused\",direction=\"in\"} 0\n"));
+    assert_non_null(strstr(answer.body, "\ncommhub_mesh_refused_total{reason=\"loop\"} 7\n"));
+    assert_non_null(strstr(answer.body, "\ncommhub_mesh_routes 4\n"));
     assert_null(strstr(answer.body, "west"));
     stand_answer_clear(&answer);
 }
