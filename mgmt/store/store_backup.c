@@ -8,6 +8,7 @@
 
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/migrations.h"
 #include "mgmt/store/store_inside.h"
 
 /*
@@ -54,7 +55,7 @@ static int prepare(const char *data_dir, const char *path, char out_why[STORE_WH
 {
     struct store store = {.data_dir = (char *)(uintptr_t)data_dir};
     char why[STORE_WHY_SIZE];
-    int r = db_open(&store.db, path, why);
+    int r = db_open(&store.db, path, &(struct db_schema){migrations, migrations_n}, why);
 
     if (r < 0) {
         char shown[DB_WHY_SIZE + 16];
