@@ -14,7 +14,7 @@ from network import BLACK_HOLE, DOWN, RESET, Wire
 class Breaker:
     """
     Within `with`, breaks a wire every `every_s` and mends it `for_s` later. With `keeps_whole`, never so many at
-    a time that hubs are parted. Leaving it mends all.
+    a time that hubs are parted: a wire that is mended counts again when its link is up. Leaving it mends all.
     """
 
     def __init__(
@@ -32,6 +32,8 @@ class Breaker:
     def _choose(self) -> Wire | None:
         wires = self.mesh.wires
         broken = {n for n, wire in enumerate(wires) if wire.is_broken}
+        if self.keeps_whole:
+            broken |= {n for n in range(len(wires)) if n not in broken and self.mesh.link_states(n) != ("up", "up")}
         fit = [
             n
             for n in range(len(wires))

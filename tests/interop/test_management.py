@@ -341,7 +341,8 @@ def test_a_bridge_is_made_replaced_and_deleted(rest: Rest, unique: Unique) -> No
     assert made.status == 201
     assert set(made.json) == {
         "name", "address", "secret_set", "channels", "cost", "paused", "tls", "state", "state_since", "reason",
-        "last_error", "peer",
+        "last_error", "peer", "kind", "connection_secret_set", "classes", "limits", "remap", "resume_window_s", "durable",
+        "spool", "management", "failed_step",
     }  # fmt: skip
     assert made.json["state"] == "paused"
     assert b"hush" not in made.body
@@ -537,7 +538,9 @@ async def test_links_tell_live_what_becomes_of_them(
     rest.put_bridge(name, link_address(far, "unix"))
     up = await socket.record("links", bridge=name, state="up")
     assert up["type"] == "link_state"
-    assert set(up["data"]) == {"bridge", "direction", "hub_id", "server_id", "state", "reason", "last_error"}
+    assert set(up["data"]) == {
+        "bridge", "direction", "hub_id", "server_id", "state", "reason", "last_error", "failed_step",
+    }  # fmt: skip
     assert (up["data"]["server_id"], up["data"]["direction"]) == (unique("far"), "out")
     states = [m["data"]["state"] for m in socket.seen if "data" in m and m["data"]["bridge"] == name]
     assert states == ["dialing", "handshake", "syncing", "up"]

@@ -112,7 +112,8 @@ async def test_a_bridge_tells_its_link_on_both_sides(make_hub: HubMaker) -> None
     rest, far_rest = Rest(near), Rest(far)
     made = rest.put_bridge("to-far", link_address(far, "tcp"), secret=LINK_SECRET, cost=7)
     assert (made["name"], made["cost"], made["secret_set"], made["paused"]) == ("to-far", 7, True, False)
-    assert made["channels"] == {"allow": [], "deny": []}
+    nothing = {"allow": [], "deny": []}
+    assert made["channels"] == nothing | {"in": nothing, "out": nothing}
     up = await bridge_becomes(rest, "to-far", "up")
     ids = {hub: hub_rest.get("hub")["hub_id"] for hub, hub_rest in ((near, rest), (far, far_rest))}
     assert up["peer"] == {"hub_id": ids[far], "server_id": "far"}

@@ -88,7 +88,9 @@ async def test_lists_are_tables_or_json(run: Run, managed: HubUnderTest, dial: R
 
 
 def test_records_are_printed_as_they_are_kept(run: Run) -> None:
-    run("channel", "clear-password", "nowhere", status=1)
+    wish = {"version": 1, "bridges": {"logged": {"address": "tcp://192.0.2.1:7070", "secret": {"value": "x"}}}}
+    run("apply", "-f", "-", given=json.dumps(wish))
+    run("bridge", "rm", "logged")
     told = run("tail", "--once").stdout
     assert told and all(line[4] == "-" for line in told.splitlines())
     assert all(json.loads(line)["stream"] == "logs" for line in run("tail", "--once", "--streams", "logs", "-o", "jsonl").stdout.splitlines())

@@ -3,6 +3,7 @@
 #include "federation/mesh.h"
 #include "federation/probe.h"
 #include "hub/base/check.h"
+#include "hub/wire/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,13 +11,13 @@ static const struct hub_id own = {.octets = {1}};
 static const struct hub_id peer = {.octets = {2}};
 static const struct hub_id far = {.octets = {3}};
 
-static void outlet_send(void *context, void *link, const struct link_message *message)
+static void outlet_send(void *context, void *link, struct block *frame)
 {
-    struct block *frame = link_wire_write(message, 1);
+    struct link_message message;
 
     (void)context;
     (void)link;
-    block_unref(frame);
+    check(link_wire_read(frame_body(frame), &message) == 0);
 }
 
 static void outlet_end_link(void *context, void *link, const char *reason)
@@ -66,7 +67,7 @@ static void receive(struct mesh_link *link, enum link_message_type type, const s
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct mesh_options options = {own, 1, BYTES_LITERAL("me")};
+    struct mesh_options options = {.hub_id = own, .incarnation = 1, .server_id = BYTES_LITERAL("me")};
     struct mesh_outlet outlet = {.send = outlet_send, .end_link = outlet_end_link, .wake = outlet_wake};
     struct mesh_core core = {.choose = choose};
     struct mesh_link_options link_options = {.peer = peer, .session = 1, .cost = 1};

@@ -425,6 +425,8 @@ int federation_control_answer(struct federation *federation, const char *hub_id,
     fake_controls.handle_answer = NULL;
     handle(fake_controls.answer_context, FEDERATION_ANSWERED, body);
     return 0;
+}
+
 struct mesh_counts federation_control_counts(const struct federation *federation)
 {
     (void)federation;

@@ -178,7 +178,12 @@ static void on_guard(void *context, struct bytes channel, bool is_protected, con
 }
 
 static const struct peering_observer observer = {
-    on_service, on_topic, on_interest, on_member, on_multicast, on_guard,
+    .on_service = on_service,
+    .on_topic = on_topic,
+    .on_interest = on_interest,
+    .on_member = on_member,
+    .on_multicast = on_multicast,
+    .on_guard = on_guard,
 };
 
 /* ------------------------------------------------------------------------------------------- messages */
