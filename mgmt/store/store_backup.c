@@ -29,7 +29,7 @@ int store_backup_take(struct store *store, char **out_image, size_t *out_len, ch
 
 static int why_not(char out_why[STORE_WHY_SIZE], int r, const char *why)
 {
-    snprintf(out_why, STORE_WHY_SIZE, "Nothing was restored: %s", why);
+    snprintf(out_why, STORE_WHY_SIZE, "Nothing was restored: %.900s", why);
     return r;
 }
 

@@ -48,6 +48,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "--link-tls-cert": [("", "empty"), ("/nonexistent", "--link-listen")],
     "--link-tls-key": [("", "empty"), ("/nonexistent", "--link-listen")],
     "--link-tls-ca": [("", "empty"), ("/nonexistent", "--link-listen")],
+    "--link-management": [("all", "none|read|write")],
     "--link-peer": [("", "one name"), ("*.example", "one name"), ("alpha", "--link-listen")],
     "--system-passwords-file": [("", "empty"), ("/nonexistent", "/nonexistent"), ("/dev/null", "not JSON")],
     "--bridge-clients": [("yes", "plain|trusted")],
