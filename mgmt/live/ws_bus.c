@@ -78,6 +78,16 @@ static int flow_write(struct flow *flow, struct lws *source, struct lws *sink, e
     return 0;
 }
 
+/* True: the library still holds a part of what was written, which would be lost if the sink ended now; it
+ * calls again. */
+static bool flow_is_held(struct lws *sink)
+{
+    if (!lws_partial_buffered(sink))
+        return false;
+    lws_callback_on_writable(sink);
+    return true;
+}
+
 /* ---- both ends ---- */
 
 static void free_if_ended(struct bus *bus)
@@ -139,7 +149,7 @@ static int write_browser(struct bus *bus)
 {
     if (flow_write(&bus->down, bus->hub, bus->browser, LWS_WRITE_BINARY) < 0)
         return -1;
-    if (bus->hub)
+    if (bus->hub || flow_is_held(bus->browser))
         return 0;
     lws_close_reason(bus->browser, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
     return -1;
@@ -174,7 +184,7 @@ static int write_hub(struct bus *bus)
 {
     if (flow_write(&bus->up, bus->browser, bus->hub, LWS_WRITE_RAW) < 0)
         return -1;
-    return bus->browser ? 0 : -1;
+    return bus->browser || flow_is_held(bus->hub) ? 0 : -1;
 }
 
 static void end_hub(struct bus *bus)
