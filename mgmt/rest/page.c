@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "hub/base/text.h"
+#include "mgmt/rest/json_value.h"
 #include "mgmt/rest/problem.h"
 
 bool page_parse(struct page *out_page, const struct request *request, struct reply *reply)
@@ -31,4 +32,20 @@ json_t *page_cursor(uint64_t last)
 
     snprintf(text, sizeof text, "%llu", (unsigned long long)last);
     return json_string(text);
+}
+
+json_t *page_of_places(const struct page *page, size_t n,
+                       json_t *(*item_json)(const void *rows, size_t place), const void *rows)
+{
+    size_t from = page->after < n ? (size_t)page->after : n;
+    size_t until = n - from > page->limit ? from + page->limit : n;
+    json_t *items = json_array();
+
+    for (size_t place = from; place < until; place++) {
+        if (json_array_append_new(items, item_json(rows, place))) {
+            json_decref(items);
+            return NULL;
+        }
+    }
+    return json_value_page(items, until < n ? page_cursor(until) : NULL);
 }

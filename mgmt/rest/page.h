@@ -27,4 +27,11 @@ bool page_parse(struct page *out_page, const struct request *request, struct rep
 /* The member `next` where there is more. */
 json_t *page_cursor(uint64_t last);
 
+/*
+ * The page {items, next} of @n rows that have no serials: the cursor is a place in the list. @item_json makes
+ * the row at a place. NULL: out of memory.
+ */
+json_t *page_of_places(const struct page *page, size_t n,
+                       json_t *(*item_json)(const void *rows, size_t place), const void *rows);
+
 #endif

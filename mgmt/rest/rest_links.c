@@ -54,20 +54,11 @@ static json_t *link_json(const struct link_status *link)
         channels_json(link), "failed_step", json_value_text_or_null(link_step_name(link->failed_step)));
 }
 
-/* Links have no serials: here the cursor is a place in the list. */
-static json_t *page_json(const struct asking *asking, const struct page *page)
+static json_t *link_at(const void *rows, size_t place)
 {
-    size_t from = page->after < asking->n ? (size_t)page->after : asking->n;
-    size_t until = asking->n - from > page->limit ? from + page->limit : asking->n;
-    json_t *items = json_array();
+    const struct link_status *links = rows;
 
-    for (size_t i = from; i < until; i++) {
-        if (json_array_append_new(items, link_json(&asking->links[i]))) {
-            json_decref(items);
-            return NULL;
-        }
-    }
-    return json_value_page(items, until < asking->n ? page_cursor(until) : NULL);
+    return link_json(&links[place]);
 }
 
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply)
@@ -80,6 +71,6 @@ void rest_links_list(struct rest *rest, const struct request *request, struct re
     if (asking.result < 0)
         problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
     else
-        json_value_reply(reply, 200, page_json(&asking, &page));
+        json_value_reply(reply, 200, page_of_places(&page, asking.n, link_at, asking.links));
     free(asking.links);
 }

@@ -73,19 +73,11 @@ static json_t *hub_json(const struct mesh_hub *hub)
                      links_json(hub));
 }
 
-static json_t *page_json(const struct asking *asking, const struct page *page)
+static json_t *hub_at(const void *rows, size_t place)
 {
-    size_t from = page->after < asking->n ? (size_t)page->after : asking->n;
-    size_t until = asking->n - from > page->limit ? from + page->limit : asking->n;
-    json_t *items = json_array();
+    const struct mesh_hub *hubs = rows;
 
-    for (size_t i = from; i < until; i++) {
-        if (json_array_append_new(items, hub_json(&asking->hubs[i]))) {
-            json_decref(items);
-            return NULL;
-        }
-    }
-    return json_value_page(items, until < asking->n ? page_cursor(until) : NULL);
+    return hub_json(&hubs[place]);
 }
 
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply)
@@ -98,6 +90,6 @@ void rest_mesh_list(struct rest *rest, const struct request *request, struct rep
     if (asking.result < 0)
         problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
     else
-        json_value_reply(reply, 200, page_json(&asking, &page));
+        json_value_reply(reply, 200, page_of_places(&page, asking.n, hub_at, asking.hubs));
     federation_control_free_hubs(asking.hubs, asking.n);
 }
