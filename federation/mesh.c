@@ -11,16 +11,14 @@
 
 #include "federation/advertise.h"
 #include "federation/attributes.h"
-#include "federation/custody.h"
 #include "federation/guards.h"
-#include "federation/errand.h"
 #include "federation/intake.h"
 #include "federation/lost_calls.h"
 #include "federation/mesh_session.h"
+#include "federation/mesh_state.h"
 #include "federation/offering.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
-#include "federation/passage.h"
 #include "federation/probe.h"
 #include "federation/relay.h"
 #include "federation/route_choice.h"
@@ -179,46 +177,8 @@ void mesh_send(struct mesh_link *link, const struct link_message *message)
 
 /* --- making and unmaking -------------------------------------------------------------------------------- */
 
-static void local_set(struct mesh *mesh, enum route_kind kind, struct bytes channel, struct bytes name,
-                      const struct buffer *attributes)
-{
-    struct route_key key = {.kind = kind, .channel = channel, .name = name, .origin = mesh->id};
-    struct route_seq seq = {.incarnation = mesh->incarnation, .counter = mesh->counter + 1};
-    struct route *route = route_table_get(&mesh->table, &key, mesh->self, &mesh->self->routes);
-
-    if (!route || attributes->failed) {
-        mesh->is_incomplete = true;
-        mesh_wake(mesh);
-        return;
-    }
-    if (route->best && bytes_equal(block_bytes(route->attributes), buffer_bytes(attributes)))
-        return;
-    if (route_table_put(&mesh->table, route, NULL, NULL, seq, BYTES_NONE, 0, buffer_bytes(attributes)) < 0) {
-        route_table_release(&mesh->table, route);
-        mesh->is_incomplete = true;
-        mesh_wake(mesh);
-        return;
-    }
-    mesh->counter = seq.counter;
-    mesh_route_changed(mesh, route);
-}
-
-static void local_unset(struct mesh *mesh, enum route_kind kind, struct bytes channel, struct bytes name)
-{
-    struct route_key key = {.kind = kind, .channel = channel, .name = name, .origin = mesh->id};
-    struct route *route = route_table_find(&mesh->table, &key);
-
-    if (!route || !route->best)
-        return;
-    route_table_bury(&mesh->table, route,
-                     (struct route_seq){.incarnation = mesh->incarnation, .counter = ++mesh->counter},
-                     mesh->time.now_ms);
-    mesh_route_changed(mesh, route);
-}
-
 static int begin(struct mesh *mesh, const struct mesh_options *options)
 {
-    struct buffer attributes;
     int r;
 
     mesh->server_id = bytes_to_text(options->server_id);
@@ -228,11 +188,7 @@ static int begin(struct mesh *mesh, const struct mesh_options *options)
     if (r < 0)
         return r;
     mesh->self->incarnation = mesh->incarnation;
-    buffer_init(&attributes);
-    attributes_write_hub(&attributes, options->server_id, options->run);
-    local_set(mesh, ROUTE_HUB, BYTES_NONE, BYTES_NONE, &attributes);
-    buffer_clear(&attributes);
-    return mesh->is_incomplete ? -ENOMEM : 0;
+    return mesh_local_hub(mesh, options->server_id, options->run);
 }
 
 static void ignore_wake(void *context)
@@ -277,17 +233,6 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     return 0;
 }
 
-static void link_free(struct mesh_link *link)
-{
-    guards_link_down(link);
-    buffer_clear(&link->entries);
-    buffer_clear(&link->to);
-    link_session_clear(&link->frames);
-    bridge_policy_unref(link->policy);
-    link->mesh->links[link->slot] = NULL;
-    free(link);
-}
-
 static void forget_lost_calls(struct map_node *node, void *context)
 {
     (void)context;
@@ -325,7 +270,7 @@ void mesh_free(struct mesh *mesh)
     map_clear(&mesh->outstanding);
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         if (mesh->links[slot])
-            link_free(mesh->links[slot]);
+            mesh_link_free(mesh->links[slot]);
     }
     guards_clear(mesh);
     refusal_log_clear(&mesh->refusals);
@@ -335,19 +280,6 @@ void mesh_free(struct mesh *mesh)
     free(mesh);
 }
 
-/* --- links ---------------------------------------------------------------------------------------------- */
-
-static bool find_slot(const struct mesh *mesh, unsigned *out_slot)
-{
-    for (unsigned slot = 0; slot < MESH_MAX_LINKS; slot++) {
-        if (!mesh->links[slot]) {
-            *out_slot = slot;
-            return true;
-        }
-    }
-    return false;
-}
-
 void mesh_meet(struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation, struct hub_time time)
 {
     struct origin *origin = origins_find(mesh, hub);
@@ -355,200 +287,6 @@ void mesh_meet(struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation
     mesh->time = time;
     if (origin && incarnation > origin->incarnation)
         intake_renew(mesh, origin, incarnation);
-}
-
-int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, struct hub_time time,
-                 struct mesh_link **out_link)
-{
-    struct mesh_link *link;
-    unsigned slot;
-
-    mesh->time = time;
-    if (!find_slot(mesh, &slot))
-        return MESH_E_FULL;
-    link = calloc(1, sizeof *link);
-    if (!link)
-        return -ENOMEM;
-    *link = (struct mesh_link){
-        .mesh = mesh,
-        .owner = options->owner,
-        .slot = slot,
-        .peer = options->peer,
-        .peer_run = options->peer_run,
-        .peer_incarnation = options->peer_incarnation,
-        .session = options->session,
-        .cost = options->cost,
-        .policy = bridge_policy_ref(options->policy),
-        .management = options->management,
-    };
-    list_init(&link->candidates);
-    link_session_init(&link->frames);
-    advertise_flush(mesh);
-    mesh->links[slot] = link;
-    if (slot >= mesh->n_slots)
-        mesh->n_slots = slot + 1;
-    *out_link = link;
-    mesh_session_tell_all(link);
-    guards_link_up(link);
-    advertise_all(link);
-    return 0;
-}
-
-static void forget_told(struct map_node *node, void *context)
-{
-    struct mesh_link *link = context;
-    struct route *route = container_of(node, struct route, by_key);
-
-    link_set_remove(&route->told, link->slot);
-    /* What only this link held on to goes with the next flush. */
-    if (!route->best && !route->is_dead)
-        mesh_mark_untold(link->mesh, route);
-}
-
-static void report(struct mesh_link *link, enum link_session_state state)
-{
-    struct session_report report = {link->session, link->cuts, state};
-
-    mesh_session_hear(link->mesh, &report, NULL);
-}
-
-/* The end of everything that may have changed routes. Messages that were on their way go before any newer one
- * takes the same way, and after the news that explain it. */
-static void conclude(struct mesh *mesh, struct hub_time time)
-{
-    advertise_flush(mesh);
-    custody_reroute(mesh);
-    mesh_settle(mesh, time);
-}
-
-static void become_stale(struct mesh_link *link)
-{
-    link->is_cut = true;
-    link->cut_bytes = link->frames.kept_bytes;
-    /* The far side may have told of it already. */
-    if (!link->is_stale) {
-        link->cuts++;
-        report(link, LINK_SESSION_STALE);
-    }
-    link->mesh->is_reroute_due = true;
-}
-
-void mesh_link_cut(struct mesh_link *link, struct hub_time time)
-{
-    link->mesh->time = time;
-    check(!link->is_cut);
-    become_stale(link);
-    conclude(link->mesh, time);
-}
-
-struct link_resume mesh_link_offer(const struct mesh_link *link)
-{
-    return (struct link_resume){
-        .session = link->session,
-        .is_wanted = true,
-        .received = link->frames.received,
-        .cuts = link->cuts,
-    };
-}
-
-static void send_again(struct mesh_link *link)
-{
-    struct mesh *mesh = link->mesh;
-
-    for (uint64_t number = link->frames.acknowledged + 1; number <= link->frames.sent; number++) {
-        mesh->outlet.send(mesh->outlet.context, link->owner,
-                          link_session_frame(&link->frames, number)->frame);
-        mesh->counts.resent++;
-        link->counts.resent++;
-    }
-}
-
-void mesh_link_resume(struct mesh_link *link, const struct link_resume *far, struct hub_time time)
-{
-    link->mesh->time = time;
-    check(link->is_cut && link_session_may_resume(&link->frames, far->received));
-    link_session_acknowledge(&link->frames, far->received);
-    link_session_tell(&link->frames);
-    link->is_cut = false;
-    send_again(link);
-    if (far->cuts > link->cuts)
-        link->cuts = far->cuts;
-    report(link, LINK_SESSION_FRESH);
-    conclude(link->mesh, time);
-}
-
-/* The end of a link that has been stale for long enough. */
-static void finish(struct mesh_link *link)
-{
-    struct mesh *mesh = link->mesh;
-
-    while (!list_is_empty(&link->candidates)) {
-        struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
-        struct route *route = candidate->route;
-
-        route_table_drop(&mesh->table, candidate);
-        mesh_route_changed(mesh, route);
-    }
-    map_walk(&mesh->table.by_key, forget_told, link);
-    mesh->links[link->slot] = NULL;
-    report(link, LINK_SESSION_OVER);
-    advertise_flush(mesh);
-    custody_end(link);
-    link_free(link);
-}
-
-static bool has_lingered(const struct mesh_link *link)
-{
-    const struct session_entry *entry = session_table_find(&link->mesh->sessions, link->session);
-
-    return !entry || entry->state == LINK_SESSION_FRESH ||
-           link->mesh->time.now_ms - entry->since_ms >= MESH_LINGER_MS;
-}
-
-static void finish_those_that_lingered(struct mesh *mesh)
-{
-    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-        if (mesh->links[slot] && mesh->links[slot]->lingers && has_lingered(mesh->links[slot]))
-            finish(mesh->links[slot]);
-    }
-}
-
-void mesh_link_down(struct mesh_link *link, struct hub_time time)
-{
-    struct mesh *mesh = link->mesh;
-
-    mesh->time = time;
-    link->lingers = true;
-    link->is_ending = true;
-    if (!link->is_cut)
-        become_stale(link);
-    if (has_lingered(link))
-        finish(link);
-    conclude(mesh, time);
-}
-
-struct link_session *mesh_link_frames(struct mesh_link *link)
-{
-    return &link->frames;
-}
-
-struct mesh_link_counts mesh_link_counts(const struct mesh_link *link)
-{
-    struct mesh_link_counts counts = link->counts;
-
-    counts.cuts = link->cuts;
-    counts.kept_bytes = link->frames.kept_bytes;
-    return counts;
-}
-
-static int hear_of_session(struct mesh_link *link, const struct link_message *message)
-{
-    struct session_report report = {message->session.number, message->session.cuts, message->session.state};
-
-    if (report.session == 0)
-        return MESH_E_BAD_MESSAGE;
-    mesh_session_hear(link->mesh, &report, link);
-    return 0;
 }
 
 bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint64_t incarnation, uint64_t run)
@@ -562,176 +300,7 @@ bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint6
     return known != 0 && run != 0 && known != run;
 }
 
-struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)
-{
-    return guards_count(link);
-}
-
-int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time)
-{
-    struct mesh *mesh = link->mesh;
-    int r = MESH_E_BAD_MESSAGE;
-
-    mesh->time = time;
-    switch (message->type) {
-    case LINK_MESSAGE_ENTRIES:
-        r = intake_entries(link, message->entries.n, message->entries.raw);
-        break;
-    case LINK_MESSAGE_END:
-        guards_link_synced(link);
-        mesh->outlet.on_synced(mesh->outlet.context, link->owner);
-        return 0;
-    case LINK_MESSAGE_SESSION:
-        r = hear_of_session(link, message);
-        break;
-    case LINK_MESSAGE_VOID:
-        return 0;
-    case LINK_MESSAGE_PROVE:
-    case LINK_MESSAGE_UNPROVE:
-        r = guards_hear(link, message->channel_proofs, message->type == LINK_MESSAGE_PROVE);
-        break;
-    case LINK_MESSAGE_AGAIN:
-        guards_tell_again(link, message->channel);
-        r = 0;
-        break;
-    case LINK_MESSAGE_ONE:
-        return relay_one(link, &message->one);
-    case LINK_MESSAGE_PROBE:
-        return probe_take(link, &message->one);
-    case LINK_MESSAGE_PROBED:
-        return probe_take_back(link, &message->one);
-    case LINK_MESSAGE_MANY:
-        return relay_many(link, &message->many);
-    case LINK_MESSAGE_ERRAND:
-        return errand_receive(link, &message->errand);
-    case LINK_MESSAGE_GREETING:
-    case LINK_MESSAGE_CHALLENGE:
-    case LINK_MESSAGE_PROOF:
-    case LINK_MESSAGE_ACCEPT:
-    case LINK_MESSAGE_REFUSE:
-    case LINK_MESSAGE_HELLO:
-    case LINK_MESSAGE_ECHO:
-    case LINK_MESSAGE_ACK:
-    case LINK_MESSAGE_TYPE_COUNT:
-        return MESH_E_BAD_MESSAGE;
-    }
-    conclude(mesh, time);
-    return r;
-}
-
-/* --- the local core ------------------------------------------------------------------------------------- */
-
-static void local_changed(struct mesh *mesh)
-{
-    offering_reconsider_refused(mesh);
-    advertise_flush(mesh);
-}
-
-void mesh_local_service(struct mesh *mesh, struct bytes channel, struct bytes event,
-                        const struct peering_service *service)
-{
-    struct buffer attributes;
-
-    if (bridge_policy_is_system(channel))
-        return;
-    if (service) {
-        buffer_init(&attributes);
-        attributes_write_service(&attributes, service);
-        local_set(mesh, ROUTE_SERVICE, channel, event, &attributes);
-        buffer_clear(&attributes);
-    } else {
-        local_unset(mesh, ROUTE_SERVICE, channel, event);
-        offering_reconsider_named(mesh, ROUTE_SERVICE, channel, event);
-    }
-    local_changed(mesh);
-}
-
-void mesh_local_topic(struct mesh *mesh, struct bytes channel, struct bytes topic,
-                      const struct peering_topic *declared)
-{
-    struct buffer attributes;
-
-    if (bridge_policy_is_system(channel))
-        return;
-    if (declared) {
-        buffer_init(&attributes);
-        attributes_write_topic(&attributes, declared);
-        local_set(mesh, ROUTE_TOPIC, channel, topic, &attributes);
-        buffer_clear(&attributes);
-    } else {
-        local_unset(mesh, ROUTE_TOPIC, channel, topic);
-        offering_reconsider_named(mesh, ROUTE_TOPIC, channel, topic);
-    }
-    local_changed(mesh);
-}
-
-void mesh_local_interest(struct mesh *mesh, struct bytes channel, struct bytes topic, bool is_wanted)
-{
-    struct buffer attributes;
-
-    if (bridge_policy_is_system(channel))
-        return;
-    if (is_wanted) {
-        buffer_init(&attributes);
-        attributes_write_interest(&attributes);
-        local_set(mesh, ROUTE_INTEREST, channel, topic, &attributes);
-        buffer_clear(&attributes);
-    } else {
-        local_unset(mesh, ROUTE_INTEREST, channel, topic);
-    }
-    local_changed(mesh);
-}
-
-void mesh_local_member(struct mesh *mesh, struct bytes channel, struct bytes id, struct bytes mode,
-                       bool has_joined)
-{
-    struct buffer attributes;
-
-    if (bridge_policy_is_system(channel))
-        return;
-    if (has_joined) {
-        buffer_init(&attributes);
-        attributes_write_member(&attributes, mode);
-        local_set(mesh, ROUTE_MEMBER, channel, id, &attributes);
-        buffer_clear(&attributes);
-    } else {
-        local_unset(mesh, ROUTE_MEMBER, channel, id);
-    }
-    local_changed(mesh);
-}
-
-void mesh_local_profile(struct mesh *mesh, struct bytes raw)
-{
-    struct buffer attributes;
-
-    buffer_init(&attributes);
-    (void)buffer_append_bytes(&attributes, raw);
-    local_set(mesh, ROUTE_PROFILE, BYTES_NONE, BYTES_NONE, &attributes);
-    buffer_clear(&attributes);
-    advertise_flush(mesh);
-}
-
-void mesh_local_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame)
-{
-    if (!bridge_policy_is_system(channel))
-        relay_multicast(mesh, channel, topic, frame);
-}
-
-bool mesh_local_has_passed(const struct mesh *mesh, struct bytes channel, const struct message *broadcast)
-{
-    return passage_is_repeated(mesh, &mesh->id, channel, broadcast);
-}
-
-void mesh_local_guard(struct mesh *mesh, struct bytes channel, bool is_protected, const uint8_t *secret)
-{
-    if (bridge_policy_is_system(channel))
-        return;
-    if (is_protected)
-        guards_set(mesh, channel, secret);
-    else
-        guards_unset(mesh, channel);
-    local_changed(mesh);
-}
+/* --- the core ------------------------------------------------------------------------------------------- */
 
 void mesh_channel_key(struct mesh *mesh, struct bytes channel, const uint8_t secret[MESH_SECRET_BYTES],
                       const uint8_t key[MESH_SECRET_BYTES], struct hub_time time)
@@ -776,7 +345,7 @@ static void look_at_what_waits(struct mesh *mesh)
     if (mesh->time.now_ms < mesh->look_ms)
         return;
     mesh->look_ms = mesh->time.now_ms + LOOK_MS;
-    finish_those_that_lingered(mesh);
+    mesh_link_finish_lingering(mesh);
     map_walk(&mesh->origins, give_up_calls, mesh);
 }
 
@@ -885,8 +454,6 @@ bool mesh_has_name(const struct mesh *mesh, struct bytes server_id, const struct
     return search.is_found;
 }
 
-/* --- for the eye ---------------------------------------------------------------------------------------- */
-
 struct hub_time mesh_time(const struct mesh *mesh)
 {
     return mesh->time;
@@ -909,75 +476,4 @@ struct mesh_counts mesh_counts(const struct mesh *mesh)
     counts.n_candidates = mesh->table.n_candidates;
     map_walk((struct map *)&mesh->origins, count_reachable, &counts);
     return counts;
-}
-
-struct lines {
-    char **texts;
-    size_t n;
-    bool failed;
-};
-
-static void write_line(const struct route *route, struct buffer *out)
-{
-    static const char *const kinds[ROUTE_KIND_COUNT] = {"hub",      "service", "topic",
-                                                        "interest", "member",  "profile"};
-    struct bytes path = candidate_path(route->best);
-    char origin[HUB_ID_TEXT];
-    size_t n_ways = 0;
-
-    for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next)
-        n_ways++;
-    hub_id_text(&route->origin->id, origin);
-    buffer_append_format(out, "%s %.*s:%.*s %s cost %llu ways %zu by", kinds[route->kind],
-                         (int)route->channel.len, (const char *)route->channel.ptr, (int)route->name.len,
-                         (const char *)route->name.ptr, origin, (unsigned long long)route->best->cost,
-                         n_ways);
-    for (size_t i = 0; i < path_n_hops(path); i++) {
-        struct hop hop = path_at(path, i);
-        char hub[HUB_ID_TEXT];
-
-        hub_id_text(&hop.hub, hub);
-        buffer_append_format(out, " %s", hub);
-    }
-    buffer_append_text(out, "\n");
-}
-
-static void collect_line(struct map_node *node, void *context)
-{
-    struct lines *lines = context;
-    const struct route *route = container_of(node, struct route, by_key);
-    struct buffer line;
-
-    if (!route->best)
-        return;
-    buffer_init(&line);
-    write_line(route, &line);
-    lines->texts[lines->n] = buffer_take_text(&line);
-    if (lines->texts[lines->n])
-        lines->n++;
-    else
-        lines->failed = true;
-    buffer_clear(&line);
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int mesh_dump(const struct mesh *mesh, struct buffer *out)
-{
-    struct lines lines = {0};
-
-    lines.texts = calloc(mesh->table.by_key.n_nodes + 1, sizeof *lines.texts);
-    if (!lines.texts)
-        return -ENOMEM;
-    map_walk((struct map *)&mesh->table.by_key, collect_line, &lines);
-    qsort(lines.texts, lines.n, sizeof *lines.texts, compare_lines);
-    for (size_t i = 0; i < lines.n; i++) {
-        buffer_append_text(out, lines.texts[i]);
-        free(lines.texts[i]);
-    }
-    free(lines.texts);
-    return lines.failed || out->failed ? -ENOMEM : 0;
 }

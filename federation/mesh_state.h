@@ -123,6 +123,15 @@ void mesh_route_changed(struct mesh *mesh, struct route *route);
 void mesh_mark_untold(struct mesh *mesh, struct route *route);
 void mesh_mark_unoffered(struct mesh *mesh, struct route *route);
 
+/* Sets our own entry; < 0: -ENOMEM. */
+int mesh_local_hub(struct mesh *mesh, struct bytes server_id, uint64_t run);
+
+/* Forgets it, whatever it holds. */
+void mesh_link_free(struct mesh_link *link);
+
+/* Finishes the links that the shell no longer knows and that have been stale for long enough. */
+void mesh_link_finish_lingering(struct mesh *mesh);
+
 /* The link's next frame, kept until the far side has it. */
 void mesh_send(struct mesh_link *link, const struct link_message *message);
 
