@@ -7,10 +7,6 @@
  * come meanwhile); it is paid for topics that an operator has named, and only toward the far hub of the
  * bridge.
  *
- * A lane is sent on while the far hub has a subscriber, at most two batches ahead of what has been taken. If
- * nothing has been taken for a while, or the subscriber was away, it goes back to the last message that was
- * taken; what comes twice by that is seen at the far side, which knows how far the lane has got.
- *
  * The far hub is the one that was last found at the bridge's far end. Hubs behind it get their copies as
  * always, and so does it before it was ever found. Calls never wait here.
  */
@@ -20,60 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "federation/durable_marks.h"
+#include "federation/durable_lane.h"
 #include "federation/relay.h"
 #include "hub/base/metrics.h"
 
 #define STALL_MS 3000U
 #define EXPIRE_EVERY_MS 10000U
-
-/* What waits for one bridge. It outlives the bridge: a changed one takes it over by its name. */
-struct depot {
-    struct list in_durable;
-    const struct bridge *bridge; /* NULL: there is none of that name now */
-    char *name;
-    bool is_known;
-    struct hub_id far;
-    struct list lanes;
-    struct map lanes_by_topic;
-    uint64_t evicting_bytes; /* asked for and not yet told */
-    bool has_told_bound;
-    struct durable_status status;
-};
-
-struct lane {
-    struct map_node by_id;
-    struct map_node by_topic; /* in the depot, keyed by `name` */
-    struct list in_depot;
-    struct depot *depot;
-    uint64_t id;
-    bool is_open;       /* the spool has it */
-    struct buffer name; /* channel, a zero, topic: no name has a zero in it */
-    size_t channel_len;
-    uint64_t last;   /* number that was given */
-    uint64_t stored; /* up to here they are on the disk */
-    uint64_t sent;
-    uint64_t taken;
-    uint64_t batch_begin; /* what had been sent before the last batch */
-    uint64_t reading_after;
-    uint64_t reading_until; /* what was stored when it was asked for */
-    bool is_reading;
-    bool is_rewound; /* the next one follows on whatever the far hub has */
-    uint64_t moved_ms;
-};
-
-struct durable {
-    struct mesh *mesh;
-    const struct spool *spool; /* NULL: no disk */
-    struct durable_marks marks;
-    struct list depots;
-    struct map lanes;
-    struct buffer name; /* that is looked up */
-    uint64_t last_lane;
-    uint64_t expire_ms;
-    void (*warn)(void *context, const char *event, const char *text);
-    void *warn_context;
-};
 
 /* --- finding -------------------------------------------------------------------------------------------- */
 
@@ -105,204 +53,14 @@ static struct depot *depot_get(struct durable *durable, const char *name)
     return depot;
 }
 
-static struct bytes lane_channel(const struct lane *lane)
-{
-    return bytes_of(lane->name.ptr, lane->channel_len);
-}
-
-static struct bytes lane_topic(const struct lane *lane)
-{
-    return bytes_from(buffer_bytes(&lane->name), lane->channel_len + 1);
-}
-
-static struct bytes id_bytes(const uint64_t *id)
-{
-    return bytes_of((const uint8_t *)id, sizeof *id);
-}
-
-static struct lane *lane_by_id(const struct durable *durable, uint64_t id)
-{
-    struct map_node *node = map_find(&durable->lanes, id_bytes(&id));
-
-    return node ? container_of(node, struct lane, by_id) : NULL;
-}
-
-static void lane_free(struct durable *durable, struct lane *lane)
-{
-    map_remove(&durable->lanes, &lane->by_id);
-    map_remove(&lane->depot->lanes_by_topic, &lane->by_topic);
-    list_unlink(&lane->in_depot);
-    buffer_clear(&lane->name);
-    free(lane);
-}
-
-static int write_name(struct buffer *out, struct bytes channel, struct bytes topic)
-{
-    out->len = 0;
-    if (buffer_append_bytes(out, channel) < 0 || buffer_append(out, "", 1) < 0 ||
-        buffer_append_bytes(out, topic) < 0)
-        return -ENOMEM;
-    return 0;
-}
-
-static int lane_enter(struct durable *durable, struct lane *lane)
-{
-    if (map_insert(&durable->lanes, &lane->by_id, id_bytes(&lane->id)) < 0)
-        return -ENOMEM;
-    if (map_insert(&lane->depot->lanes_by_topic, &lane->by_topic, buffer_bytes(&lane->name)) == 0)
-        return 0;
-    map_remove(&durable->lanes, &lane->by_id);
-    return -ENOMEM;
-}
-
-static struct lane *lane_new(struct durable *durable, struct depot *depot, uint64_t id, struct bytes channel,
-                             struct bytes topic)
-{
-    struct lane *lane = durable->lanes.n_nodes < DURABLE_MAX_LANES ? calloc(1, sizeof *lane) : NULL;
-
-    if (!lane)
-        return NULL;
-    lane->id = id;
-    lane->depot = depot;
-    lane->is_rewound = true;
-    lane->channel_len = channel.len;
-    if (write_name(&lane->name, channel, topic) < 0 || lane_enter(durable, lane) < 0) {
-        buffer_clear(&lane->name);
-        free(lane);
-        return NULL;
-    }
-    list_append(&depot->lanes, &lane->in_depot);
-    if (id > durable->last_lane)
-        durable->last_lane = id;
-    return lane;
-}
-
-static struct lane *lane_get(struct durable *durable, struct depot *depot, struct bytes channel,
-                             struct bytes topic)
-{
-    struct map_node *node;
-
-    if (write_name(&durable->name, channel, topic) < 0)
-        return NULL;
-    node = map_find(&depot->lanes_by_topic, buffer_bytes(&durable->name));
-    return node ? container_of(node, struct lane, by_topic)
-                : lane_new(durable, depot, durable->last_lane + 1, channel, topic);
-}
-
 static void depot_free(struct durable *durable, struct depot *depot)
 {
     while (!list_is_empty(&depot->lanes))
-        lane_free(durable, list_first_entry(&depot->lanes, struct lane, in_depot));
+        durable_lane_free(durable, list_first_entry(&depot->lanes, struct lane, in_depot));
     map_clear(&depot->lanes_by_topic);
     list_unlink(&depot->in_durable);
     free(depot->name);
     free(depot);
-}
-
-/* --- sending -------------------------------------------------------------------------------------------- */
-
-static bool is_wanted(const struct durable *durable, const struct lane *lane)
-{
-    return lane->depot->bridge && lane->depot->is_known &&
-           mesh_wants(durable->mesh, &lane->depot->far, lane_channel(lane), lane_topic(lane));
-}
-
-/* Reads on where there is something to send and room for it under way. */
-static void flow(struct durable *durable, struct lane *lane)
-{
-    if (lane->is_reading || lane->stored <= lane->sent || lane->taken < lane->batch_begin ||
-        !is_wanted(durable, lane))
-        return;
-    lane->reading_after = lane->sent;
-    lane->reading_until = lane->stored;
-    lane->is_reading = durable->spool->read(durable->spool->context, lane->id, lane->sent) == 0;
-}
-
-static void rewind_lane(struct lane *lane)
-{
-    lane->sent = lane->taken;
-    lane->batch_begin = lane->taken;
-    lane->is_rewound = true;
-}
-
-static bool send_row(struct durable *durable, struct lane *lane, const struct spool_row *row)
-{
-    struct spool_stamp stamp = {
-        .spool = durable->spool->id,
-        .lane = lane->id,
-        .number = row->number,
-        .before = lane->is_rewound ? 0 : lane->sent,
-    };
-
-    if (!relay_durable(durable->mesh, &lane->depot->far, lane_channel(lane), lane_topic(lane), row->body,
-                       &stamp))
-        return false;
-    lane->sent = row->number;
-    lane->is_rewound = false;
-    return true;
-}
-
-static void on_stored(void *context, uint64_t id, uint64_t number)
-{
-    struct durable *durable = context;
-    struct lane *lane = lane_by_id(durable, id);
-
-    if (!lane)
-        return;
-    if (lane->stored == lane->taken)
-        lane->moved_ms = mesh_time(durable->mesh).now_ms;
-    lane->stored = number;
-    flow(durable, lane);
-}
-
-/* What was to be sent next has been lost to the bounds. */
-static void pass_over(struct lane *lane)
-{
-    if (lane->taken == lane->sent)
-        lane->taken = lane->reading_until;
-    lane->sent = lane->reading_until;
-}
-
-static void on_read(void *context, uint64_t id, const struct spool_row *rows, size_t n_rows)
-{
-    struct durable *durable = context;
-    struct lane *lane = lane_by_id(durable, id);
-
-    if (!lane)
-        return;
-    lane->is_reading = false;
-    /* A disk that fails is asked again by the tick. */
-    if (!rows)
-        return;
-    /* It was rewound meanwhile: what lies between would be passed over. */
-    if (lane->sent != lane->reading_after || !is_wanted(durable, lane))
-        return;
-    if (n_rows == 0)
-        pass_over(lane);
-    else
-        lane->batch_begin = lane->sent;
-    for (size_t i = 0; i < n_rows; i++) {
-        if (!send_row(durable, lane, &rows[i]))
-            return;
-    }
-    flow(durable, lane);
-}
-
-static void on_taken(void *context, const struct spool_stamp *stamp)
-{
-    struct durable *durable = context;
-    struct lane *lane =
-        durable->spool && stamp->spool == durable->spool->id ? lane_by_id(durable, stamp->lane) : NULL;
-
-    if (!lane || stamp->number <= lane->taken || stamp->number > lane->last)
-        return;
-    lane->taken = stamp->number;
-    lane->moved_ms = mesh_time(durable->mesh).now_ms;
-    if (lane->sent < lane->taken)
-        rewind_lane(lane);
-    /* Without memory it goes with the next. */
-    (void)durable->spool->drop(durable->spool->context, lane->id, lane->taken);
-    flow(durable, lane);
 }
 
 /* --- storing -------------------------------------------------------------------------------------------- */
@@ -351,8 +109,8 @@ static int store(struct durable *durable, struct lane *lane, struct bytes body)
     struct spool_lane opened = {
         .id = lane->id,
         .bridge = lane->depot->name,
-        .channel = lane_channel(lane),
-        .topic = lane_topic(lane),
+        .channel = durable_lane_channel(lane),
+        .topic = durable_lane_topic(lane),
     };
 
     if (!lane->is_open && spool->open(spool->context, &opened) < 0)
@@ -367,7 +125,7 @@ static void keep_for(struct durable *durable, struct depot *depot, struct bytes 
     struct lane *lane = NULL;
 
     if (make_room(durable, depot, body.len))
-        lane = lane_get(durable, depot, channel, topic);
+        lane = durable_lane_get(durable, depot, channel, topic);
     if (!lane || store(durable, lane, body) < 0) {
         depot->status.n_turned_away++;
         return;
@@ -446,7 +204,7 @@ static void forget_bytes(struct depot *depot, uint64_t n_messages, uint64_t n_by
 
 static void on_delivered(void *context, uint64_t id, uint64_t n_messages, uint64_t n_bytes)
 {
-    struct lane *lane = lane_by_id(context, id);
+    struct lane *lane = durable_lane_find(context, id);
 
     if (!lane)
         return;
@@ -487,7 +245,7 @@ static void on_fault(void *context, const char *why)
 
 static void on_put_failed(void *context, uint64_t id, size_t n_bytes)
 {
-    struct lane *lane = lane_by_id(context, id);
+    struct lane *lane = durable_lane_find(context, id);
 
     if (!lane)
         return;
@@ -498,8 +256,8 @@ static void on_put_failed(void *context, uint64_t id, size_t n_bytes)
 }
 
 static const struct spool_listener listener = {
-    .on_stored = on_stored,
-    .on_read = on_read,
+    .on_stored = durable_lane_on_stored,
+    .on_read = durable_lane_on_read,
     .on_delivered = on_delivered,
     .on_lost = on_lost,
     .on_marked = on_marked,
@@ -539,7 +297,7 @@ static int restore_bridge(const char *bridge, const uint8_t *hub_id, void *to)
 static int restore_lane(const struct spool_lane *known, void *to)
 {
     struct depot *depot = depot_get(to, known->bridge);
-    struct lane *lane = depot ? lane_new(to, depot, known->id, known->channel, known->topic) : NULL;
+    struct lane *lane = depot ? durable_lane_new(to, depot, known->id, known->channel, known->topic) : NULL;
 
     if (!lane)
         return -ENOMEM;
@@ -547,7 +305,7 @@ static int restore_lane(const struct spool_lane *known, void *to)
     lane->last = known->last_number;
     lane->stored = known->last_number;
     lane->taken = known->n_messages > 0 ? 0 : known->last_number;
-    rewind_lane(lane);
+    durable_lane_rewind(lane);
     depot->status.n_messages += known->n_messages;
     depot->status.n_bytes += known->n_bytes;
     return 0;
@@ -597,7 +355,7 @@ int durable_new(struct durable **out_durable, struct mesh *mesh, const struct sp
         return r;
     }
     mesh_set_durable(mesh, &(struct mesh_durable){spool ? keep : NULL, spool ? refuses : NULL, keeps_for,
-                                                  take_message, on_taken, durable});
+                                                  take_message, durable_lane_on_taken, durable});
     *out_durable = durable;
     return 0;
 }
@@ -660,7 +418,7 @@ void durable_bridge_leads_to(struct durable *durable, const struct bridge *bridg
     if (durable->spool->know(durable->spool->context, bridge->name, hub->octets) < 0)
         metrics_count(METRICS_OUT_OF_MEMORY);
     list_for_each (at, &depot->lanes)
-        rewind_lane(container_of(at, struct lane, in_depot));
+        durable_lane_rewind(container_of(at, struct lane, in_depot));
 }
 
 /* --- time ----------------------------------------------------------------------------------------------- */
@@ -686,11 +444,11 @@ void durable_tick(struct durable *durable, struct hub_time time)
             struct lane *lane = container_of(lane_at, struct lane, in_depot);
             bool has_stalled = lane->sent > lane->taken && time.now_ms - lane->moved_ms > STALL_MS;
 
-            if (has_stalled || !is_wanted(durable, lane)) {
-                rewind_lane(lane);
+            if (has_stalled || !durable_lane_is_wanted(durable, lane)) {
+                durable_lane_rewind(lane);
                 lane->moved_ms = time.now_ms;
             }
-            flow(durable, lane);
+            durable_lane_flow(durable, lane);
         }
     }
     if (is_expiring)
