@@ -3,6 +3,7 @@
  * What a mesh promises, on real cores and real meshes in virtual time. The judge is always what the simulated
  * clients got, never the hubs' own counters.
  */
+#include "federation/path.h"
 #include "tests/sim/sim.h"
 
 #include "tests/support/unit.h"
@@ -11,6 +12,9 @@
 #define SETTLED_MS 500
 /* The same after a link has gone for good. */
 #define WITHDRAWN_MS (MESH_LINGER_MS + 1000)
+
+/* In hubs. */
+#define LONGEST_WAY (PATH_MAX_HOPS + 1)
 
 struct shape {
     const char *what;
@@ -262,12 +266,12 @@ static void test_the_path_of_a_message_shows_every_hub_that_it_passed(void **sta
 
 static void test_a_call_over_the_longest_way_is_still_answered(void **state)
 {
-    struct sim *sim = sim_new(SIM_MAX_HUBS, 1);
+    struct sim *sim = sim_new(LONGEST_WAY, 1);
     struct sim_client *provider = sim_connect(sim, 0, "provider");
-    struct sim_client *caller = sim_connect(sim, SIM_MAX_HUBS - 1, "caller");
+    struct sim_client *caller = sim_connect(sim, LONGEST_WAY - 1, "caller");
 
     (void)state;
-    sim_join_chain(sim, SIM_MAX_HUBS);
+    sim_join_chain(sim, LONGEST_WAY);
     provider->answers = 1;
     sim_provide(provider, "room", "add", false, false);
     sim_run(sim, 2 * SETTLED_MS);

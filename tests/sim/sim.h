@@ -13,8 +13,8 @@
 #include "federation/core_face.h"
 #include "federation/mesh.h"
 
-#define SIM_MAX_HUBS 33 /* the longest way */
-#define SIM_MAX_LINKS 256
+#define SIM_MAX_HUBS 128 /* a multiple of 64 */
+#define SIM_MAX_LINKS 512
 #define SIM_MAX_CLIENTS 128
 
 struct sim;
@@ -47,7 +47,14 @@ struct sim_client {
         answers; /* as provider: 0 none, 1 one answer to each call (data + 1), n > 1 a stream of n chunks */
 };
 
+/* What a mesh knows its end of a link by. */
+struct sim_end {
+    struct sim_link *link;
+    unsigned which; /* 0: at a, 1: at b */
+};
+
 struct sim_link {
+    unsigned index;
     unsigned a;
     unsigned b;
     bool is_joined;
@@ -59,8 +66,10 @@ struct sim_link {
     bool is_up[2];                /* at a, at b */
     bool is_cut[2];               /* up, but noticed that the connection is lost */
     struct mesh_link *ends[2];
+    struct sim_end names[2];
     bool is_ack_due[2];
-    uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b */
+    uint64_t heard_ms[2];                          /* the last frame, or the connection's beginning */
+    uint64_t n_frames[LINK_MESSAGE_TYPE_COUNT][2]; /* sent by a, by b, and arrived */
     uint64_t n_entries[2];
 };
 
@@ -81,6 +90,13 @@ void sim_cut(struct sim *sim, unsigned link, uint64_t most_ms);
 
 /* The same, but the session may go on: sim_return(). 3000 ms is a black hole: hellos stay away. */
 void sim_interrupt(struct sim *sim, unsigned link, uint64_t most_ms);
+
+/* From now on what is joined carries pulses: each end says hello once a second and is answered, and one that
+ * has heard nothing for 3 s notices that it is cut. */
+void sim_beat(struct sim *sim);
+
+/* The link carries nothing any more, which is left to the pulses to find out. */
+void sim_silence(struct sim *sim, unsigned link);
 
 /* Another connection for the session; an end that has not noticed yet does so now. */
 void sim_return(struct sim *sim, unsigned link);
