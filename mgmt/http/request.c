@@ -73,7 +73,7 @@ static int parse_arguments(struct request *request, char *query)
         if (*name == '\0' && !value)
             continue;
         if (request->n_arguments == REQUEST_MAX_ARGUMENTS)
-            return REQUEST_E_TOO_LONG;
+            return REQUEST_E_ARGUMENTS;
         r = decode(name, true);
         if (r == 0 && value)
             r = decode(value, true);

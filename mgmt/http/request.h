@@ -55,7 +55,8 @@ void request_clear(struct request *request);
 
 enum {
     REQUEST_E_MALFORMED = 1, /* an escape that is none, a zero byte, text that is not UTF-8 */
-    REQUEST_E_TOO_LONG,      /* more segments or arguments than any route has */
+    REQUEST_E_TOO_LONG,      /* more segments than any route has */
+    REQUEST_E_ARGUMENTS,     /* more than REQUEST_MAX_ARGUMENTS */
 };
 
 /* Splits and decodes the target: 0, REQUEST_E_* or -ENOMEM. */

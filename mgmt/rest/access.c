@@ -57,7 +57,7 @@ static bool identify_session(struct rest *rest, const struct route *route, struc
         return false;
     }
     if ((rest_is_write(request) || route->is_websocket) &&
-        !(request_header(request, "Origin") && access_is_same_origin(request))) {
+        !(request_header(request, "Origin") && access_is_same_origin(rest, request))) {
         problem_reply(reply, request, 403, "With a session, this takes a page of this hub (header Origin).");
         return false;
     }
@@ -124,7 +124,15 @@ bool access_may_grant(const struct request *request, struct reply *reply)
     return false;
 }
 
-bool access_is_same_origin(const struct request *request)
+/* Behind the scheme; NULL where it is another one than pages of ours have. */
+static const char *authority_of(const struct rest *rest, const char *origin)
+{
+    if (strncasecmp(origin, "https://", 8) == 0)
+        return origin + 8;
+    return !rest->options.is_secure && strncasecmp(origin, "http://", 7) == 0 ? origin + 7 : NULL;
+}
+
+bool access_is_same_origin(const struct rest *rest, const struct request *request)
 {
     const char *origin = request_header(request, "Origin");
     const char *host = request_header(request, "Host");
@@ -132,6 +140,6 @@ bool access_is_same_origin(const struct request *request)
 
     if (!origin)
         return true;
-    authority = strstr(origin, "://");
-    return authority && host && strcasecmp(authority + 3, host) == 0;
+    authority = authority_of(rest, origin);
+    return authority && host && strcasecmp(authority, host) == 0;
 }

@@ -21,7 +21,11 @@ bool access_check(struct rest *rest, const struct route *route, struct request *
  */
 bool access_may_grant(const struct request *request, struct reply *reply);
 
-/* True if there is no Origin, or it is the very host that was asked: a page of ours. */
-bool access_is_same_origin(const struct request *request);
+/*
+ * True if there is no Origin, or it is the very host that was asked: a page of ours. Where the port speaks
+ * TLS its scheme must be https: a page that came in the clear may be anybody's. A plain port takes both, for
+ * a proxy before it may speak TLS.
+ */
+bool access_is_same_origin(const struct rest *rest, const struct request *request);
 
 #endif

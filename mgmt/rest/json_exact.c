@@ -198,6 +198,7 @@ int json_exact_append(struct bytes raw, struct buffer *out)
 
 /* ---- JSON to MessagePack ---- */
 
+/* @depth: of the containers around the value. */
 static int write_value(const json_t *json, struct buffer *out, int depth);
 
 static int write_bin(const json_t *object, struct buffer *out)
@@ -273,6 +274,8 @@ static int write_pairs(const json_t *object, struct buffer *out, int depth)
     const json_t *pairs = json_object_get(object, "$map");
     int r = json_is_array(pairs) && json_object_size(object) == 1 ? 0 : JSON_EXACT_E_WRAPPER;
 
+    if (r == 0 && depth == MSGPACK_MAX_DEPTH)
+        return JSON_EXACT_E_DEEP;
     if (r == 0)
         msgpack_write_map(out, (uint32_t)json_array_size(pairs));
     for (size_t i = 0; r == 0 && i < json_array_size(pairs); i++) {
@@ -318,6 +321,8 @@ static int write_object(const json_t *json, struct buffer *out, int depth)
 
     if (is_wrapper(object))
         return write_wrapper(object, out, depth);
+    if (depth == MSGPACK_MAX_DEPTH)
+        return JSON_EXACT_E_DEEP;
     msgpack_write_map(out, (uint32_t)json_object_size(object));
     for (void *at = json_object_iter(object); r == 0 && at; at = json_object_iter_next(object, at)) {
         msgpack_write_str(out, bytes_of(json_object_iter_key(at), json_object_iter_key_len(at)));
@@ -328,7 +333,7 @@ static int write_object(const json_t *json, struct buffer *out, int depth)
 
 static int write_array(const json_t *json, struct buffer *out, int depth)
 {
-    int r = 0;
+    int r = depth == MSGPACK_MAX_DEPTH ? JSON_EXACT_E_DEEP : 0;
 
     msgpack_write_array(out, (uint32_t)json_array_size(json));
     for (size_t i = 0; r == 0 && i < json_array_size(json); i++)
@@ -338,8 +343,6 @@ static int write_array(const json_t *json, struct buffer *out, int depth)
 
 static int write_value(const json_t *json, struct buffer *out, int depth)
 {
-    if (depth >= MSGPACK_MAX_DEPTH)
-        return JSON_EXACT_E_DEEP;
     switch (json_typeof(json)) {
     case JSON_OBJECT:
         return write_object(json, out, depth);

@@ -12,7 +12,8 @@
  * begins with `$`
  *
  * Numbers with a fraction or an exponent are floats, others are integers (all 64 bits of them). The width of
- * a 32-bit float is the one thing that is lost; its value is not.
+ * a 32-bit float is the one thing that is lost; its value is not. For messages' data; schemas, whose members
+ * begin with `$` by right, are shown by json_value_msgpack().
  */
 #ifndef COMMHUB_MGMT_REST_JSON_EXACT_H
 #define COMMHUB_MGMT_REST_JSON_EXACT_H

@@ -24,8 +24,12 @@ json_t *json_value_time(uint64_t wall_ms);
 json_t *json_value_texts(const char *const *texts, size_t n);
 
 /*
- * A MessagePack value. Nothing, and what JSON has no form for (bin, ext, no number, nested deeper than 64),
- * is null; keys that are no text are left out with their values.
+ * A MessagePack value, to be shown: a schema that a provider gave. Nothing, and what JSON has no form for
+ * (bin, ext, no number, nested deeper than 64), is null; keys that are no text are left out with their
+ * values.
+ *
+ * json_exact.h is the other way from MessagePack to JSON, and both must be: that one loses nothing and can be
+ * read back, but has to wrap what begins with `$`, and a JSON Schema's "$ref" and "$defs" must come as such.
  */
 json_t *json_value_msgpack(struct bytes raw);
 

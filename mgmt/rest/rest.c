@@ -146,6 +146,28 @@ static bool refuse(struct reply *reply, const struct request *request, unsigned 
     return true;
 }
 
+/* @r: what request_parse() answered. */
+static bool refuse_address(struct reply *reply, const struct request *request, int r)
+{
+    switch (r) {
+    case REQUEST_E_TOO_LONG:
+        problem_reply(reply, request, 404, "There is nothing here.");
+        break;
+    case REQUEST_E_ARGUMENTS:
+        problem_reply(reply, request, 400, "The query has more than %d arguments.", REQUEST_MAX_ARGUMENTS);
+        break;
+    case REQUEST_E_MALFORMED:
+        problem_reply(reply, request, 400,
+                      "The address cannot be read: it must be percent-encoded UTF-8 without a zero byte.");
+        break;
+    default:
+        problem_reply(reply, request, 500, "out of memory");
+        break;
+    }
+    reply->closes_connection = true;
+    return true;
+}
+
 static bool is_type(const char *content_type, const char *wanted)
 {
     size_t len = content_type ? strcspn(content_type, "; \t") : 0;
@@ -286,10 +308,8 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
     if (why)
         return refuse(reply, request, status, why);
     r = request_parse(request);
-    if (r == REQUEST_E_TOO_LONG)
-        return refuse(reply, request, 404, "There is nothing here.");
     if (r)
-        return refuse(reply, request, r < 0 ? 500 : 400, "The address cannot be read.");
+        return refuse_address(reply, request, r);
     is_settled = (is_api(request) && !take_units(rest, request, request->peer_key, reply)) ||
                  !find(request, reply, &route);
     if (!is_settled) {
@@ -345,9 +365,11 @@ void rest_carry_out(struct rest *rest, struct request *request, struct reply *re
 {
     const struct route *route;
     struct change change = {0};
+    int r;
 
-    if (request_parse(request) != 0) {
-        problem_reply(reply, request, 400, "The address cannot be read.");
+    r = request_parse(request);
+    if (r) {
+        refuse_address(reply, request, r);
         return;
     }
     if (!is_api(request)) {

@@ -48,7 +48,7 @@ static void upgrade(struct rest *rest, const char *protocol, const struct reques
         reply_add_header(reply, "Sec-WebSocket-Version", "13");
     } else if (!is_key(key) || has_body(request)) {
         problem_reply(reply, request, 400, "The WebSocket handshake is malformed.");
-    } else if (!request->has_ticket && !access_is_same_origin(request)) {
+    } else if (!request->has_ticket && !access_is_same_origin(rest, request)) {
         problem_reply(reply, request, 403, "Pages of other origins may not open this WebSocket.");
     } else if (!request_has_token(request, "Sec-WebSocket-Protocol", protocol)) {
         problem_reply(reply, request, 400, "The WebSocket protocol %s must be offered.", protocol);

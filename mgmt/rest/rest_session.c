@@ -135,7 +135,7 @@ void rest_session_post(struct rest *rest, const struct request *request, struct 
     struct json_form form;
     json_t *root;
 
-    if (!access_is_same_origin(request)) {
+    if (!access_is_same_origin(rest, request)) {
         problem_reply(reply, request, 403, "Pages of other origins may not sign in.");
         return;
     }

@@ -128,6 +128,14 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "message": {name: bytes([n % 8]) + body for n, (name, body) in enumerate(bodies.items())},
         "signature": bodies | VALUES,
         "msgpack_diff": VALUES | {"call": bodies["call"]},
+        "json_exact": {name: b"\x00" + value for name, value in VALUES.items()}
+        | {
+            "map_of_numbers": b"\x00\x82\x01\x02\xc0\xa4$bin",
+            "key_twice": b"\x00\x82\xa1a\x01\xa1a\x02",
+            "json": b'\x01{"a":[1,-0.0,1e300,null,true,"\\u0000"],"b":{}}',
+            "wrappers": b'\x01[{"$bin":"AAE="},{"$ext":"Kg==","type":-5},{"$uint":"18446744073709551615"},'
+            b'{"$float":"NaN"},{"$map":[[1,"$"],[{"$bin":""},[]]]}]',
+        },
         "proof": {
             "connection": b"\x06s3cret" + b"0123456789abcdef" * 4,
             "escapes": b"\x00" + 'a"\\\n\x7f\u00fc\U0001f600'.encode(),

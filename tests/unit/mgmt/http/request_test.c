@@ -36,7 +36,7 @@ static void test_targets_that_cannot_be_read_are_refused(void **state)
         {"/%ff", REQUEST_E_MALFORMED},
         {"/?a=%ed%a0%80", REQUEST_E_MALFORMED},
         {"/1/2/3/4/5/6/7/8/9", REQUEST_E_TOO_LONG},
-        {"/?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17", REQUEST_E_TOO_LONG},
+        {"/?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17", REQUEST_E_ARGUMENTS},
         {"/", 0},
     };
 

@@ -10,6 +10,7 @@
 #include "hub/base/check.h"
 #include "mgmt/auth/admins.h"
 #include "mgmt/mgmt.h"
+#include "mgmt/rest/access.h"
 #include "mgmt/rest/routes.h"
 #include "mgmt/store/data_dir.h"
 #include "tests/support/unit.h"
@@ -490,6 +491,28 @@ static void test_a_session_writes_from_pages_of_the_hub_alone(void **state)
     free(cookie);
 }
 
+static void test_an_origin_is_the_hubs_own_with_its_scheme(void **state)
+{
+    static const struct {
+        const char *origin;
+        bool is_plain_own, is_tls_own;
+    } rows[] = {
+        {"https://hub:1", true, true},     {"HTTPS://HUB:1", true, true},   {"http://hub:1", true, false},
+        {"https://hub", false, false},     {"https://hub:2", false, false}, {"https://hub:1/", false, false},
+        {"ftp://hub:1", false, false},     {"hub:1", false, false},         {"null", false, false},
+        {"https://a@hub:1", false, false},
+    };
+    struct rest plain = {.options.is_secure = false}, tls = {.options.is_secure = true};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct request request = {.n_headers = 2, .headers = {{"Host", "hub:1"}, {"Origin", rows[i].origin}}};
+
+        assert_row(rows[i].origin, access_is_same_origin(&plain, &request) == rows[i].is_plain_own);
+        assert_row(rows[i].origin, access_is_same_origin(&tls, &request) == rows[i].is_tls_own);
+    }
+}
+
 static void test_sessions_are_listed_and_ended_by_administrators(void **state)
 {
     struct stand_answer answer;
@@ -665,6 +688,7 @@ int main(void)
         TEST(test_a_client_is_disconnected),
         TEST(test_a_session_opens_what_its_user_may_until_it_is_ended),
         TEST(test_a_session_writes_from_pages_of_the_hub_alone),
+        TEST(test_an_origin_is_the_hubs_own_with_its_scheme),
         TEST(test_sessions_are_listed_and_ended_by_administrators),
         TEST(test_a_changed_user_is_signed_out),
         TEST(test_a_user_takes_a_new_password),

@@ -83,6 +83,7 @@ static void test_a_query_has_no_unknown_and_no_repeated_arguments(void **state)
     expect("GET", "/api/v1/clients?limit=1&limit=2", 400, "limit twice");
     expect("GET", "/api/v1/hub?limit=1", 400, "nothing");
     expect("GET", "/api/v1/clients?dry_run=true", 400, "dry_run");
+    expect("GET", "/api/v1/clients?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17", 400, "more than 16 arguments");
     expect("GET", "/livez?verbose", 200, NULL);
 }
 

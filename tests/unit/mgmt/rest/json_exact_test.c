@@ -89,20 +89,46 @@ static void test_wrappers_that_are_none_are_refused(void **state)
     }
 }
 
-static void test_nesting_has_an_end(void **state)
+/* What json_exact_write() says of @open @n times, @inside, and @close @n times. */
+static int write_nested(const char *open, size_t n, const char *inside, const char *close, struct buffer *out)
 {
-    char text[2 * MSGPACK_MAX_DEPTH + 3] = "";
-    struct buffer out = {0};
+    struct buffer text = {0};
     json_t *json;
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        buffer_append_text(&text, open);
+    buffer_append_text(&text, inside);
+    for (size_t i = 0; i < n; i++)
+        buffer_append_text(&text, close);
+    json = json_loadb((const char *)text.ptr, text.len, JSON_EXACT_LOAD, NULL);
+    assert_non_null(json);
+    r = json_exact_write(json, out);
+    json_decref(json);
+    buffer_clear(&text);
+    return r;
+}
+
+static void test_nesting_ends_where_the_reader_of_messagepack_ends(void **state)
+{
+    static const struct {
+        const char *open, *close;
+    } rows[] = {{"[", "]"}, {"{\"a\":", "}"}, {"{\"$map\":[[1,", "]]}"}};
 
     (void)state;
-    memset(text, '[', MSGPACK_MAX_DEPTH + 1);
-    memset(text + MSGPACK_MAX_DEPTH + 1, ']', MSGPACK_MAX_DEPTH + 1);
-    json = json_loads(text, JSON_EXACT_LOAD, NULL);
-    assert_non_null(json);
-    assert_int_equal(json_exact_write(json, &out), JSON_EXACT_E_DEEP);
-    json_decref(json);
-    buffer_clear(&out);
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct buffer out = {0}, more = {0};
+        struct msgpack_reader reader;
+
+        assert_row(rows[i].open, write_nested(rows[i].open, MSGPACK_MAX_DEPTH, "{\"$bin\":\"\"}",
+                                              rows[i].close, &out) == 0);
+        reader = msgpack_reader_of(buffer_bytes(&out));
+        assert_row(rows[i].open, msgpack_skip(&reader, NULL) == 0);
+        assert_row(rows[i].open, write_nested(rows[i].open, MSGPACK_MAX_DEPTH + 1, "1", rows[i].close,
+                                              &more) == JSON_EXACT_E_DEEP);
+        buffer_clear(&out);
+        buffer_clear(&more);
+    }
 }
 
 int main(void)
@@ -110,7 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_goes_one_way_comes_back_the_same),
         cmocka_unit_test(test_wrappers_that_are_none_are_refused),
-        cmocka_unit_test(test_nesting_has_an_end),
+        cmocka_unit_test(test_nesting_ends_where_the_reader_of_messagepack_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
