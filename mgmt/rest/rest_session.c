@@ -52,6 +52,20 @@ static void refuse_throttled(const struct request *request, struct reply *reply,
     reply_add_header(reply, "Retry-After", wait);
 }
 
+/* Who is not signed in yet has no credential (401); who is has one and wrote a wrong word (422). */
+static void refuse_wrong(const struct request *request, struct reply *reply)
+{
+    struct problem_faults faults = {0};
+
+    if (request->by.kind == PRINCIPAL_SESSION) {
+        problem_add(&faults, "#/former_password", "is not the present password");
+        problem_reply_faults(reply, request, &faults);
+        return;
+    }
+    problem_reply(reply, request, 401, "The name or the password is wrong.");
+    reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
+}
+
 /* True and the user, or the reply is filled. */
 static bool is_right(struct rest *rest, const char *name, const char *password, struct store_user *out_user,
                      const struct request *request, struct reply *reply)
@@ -72,8 +86,7 @@ static bool is_right(struct rest *rest, const char *name, const char *password, 
         reply_add_header(reply, "Retry-After", "1");
     } else {
         rest_log(rest, LOG_WARN, request, "Refused a wrong password or name");
-        problem_reply(reply, request, 401, "The name or the password is wrong.");
-        reply_add_header(reply, "WWW-Authenticate", "Bearer realm=\"CommHub\"");
+        refuse_wrong(request, reply);
     }
     return false;
 }

@@ -186,12 +186,15 @@ export function readProblem(status: number, body: unknown): Problem {
 const TIMEOUT_MS = 15_000;
 const PAGE = 500;
 
-let bearer: string | undefined;
+/** How requests prove who asks; the cookie is the browser's own, no script can read it. */
+export type Credential = { readonly kind: "token"; readonly token: string } | { readonly kind: "cookie" };
+
+let credential: Credential | undefined;
 let onRefused: () => void = () => undefined;
 
-/** `refused` is called when the hub no longer takes the token. */
-export function useToken(token: string | undefined, refused: () => void = () => undefined): void {
-  bearer = token;
+/** `refused` is called when the hub no longer takes the credential. */
+export function useCredential(used: Credential | undefined, refused: () => void = () => undefined): void {
+  credential = used;
   onRefused = refused;
 }
 
@@ -199,11 +202,10 @@ function addressOf(path: string): URL {
   return new URL(`api/v1/${path}`, document.baseURI);
 }
 
-async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
-  const usedToken = bearer;
+async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, by = credential): Promise<unknown> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   const headers: Record<string, string> = { Accept: "application/json, application/problem+json" };
-  if (usedToken !== undefined) headers["Authorization"] = `Bearer ${usedToken}`;
+  if (by?.kind === "token") headers["Authorization"] = `Bearer ${by.token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response: Response;
   let text: string;
@@ -212,7 +214,7 @@ async function request(method: string, path: string, body?: unknown, signal?: Ab
       method,
       headers,
       cache: "no-store",
-      credentials: "omit",
+      credentials: by?.kind === "cookie" ? "same-origin" : "omit",
       redirect: "error",
       signal: signal === undefined ? limit : anySignal(signal, limit),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -230,7 +232,7 @@ async function request(method: string, path: string, body?: unknown, signal?: Ab
     if (response.ok) throw new Problem(response.status, "Unreadable answer", "The answer is not JSON; is something else on this port?");
   }
   if (response.ok) return parsed;
-  if (response.status === 401 && usedToken !== undefined && usedToken === bearer) onRefused();
+  if (response.status === 401 && by !== undefined && by === credential) onRefused();
   throw readProblem(response.status, parsed);
 }
 
@@ -274,16 +276,37 @@ function part(name: string): string {
   return encodeName(name);
 }
 
-/** Asks who the hub is with a token that is not in use yet. */
-export async function checkToken(token: string): Promise<Hub> {
-  const former = bearer;
-  const formerRefused = onRefused;
-  useToken(token);
-  try {
-    return (await request("GET", "hub")) as Hub;
-  } finally {
-    useToken(former, formerRefused);
-  }
+/** Who the hub takes one for, and what one may. */
+export interface Principal {
+  readonly kind: "session" | "token";
+  readonly name: string;
+  readonly role: "viewer" | "operator" | "admin";
+}
+
+/** Asks with a credential that is not in use yet. */
+export const whoIs = (by: Credential): Promise<Principal> => request("GET", "session", undefined, undefined, by) as Promise<Principal>;
+
+/** Begins a session: the answer sets the cookie. */
+export async function postSession(name: string, password: string): Promise<Principal> {
+  return (await request("POST", "session", { name, password }, undefined, { kind: "cookie" })) as Principal;
+}
+
+export async function deleteSession(): Promise<void> {
+  await request("DELETE", "session", undefined, undefined, { kind: "cookie" });
+}
+
+export async function putOwnPassword(former_password: string, password: string): Promise<void> {
+  await request("PUT", "session/password", { former_password, password });
+}
+
+/** Whether the hub has no administrator yet. */
+export async function isSetupNeeded(signal?: AbortSignal): Promise<boolean> {
+  return ((await request("GET", "setup", undefined, signal)) as { needed?: unknown } | undefined)?.needed === true;
+}
+
+/** Makes the first administrator. */
+export async function postSetup(token: string, name: string, password: string): Promise<void> {
+  await request("POST", "setup", { name, password }, undefined, { kind: "token", token });
 }
 
 export const getHub = (signal?: AbortSignal): Promise<Hub> => request("GET", "hub", undefined, signal) as Promise<Hub>;

@@ -23,13 +23,14 @@ import { Name } from "./parts/name.tsx";
 import { Shape } from "./parts/state.tsx";
 import { useResource, type Resource } from "./resource.ts";
 import { href, route } from "./router.ts";
+import { Account } from "./screens/account.tsx";
 import { BridgesScreen } from "./screens/bridges.tsx";
 import { ChannelsScreen } from "./screens/channels.tsx";
 import { ClientsScreen } from "./screens/clients.tsx";
 import { LiveScreen } from "./screens/live.tsx";
 import { OverviewScreen } from "./screens/overview.tsx";
 import { SignInScreen } from "./screens/sign_in.tsx";
-import { isSignedIn, signOut } from "./session.ts";
+import { principal, signOut } from "./session.ts";
 import { chooseTheme, theme, type Theme } from "./theme.ts";
 
 interface Screen {
@@ -50,7 +51,7 @@ const SCREENS: readonly Screen[] = [
 const HUB_EVERY_MS = 5000;
 
 export function App(): JSX.Element {
-  return isSignedIn.value ? <Frame /> : <SignInScreen />;
+  return principal.value === undefined ? <SignInScreen /> : <Frame />;
 }
 
 function ConnectionPill(): JSX.Element {
@@ -152,8 +153,9 @@ function Frame(): JSX.Element {
         <span class="here">{serverId !== undefined && <Name value={serverId} />}</span>
         <ConnectionPill />
         <ConnectionVoice />
+        <Account />
         <ThemeButton />
-        <button type="button" class="plain" aria-label="Sign out" title="Sign out" onClick={() => signOut()}>
+        <button type="button" class="plain" aria-label="Sign out" title="Sign out" onClick={() => void signOut()}>
           <IconSignOut />
         </button>
       </header>

@@ -6,7 +6,7 @@
 // nothing came for ten seconds (metrics come each second) is taken for dead.
 
 import { batch, signal } from "@preact/signals";
-import { getHub, Problem } from "./api.ts";
+import { getHub, Problem, type Credential } from "./api.ts";
 import { Cursor, readEvent, Ring, RECORD_STREAMS, type LiveItem } from "./events.ts";
 import { numbersOf, RateWindow } from "./rates.ts";
 
@@ -36,7 +36,7 @@ export const pulse = signal(0);
 
 let cursor = new Cursor();
 let socket: WebSocket | undefined;
-let token: string | undefined;
+let credential: Credential | undefined;
 let attempts = 0;
 let retryTimer: number | undefined;
 let silenceTimer: number | undefined;
@@ -135,7 +135,7 @@ function drop(why: string): void {
     old.onopen = old.onmessage = old.onclose = old.onerror = null;
     old.close();
   }
-  if (token === undefined) return;
+  if (credential === undefined) return;
   const delay = nextDelay(attempts, Math.random());
   attempts += 1;
   connection.value = { state: "waiting", retryAt: Date.now() + delay, why };
@@ -143,7 +143,7 @@ function drop(why: string): void {
   retryTimer = window.setTimeout(connect, delay);
 }
 
-/** A browser is not told why a handshake failed: REST tells whether it was the token. */
+/** A browser is not told why a handshake failed: REST tells whether it was the credential. */
 async function askWhetherRefused(): Promise<void> {
   try {
     await getHub();
@@ -159,12 +159,13 @@ function hex(text: string): string {
 
 function connect(): void {
   window.clearTimeout(retryTimer);
-  if (token === undefined || socket !== undefined) return;
+  if (credential === undefined || socket !== undefined) return;
   const address = new URL("api/v1/live", document.baseURI);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   let fresh: WebSocket;
   try {
-    fresh = new WebSocket(address, ["commhub.live.v1", `bearer-hex.${hex(token)}`]);
+    // With a session, the browser sends the cookie of its own accord.
+    fresh = new WebSocket(address, ["commhub.live.v1", ...(credential.kind === "token" ? [`bearer-hex.${hex(credential.token)}`] : [])]);
   } catch {
     connection.value = { state: "waiting", retryAt: Number.NaN, why: "This token has characters a live connection cannot carry." };
     return;
@@ -189,10 +190,10 @@ function connect(): void {
   };
 }
 
-/** Starts following the hub; `whenRefused` is called when it no longer takes the token. */
-export function startLive(bearer: string, whenRefused: () => void): void {
+/** Starts following the hub; `whenRefused` is called when it no longer takes the credential. */
+export function startLive(by: Credential, whenRefused: () => void): void {
   stopLive();
-  token = bearer;
+  credential = by;
   refused = whenRefused;
   attempts = 0;
   connection.value = { state: "connecting" };
@@ -201,7 +202,7 @@ export function startLive(bearer: string, whenRefused: () => void): void {
 
 /** Forgets everything, so that the next one to sign in sees none of it. */
 export function stopLive(): void {
-  token = undefined;
+  credential = undefined;
   window.clearTimeout(retryTimer);
   window.clearTimeout(flushTimer);
   flushTimer = undefined;

@@ -558,7 +558,8 @@ static void test_a_user_takes_a_new_password(void **state)
     snprintf(headers, sizeof headers, "%sOrigin: http://hub\r\nContent-Type: application/json\r\n", cookie);
     answer = stand_ask_with(&stand, "PUT", "/api/v1/session/password", headers,
                             "{\"former_password\": \"wrong\", \"password\": \"battery staple\"}");
-    assert_int_equal(answer.status, 401);
+    assert_int_equal(answer.status, 422);
+    assert_non_null(strstr(answer.body, "#/former_password"));
     stand_answer_clear(&answer);
     answer = stand_ask_with(&stand, "PUT", "/api/v1/session/password", headers,
                             "{\"former_password\": \"" PASSWORD "\", \"password\": \"battery staple\"}");
