@@ -13,6 +13,7 @@
 
 struct link;
 struct reference_link;
+struct trial;
 
 struct bridge {
     struct list in_federation;
@@ -32,6 +33,7 @@ struct bridge {
     bool has_certificate;     /* we show one */
     struct link *link;        /* one of these two, or none */
     struct reference_link *reference;
+    struct trial *trial; /* for which alone the bridge is there; NULL: it is in earnest */
 };
 
 /* 0, FEDERATION_E_INVALID (it can't be as it is wished, or a file of TLS can't be used) or -ENOMEM. */

@@ -10,6 +10,7 @@
 #include "federation/mesh_port.h"
 #include "federation/reference_link.h"
 #include "federation/self_profile.h"
+#include "federation/trial.h"
 #include "hub/base/clock.h"
 #include "hub/base/random.h"
 
@@ -238,6 +239,7 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     list_init(&federation->bridges);
     list_init(&federation->links);
     list_init(&federation->references);
+    list_init(&federation->trials);
     list_init(&federation->link_listeners);
     list_init(&federation->callers);
     federation_set_link_tls(federation, options->link_tls);
@@ -262,6 +264,7 @@ void federation_free(struct federation *federation)
     errand_desk_clear(&federation->errands);
     if (federation->face.mesh)
         core_face_detach(&federation->face);
+    trial_end_all(federation);
     while (!list_is_empty(&federation->links))
         link_free(link_first(federation));
     while (!list_is_empty(&federation->references))
@@ -288,6 +291,7 @@ void federation_drain(struct federation *federation)
     struct link *link = link_first(federation);
 
     federation->is_draining = true;
+    trial_end_all(federation);
     while (!list_is_empty(&federation->references))
         reference_link_free(reference_link_first(federation), "shutdown");
     link_listener_free_all(federation);

@@ -12,6 +12,7 @@
 #include "federation/probe.h"
 #include "federation/reference_link.h"
 #include "federation/route_why.h"
+#include "federation/trial.h"
 #include "hub/base/name.h"
 
 int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault)
@@ -47,11 +48,11 @@ static int begin_link(struct federation *federation, struct bridge *bridge)
                                          : reference_link_new(federation, bridge);
 }
 
-int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
-                                  char out_why[FEDERATION_WHY_SIZE])
+/* A bridge that this hub could make, on no list yet. */
+static int make_bridge(struct federation *federation, const struct bridge_spec *spec,
+                       struct bridge **out_bridge, char out_why[FEDERATION_WHY_SIZE])
 {
     struct bridge *bridge;
-    struct bridge *previous;
     int r = bridge_new(&bridge, spec, out_why);
 
     if (r != 0)
@@ -64,6 +65,19 @@ int federation_control_put_bridge(struct federation *federation, const struct br
                  "hub's name (tls.pinned_name), or start the hub with --link-secret-file");
         return FEDERATION_E_INVALID;
     }
+    *out_bridge = bridge;
+    return 0;
+}
+
+int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  char out_why[FEDERATION_WHY_SIZE])
+{
+    struct bridge *bridge;
+    struct bridge *previous;
+    int r = make_bridge(federation, spec, &bridge, out_why);
+
+    if (r != 0)
+        return r;
     previous = find(federation, spec->name);
     if (previous)
         remove_bridge(federation, previous);
@@ -131,6 +145,24 @@ int federation_control_retry_bridge(struct federation *federation, const char *n
     if (bridge->reference)
         reference_link_retry(bridge->reference);
     return 0;
+}
+
+int federation_control_try_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  const struct trial_asker *asker, uint64_t *out_id,
+                                  char out_why[FEDERATION_WHY_SIZE])
+{
+    struct bridge *bridge;
+    int r = make_bridge(federation, spec, &bridge, out_why);
+
+    if (r != 0)
+        return r;
+    r = trial_begin(federation, bridge, asker, out_id);
+    return r == TRIAL_E_TOO_MANY ? FEDERATION_E_BUSY : r;
+}
+
+bool federation_control_forget_trial(struct federation *federation, uint64_t id)
+{
+    return trial_forget(federation, id);
 }
 
 int federation_control_links(struct federation *federation, struct link_status **out_links, size_t *out_n)

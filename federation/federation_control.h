@@ -82,6 +82,50 @@ int federation_control_pause_bridge(struct federation *federation, const char *n
 /* A link that waits to dial does so now. 0 or FEDERATION_E_UNKNOWN. */
 int federation_control_retry_bridge(struct federation *federation, const char *name);
 
+#define TRIAL_MOST_STEPS 6U
+#define TRIAL_RELEASE_SIZE 64
+
+struct trial_step_time {
+    enum link_step step;
+    uint64_t elapsed_us;
+};
+
+/* What came of trying a bridge. */
+struct trial_report {
+    bool has_passed;
+    char hub_id[33]; /* of who answered; "": nobody has told */
+    char server_id[256];
+    enum bridge_kind kind;            /* NATIVE or REFERENCE, where somebody has answered */
+    char release[TRIAL_RELEASE_SIZE]; /* of CommHub, or of the Python package; "": not told */
+    enum link_step failed_step;       /* NONE where it has passed */
+    char reason[64];                  /* for machines, as in struct link_status */
+    char last_error[256];             /* what is wrong and what to do */
+    uint64_t elapsed_us;
+    size_t n_steps;
+    struct trial_step_time steps[TRIAL_MOST_STEPS]; /* that were begun, in order; the last is the one that
+                                                       failed, if one has */
+};
+
+/* Who waits for a report. */
+struct trial_asker {
+    /* On the loop's thread, once. The report is the asker's for free(); NULL: the hub is ending, or has no
+     * memory. */
+    void (*on_report)(void *context, struct trial_report *report);
+    void *context;
+};
+
+/*
+ * Tries what @spec wishes, paused or not: dials, secures, greets and proves, and leaves it at that; links,
+ * routes and bridges stay as they are. 0 and its id, and the asker is called once, at the latest 9 s later;
+ * FEDERATION_E_INVALID; FEDERATION_E_BUSY (8 trials are under way); or -ENOMEM.
+ */
+int federation_control_try_bridge(struct federation *federation, const struct bridge_spec *spec,
+                                  const struct trial_asker *asker, uint64_t *out_id,
+                                  char out_why[FEDERATION_WHY_SIZE]);
+
+/* The asker is not called any more. False: it has been. */
+bool federation_control_forget_trial(struct federation *federation, uint64_t id);
+
 /* 0 or FEDERATION_E_UNKNOWN */
 int federation_control_remove_bridge(struct federation *federation, const char *name);
 

@@ -35,6 +35,9 @@ struct federation {
     struct list bridges;
     struct list links;
     struct list references;
+    struct list trials;
+    size_t n_trials;
+    uint64_t last_trial_id;
     struct list link_listeners;
     struct list callers; /* connections there that have not greeted yet */
     size_t n_callers;

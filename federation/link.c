@@ -28,6 +28,7 @@
 #include "federation/link_resume.h"
 #include "federation/link_state.h"
 #include "federation/link_step.h"
+#include "federation/trial.h"
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/metrics.h"
@@ -92,8 +93,21 @@ void link_enter(struct link *link, enum link_state state, const char *reason)
     snprintf(link->reason, sizeof link->reason, "%s", reason);
     if (state == LINK_UP && link->up_ms == 0)
         link->up_ms = link_now_ms(link);
+    if (link_trial(link))
+        return;
     link_describe(link, &status);
     link_record_state(link->federation, &status);
+}
+
+struct trial *link_trial(const struct link *link)
+{
+    return link->bridge ? link->bridge->trial : NULL;
+}
+
+void link_begin_step(struct link *link, enum link_step step)
+{
+    link->step = step;
+    trial_note(link_trial(link), step);
 }
 
 void link_set_error(struct link *link, const char *detail)
@@ -164,6 +178,12 @@ void link_fail(struct link *link, const char *reason, const char *detail)
         return;
     link_set_error(link, detail);
     end_stream(link, reason, 0);
+}
+
+void link_part(struct link *link, const char *reason)
+{
+    if (!link->is_ending)
+        end_stream(link, reason, FAREWELL_MS);
 }
 
 void link_end_session(struct link *link, const char *reason, const char *detail)
@@ -599,7 +619,7 @@ static void lost_connection(struct link *link, enum stream_end end, const char *
     /* In TLS 1.3 the far side judges our certificate when we are done already. */
     if (end == STREAM_ENDED_BY_TLS && link->step == LINK_STEP_HANDSHAKE)
         link->step = LINK_STEP_TLS;
-    link_step_explain(link->step, detail, text, sizeof text);
+    link_step_explain(BRIDGE_NATIVE, link->step, detail, text, sizeof text);
     link_set_error(link, text);
     link->was_refused = end == STREAM_ENDED_BY_TLS && link->step == LINK_STEP_TLS;
 }
@@ -677,7 +697,7 @@ static struct link *make(struct federation *federation, enum link_role role, con
     snprintf(link->address, sizeof link->address, "%s", address);
     loop_timer_init(&link->timer, on_due);
     loop_timer_init(&link->window, link_resume_give_up);
-    list_append(&federation->links, &link->in_federation);
+    list_init(&link->in_federation);
     return link;
 }
 
@@ -689,6 +709,8 @@ int link_new(struct federation *federation, struct bridge *bridge)
         return -ENOMEM;
     link->bridge = bridge;
     bridge->link = link;
+    if (!bridge->trial)
+        list_append(&federation->links, &link->in_federation);
     if (bridge->is_paused)
         link_enter(link, LINK_PAUSED, "configured");
     else
@@ -714,6 +736,7 @@ int link_accept(struct federation *federation, struct stream *stream, struct byt
 
     if (!link)
         return -ENOMEM;
+    list_append(&federation->links, &link->in_federation);
     link->trust = trust;
     link->stream = stream;
     stream_set_owner(stream, &link_stream_events, &link_stream_marks, link);

@@ -6,6 +6,7 @@
 #include "federation/link_handshake.h"
 #include "federation/link_state.h"
 #include "federation/link_step.h"
+#include "federation/trial.h"
 #include "hub/base/random.h"
 #include "hub/io/dialer.h"
 
@@ -34,12 +35,21 @@ void link_dial_later(struct link *link, const char *reason)
 {
     char copy[sizeof link->reason];
 
+    if (link_trial(link)) {
+        trial_fail(link_trial(link), reason);
+        return;
+    }
     snprintf(copy, sizeof copy, "%s", reason);
     if (link->up_ms != 0 && link_now_ms(link) - link->up_ms >= STABLE_MS)
         link->n_attempts = 0;
     link->up_ms = 0;
     link_arm(link, backoff_ms(link));
     link_enter(link, link->was_refused ? LINK_REFUSED : LINK_BACKOFF, copy);
+}
+
+static void on_resolved(void *owner)
+{
+    link_begin_step(owner, LINK_STEP_CONNECT);
 }
 
 static void on_connected(void *owner, int fd)
@@ -57,7 +67,7 @@ static void on_connected(void *owner, int fd)
         link_dial_later(link, "out_of_memory");
         return;
     }
-    link->step = link->bridge->tls ? LINK_STEP_TLS : LINK_STEP_HANDSHAKE;
+    link_begin_step(link, link->bridge->tls ? LINK_STEP_TLS : LINK_STEP_HANDSHAKE);
     link_enter(link, LINK_HANDSHAKE, "connected");
     link_handshake_begin(link);
     if (!link->bridge->tls)
@@ -67,19 +77,18 @@ static void on_connected(void *owner, int fd)
 static void on_failed(void *owner, enum dialer_step step, int error, const char *detail)
 {
     struct link *link = owner;
-
     char text[FEDERATION_DETAIL_SIZE];
 
+    (void)step;
     (void)error;
     dialer_free(link->dialer);
     link->dialer = NULL;
-    link->step = step == DIALER_RESOLVING ? LINK_STEP_RESOLVE : LINK_STEP_CONNECT;
-    link_step_explain(link->step, detail, text, sizeof text);
+    link_step_explain(BRIDGE_NATIVE, link->step, detail, text, sizeof text);
     link_set_error(link, text);
-    link_dial_later(link, step == DIALER_RESOLVING ? "not_resolved" : "not_connected");
+    link_dial_later(link, link->step == LINK_STEP_RESOLVE ? "not_resolved" : "not_connected");
 }
 
-static const struct dialer_events dialer_events = {on_connected, on_failed};
+static const struct dialer_events dialer_events = {on_resolved, on_connected, on_failed};
 
 void link_dial_now(struct link *link)
 {
@@ -87,7 +96,7 @@ void link_dial_now(struct link *link)
     int r;
 
     link->was_refused = false;
-    link->step = LINK_STEP_RESOLVE;
+    link_begin_step(link, LINK_STEP_RESOLVE);
     link_enter(link, LINK_DIALING, link->last_error[0] ? "retry" : "configured");
     r = dialer_new(&link->dialer, federation->loop, federation->mailbox, &link->bridge->address,
                    DIAL_TIMEOUT_MS, &dialer_events, link);

@@ -5,6 +5,7 @@
 
 #include "federation/link_resume.h"
 #include "federation/link_state.h"
+#include "federation/trial.h"
 #include "hub/base/random.h"
 
 #define HANDSHAKE_MS 10000U
@@ -48,13 +49,22 @@ void link_handshake_greet(struct link *link)
     link_write(link, &message);
 }
 
+static bool has_nonce(const struct link *link, struct bytes nonce)
+{
+    return bytes_equal(bytes_of(link->own_nonce, sizeof link->own_nonce), nonce);
+}
+
 /* A copy of our data may run at our own start count; but only a link of ours greets with a nonce of ours. */
 static bool is_own_nonce(const struct federation *federation, struct bytes nonce)
 {
     list_for_each (at, &federation->links) {
-        const struct link *link = container_of(at, struct link, in_federation);
+        if (has_nonce(container_of(at, struct link, in_federation), nonce))
+            return true;
+    }
+    list_for_each (at, &federation->trials) {
+        const struct link *link = trial_link(at);
 
-        if (bytes_equal(bytes_of(link->own_nonce, sizeof link->own_nonce), nonce))
+        if (link && has_nonce(link, nonce))
             return true;
     }
     return false;
@@ -101,7 +111,7 @@ void link_handshake_secured(struct link *link)
     char text[FEDERATION_DETAIL_SIZE];
 
     if (!wanted || stream_peer_bears(link->stream, wanted)) {
-        link->step = LINK_STEP_HANDSHAKE;
+        link_begin_step(link, LINK_STEP_HANDSHAKE);
         link_handshake_greet(link);
         return;
     }
@@ -151,41 +161,48 @@ static struct link_proof_parties parties_of(const struct link *link)
         .cost = link->cost,
         .asked = link->asked,
         .granted = link->granted,
+        .is_trial = link->is_tried,
     };
 }
 
 static void send_proof(struct link *link)
 {
     struct link_proof_parties parties = parties_of(link);
+    bool is_dialer = link->role == LINK_ROLE_DIALER;
     struct link_message message = {
-        .type = link->role == LINK_ROLE_DIALER ? LINK_MESSAGE_PROOF : LINK_MESSAGE_ACCEPT,
+        .type = is_dialer ? LINK_MESSAGE_PROOF : LINK_MESSAGE_ACCEPT,
+        .proven.is_trial = link->is_tried,
     };
     uint8_t proof[LINK_PROOF_BYTES];
 
+    if (link->is_tried && !is_dialer)
+        parties.release = bytes_of_text(link->federation->version);
     if (link_proof_make(secret_of(link), link->role, &parties, proof) < 0) {
         link_refuse(link, LINK_REFUSAL_OUT_OF_MEMORY);
         return;
     }
     message.proven.proof = bytes_of(proof, sizeof proof);
     message.proven.cost = link->cost;
-    message.proven.resume = link->role == LINK_ROLE_DIALER ? link->asked : link->granted;
+    message.proven.release = parties.release;
+    message.proven.resume = is_dialer ? link->asked : link->granted;
     link_write(link, &message);
 }
 
 /* LINK_REFUSAL_COUNT: it is right. */
-static enum link_refusal_reason judge_proof(const struct link *link, struct bytes given)
+static enum link_refusal_reason judge_proof(const struct link *link, const struct link_proven *given)
 {
     struct link_proof_parties parties = parties_of(link);
     enum link_role far = link->role == LINK_ROLE_DIALER ? LINK_ROLE_ACCEPTOR : LINK_ROLE_DIALER;
     uint8_t expected[LINK_PROOF_BYTES];
 
+    parties.release = given->release;
     if (link_proof_make(secret_of(link), far, &parties, expected) < 0)
         return LINK_REFUSAL_OUT_OF_MEMORY;
-    return link_proof_matches(expected, given) ? LINK_REFUSAL_COUNT : LINK_REFUSAL_WRONG_SECRET;
+    return link_proof_matches(expected, given->proof) ? LINK_REFUSAL_COUNT : LINK_REFUSAL_WRONG_SECRET;
 }
 
 /* Whether the far side's proof is right; refused if not. */
-static bool verify(struct link *link, struct bytes given)
+static bool verify(struct link *link, const struct link_proven *given)
 {
     enum link_refusal_reason fault;
 
@@ -218,7 +235,8 @@ static void hear_challenge(struct link *link, const struct link_greeting *greeti
         return;
     link->cost = link->bridge->cost;
     link->handshake = LINK_AWAIT_ACCEPT;
-    link->step = LINK_STEP_PROOF;
+    link_begin_step(link, LINK_STEP_PROOF);
+    link->is_tried = link_trial(link) != NULL;
     link->asked = link_resume_ask(link);
     send_proof(link);
 }
@@ -226,9 +244,12 @@ static void hear_challenge(struct link *link, const struct link_greeting *greeti
 static void hear_accept(struct link *link, const struct link_proven *proven)
 {
     link->granted = proven->resume;
-    if (!verify(link, proven->proof))
+    if (!verify(link, proven))
         return;
-    if (proven->resume.is_wanted)
+    if (link->is_tried) {
+        link->is_ending = true;
+        trial_pass(link_trial(link), proven->release);
+    } else if (proven->resume.is_wanted)
         link_resume_go_on(link);
     else
         begin_session(link);
@@ -239,8 +260,14 @@ static void hear_proof(struct link *link, const struct link_proven *proven)
     link->step = LINK_STEP_PROOF;
     link->cost = proven->cost;
     link->asked = proven->resume;
-    if (!verify(link, proven->proof))
+    link->is_tried = proven->is_trial;
+    if (!verify(link, proven))
         return;
+    if (link->is_tried) {
+        send_proof(link);
+        link_part(link, "tried");
+        return;
+    }
     link_resume_answer(link);
     send_proof(link);
     if (link->is_ending)

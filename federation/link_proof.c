@@ -49,6 +49,8 @@ static int digest(struct bytes secret, const char *purpose, const struct link_pr
     append_u64(&text, parties->cost);
     append_resume(&text, &parties->asked);
     append_resume(&text, &parties->granted);
+    if (parties->is_trial)
+        buffer_append_bytes(&text, parties->release);
     is_made = !text.failed && secret.len <= INT32_MAX &&
               HMAC(EVP_sha256(), secret.ptr, (int)secret.len, text.ptr, text.len, out_digest, &len) &&
               len == LINK_PROOF_BYTES;
@@ -59,8 +61,12 @@ static int digest(struct bytes secret, const char *purpose, const struct link_pr
 int link_proof_make(struct bytes secret, enum link_role role, const struct link_proof_parties *parties,
                     uint8_t out_proof[LINK_PROOF_BYTES])
 {
-    return digest(secret, role == LINK_ROLE_DIALER ? "commhub link dialer " : "commhub link acceptor ",
-                  parties, out_proof);
+    static const char *const purposes[2][2] = {
+        [LINK_ROLE_DIALER] = {"commhub link dialer ", "commhub trial dialer "},
+        [LINK_ROLE_ACCEPTOR] = {"commhub link acceptor ", "commhub trial acceptor "},
+    };
+
+    return digest(secret, purposes[role][parties->is_trial], parties, out_proof);
 }
 
 int link_proof_session(struct bytes secret, const struct link_proof_parties *parties, uint64_t *out_session)

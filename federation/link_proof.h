@@ -26,6 +26,8 @@ struct link_proof_parties {
     uint64_t cost;
     struct link_resume asked;   /* by the dialer */
     struct link_resume granted; /* by the acceptor; all 0 in the dialer's proof */
+    bool is_trial;              /* its proofs are worth nothing for a session */
+    struct bytes release;       /* of the acceptor, told in a trial; empty in the dialer's proof */
 };
 
 /* The proof of the side in @role: 0 or -ENOMEM. */

@@ -45,6 +45,7 @@ struct link {
 
     enum link_handshake_step handshake;
     enum link_trust trust; /* acceptor */
+    bool is_tried;         /* no session begins: the handshake is all that the dialer wants */
     bool is_certified;     /* acceptor: the far side proves itself by its certificate, not by the secret */
     uint8_t own_nonce[LINK_WIRE_NONCE_BYTES];
     uint8_t peer_nonce[LINK_WIRE_NONCE_BYTES];
@@ -85,6 +86,10 @@ uint64_t link_now_ms(const struct link *link);
 /* The only place where the state changes; tells everyone. */
 void link_enter(struct link *link, enum link_state state, const char *reason);
 void link_set_error(struct link *link, const char *detail);
+void link_begin_step(struct link *link, enum link_step step);
+
+/* The one that the link is made for; NULL: none. */
+struct trial *link_trial(const struct link *link);
 void link_arm(struct link *link, uint64_t after_ms);
 
 /* Queues a frame that is not counted. */
@@ -92,6 +97,9 @@ void link_write(struct link *link, const struct link_message *message);
 
 /* Ends the connection. A session that goes on by another one loses nothing. */
 void link_fail(struct link *link, const char *reason, const char *detail);
+
+/* Ends the connection in peace when all is written. */
+void link_part(struct link *link, const char *reason);
 
 /* Ends the session, and the connection with it. */
 void link_end_session(struct link *link, const char *reason, const char *detail);

@@ -46,8 +46,16 @@ static const struct {
      "package set kind to reference"},
 };
 
-void link_step_explain(enum link_step step, const char *detail, char *out_text, size_t size)
+void link_step_explain(enum bridge_kind kind, enum link_step step, const char *detail, char *out_text,
+                       size_t size)
 {
+    if (kind == BRIDGE_REFERENCE && step == LINK_STEP_HANDSHAKE) {
+        snprintf(out_text, size,
+                 "%s; what listens there is perhaps no hub of the Python package, or wants TLS: check the "
+                 "address",
+                 detail);
+        return;
+    }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].step != step || (rows[i].word && !strstr(detail, rows[i].word)))
             continue;

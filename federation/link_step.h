@@ -9,7 +9,9 @@
 
 #include "federation/federation_control.h"
 
-/* Writes @detail, and behind it what to do; what TLS says is known by its words, which are the library's. */
-void link_step_explain(enum link_step step, const char *detail, char *out_text, size_t size);
+/* Writes @detail, and behind it what to do where a link of @kind has failed at @step; what TLS says is known
+ * by its words, which are the library's. */
+void link_step_explain(enum bridge_kind kind, enum link_step step, const char *detail, char *out_text,
+                       size_t size);
 
 #endif

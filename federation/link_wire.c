@@ -49,6 +49,8 @@ enum key {
     KEY_PROOFS,
     KEY_SERIAL,
     KEY_KIND,
+    KEY_TRIAL,
+    KEY_RELEASE,
     KEY_COUNT,
 };
 
@@ -87,6 +89,8 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_STATE] = "state",
     [KEY_SERIAL] = "serial",
     [KEY_KIND] = "kind",
+    [KEY_TRIAL] = "trial",
+    [KEY_RELEASE] = "release",
 };
 
 static const struct {
@@ -252,7 +256,9 @@ static int read_proven(const struct fields *fields, struct link_proven *out_prov
     struct link_resume *resume = &out_proven->resume;
 
     resume->is_wanted = fields->present >> KEY_RECEIVED & 1U;
-    if (read_u64_or(fields, KEY_COST, 0, &out_proven->cost) ||
+    out_proven->is_trial = fields->present >> KEY_TRIAL & 1U;
+    if (read_name(fields, KEY_RELEASE, &out_proven->release) ||
+        read_u64_or(fields, KEY_COST, 0, &out_proven->cost) ||
         read_u64_or(fields, KEY_SESSION, 0, &resume->session) ||
         read_u64_or(fields, KEY_RECEIVED, 0, &resume->received) ||
         read_u64_or(fields, KEY_WINDOW, 0, &resume->window_s) || read_u64(fields, KEY_CUTS, &resume->cuts))
@@ -467,7 +473,8 @@ static void write_greeting(struct buffer *out, const struct link_greeting *greet
 static uint32_t proven_pairs(const struct link_proven *proven, bool has_cost)
 {
     return 2U + (has_cost ? 1U : 0U) + (proven->resume.session ? 1U : 0U) +
-           (proven->resume.is_wanted ? 1U : 0U) + (proven->resume.window_s ? 1U : 0U);
+           (proven->resume.is_wanted ? 1U : 0U) + (proven->resume.window_s ? 1U : 0U) +
+           (proven->is_trial ? 1U : 0U) + (proven->release.len > 0 ? 1U : 0U);
 }
 
 static void write_proven(struct buffer *out, const struct link_proven *proven, bool has_cost)
@@ -482,6 +489,10 @@ static void write_proven(struct buffer *out, const struct link_proven *proven, b
         write_u64(out, KEY_RECEIVED, proven->resume.received);
     if (proven->resume.window_s)
         write_u64(out, KEY_WINDOW, proven->resume.window_s);
+    if (proven->is_trial)
+        write_u64(out, KEY_TRIAL, 1);
+    if (proven->release.len > 0)
+        write_str(out, KEY_RELEASE, proven->release);
 }
 
 static void write_one(struct buffer *out, const struct link_one *one)

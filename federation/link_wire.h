@@ -54,8 +54,10 @@ struct link_resume {
 };
 
 struct link_proven {
-    struct bytes proof; /* 32 bytes */
-    uint64_t cost;      /* PROOF only: the cost of the link, for both directions */
+    struct bytes proof;   /* 32 bytes */
+    uint64_t cost;        /* PROOF only: the cost of the link, for both directions */
+    bool is_trial;        /* no session begins: the handshake was all that was wanted */
+    struct bytes release; /* ACCEPT of a trial: which CommHub it is; else empty */
     struct link_resume resume;
 };
 

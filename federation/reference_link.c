@@ -17,7 +17,9 @@
 
 #include "federation/link.h"
 #include "federation/link_record.h"
+#include "federation/link_step.h"
 #include "federation/reference_state.h"
+#include "federation/trial.h"
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/random.h"
@@ -51,6 +53,8 @@ void reference_link_enter(struct reference_link *link, enum link_state state, co
     memcpy(link->reason, copy, sizeof copy);
     if (state == LINK_UP && link->up_ms == 0)
         link->up_ms = reference_link_now_ms(link);
+    if (link->bridge->trial)
+        return;
     reference_link_describe(link, &status);
     link_record_state(link->federation, &status);
 }
@@ -58,6 +62,13 @@ void reference_link_enter(struct reference_link *link, enum link_state state, co
 static void set_error(struct reference_link *link, const char *detail)
 {
     snprintf(link->last_error, sizeof link->last_error, "%s", detail);
+    link->failed_step = link->last_error[0] ? link->step : LINK_STEP_NONE;
+}
+
+static void begin_step(struct reference_link *link, enum link_step step)
+{
+    link->step = step;
+    trial_note(link->bridge->trial, step);
 }
 
 void reference_link_fail(struct reference_link *link, const char *reason, const char *detail)
@@ -122,6 +133,32 @@ static bool contains(const char *text, const char *part)
     return strstr(text, part) != NULL;
 }
 
+static const char *reason_at(enum link_step step)
+{
+    switch (step) {
+    case LINK_STEP_RESOLVE:
+        return "not_resolved";
+    case LINK_STEP_CONNECT:
+        return "not_connected";
+    case LINK_STEP_TLS:
+        return "tls_failed";
+    case LINK_STEP_NONE:
+    case LINK_STEP_HANDSHAKE:
+    case LINK_STEP_PROOF:
+    case LINK_STEP_SYNC:
+        break;
+    }
+    return "closed_by_peer";
+}
+
+static void fail_at_step(struct reference_link *link, const char *detail)
+{
+    char text[FEDERATION_DETAIL_SIZE];
+
+    link_step_explain(BRIDGE_REFERENCE, link->step, detail, text, sizeof text);
+    reference_link_fail(link, reason_at(link->step), text);
+}
+
 static void on_stopped(struct reference_link *link, const char *detail)
 {
     if (contains(detail, "Authentication failed"))
@@ -133,7 +170,18 @@ static void on_stopped(struct reference_link *link, const char *detail)
     else if (contains(detail, "already in use"))
         reference_link_fail(link, "id_in_use", detail);
     else
-        reference_link_fail(link, link->state == LINK_DIALING ? "not_connected" : "closed_by_peer", detail);
+        fail_at_step(link, detail);
+}
+
+static void on_step(void *owner, enum connection_step step)
+{
+    static const enum link_step steps[] = {
+        [CONNECTION_RESOLVING] = LINK_STEP_RESOLVE, [CONNECTION_CONNECTING] = LINK_STEP_CONNECT,
+        [CONNECTION_SECURING] = LINK_STEP_TLS,      [CONNECTION_IDENTIFYING] = LINK_STEP_HANDSHAKE,
+        [CONNECTION_PROVING] = LINK_STEP_PROOF,
+    };
+
+    begin_step(owner, steps[step]);
 }
 
 static void on_state(void *owner, enum commipc_state state, const char *detail)
@@ -167,7 +215,10 @@ static void hear_probe(struct reference_link *link, const struct message *messag
     } else if (mesh_has_name(link->federation->mesh, bytes_of_text(link->server_id), &link->peer)) {
         reference_link_refuse(link, "duplicate_server_id",
                               "a hub of the mesh has the same server id: start one of them with another");
+    } else if (link->bridge->trial) {
+        trial_pass(link->bridge->trial, BYTES_NONE);
     } else {
+        begin_step(link, LINK_STEP_SYNC);
         reference_link_enter(link, LINK_SYNCING, "identified");
         reference_pulse_begin(link);
         reference_mesh_begin(link);
@@ -199,6 +250,7 @@ static const struct connection_events connection_events = {
     .on_enter = ignore,
     .on_leave = ignore,
     .on_state = on_state,
+    .on_step = on_step,
     .on_message = on_message,
     .on_drained = ignore,
 };
@@ -226,6 +278,10 @@ static uint64_t backoff_ms(struct reference_link *link)
 
 static void connect_later(struct reference_link *link, const char *reason)
 {
+    if (link->bridge->trial) {
+        trial_fail(link->bridge->trial, reason);
+        return;
+    }
     if (link->up_ms != 0 && reference_link_now_ms(link) - link->up_ms >= STABLE_MS)
         link->n_attempts = 0;
     link->up_ms = 0;
@@ -233,10 +289,15 @@ static void connect_later(struct reference_link *link, const char *reason)
     reference_link_enter(link, link->was_refused ? LINK_REFUSED : LINK_BACKOFF, reason);
 }
 
-/* "<our server id>.<bridge>", which operators of the other hub can read. */
+/* "<our server id>.<bridge>", which operators of the other hub can read. A trial's is nobody else's. */
 static void write_client_id(const struct reference_link *link, char out_id[CONNECTION_ID_SIZE])
 {
-    snprintf(out_id, CONNECTION_ID_SIZE, "%.120s.%.120s", link->federation->server_id, link->bridge->name);
+    int len = snprintf(out_id, CONNECTION_ID_SIZE, "%.110s.%.110s", link->federation->server_id,
+                       link->bridge->name);
+
+    if (link->bridge->trial)
+        snprintf(out_id + len, CONNECTION_ID_SIZE - (size_t)len, ".trial-%016llx",
+                 (unsigned long long)random_u64());
 }
 
 static void connect_now(struct reference_link *link)
@@ -292,8 +353,13 @@ static void become_native(struct reference_link *link)
     struct federation *federation = link->federation;
     struct bridge *bridge = link->bridge;
 
-    reference_link_free(link, "commhub");
-    if (link_new(federation, bridge) < 0)
+    trial_start_over(bridge->trial);
+    reference_link_free(link, bridge->trial ? NULL : "commhub");
+    if (link_new(federation, bridge) == 0)
+        return;
+    if (bridge->trial)
+        trial_fail(bridge->trial, "out_of_memory");
+    else
         federation_warn(federation, "out_of_memory", "no memory for a link: change its bridge to try again");
 }
 
@@ -368,7 +434,8 @@ int reference_link_new(struct federation *federation, struct bridge *bridge)
     list_init(&link->in_federation);
     loop_deferred_init(&link->settled, on_settled);
     bridge->reference = link;
-    list_append(&federation->references, &link->in_federation);
+    if (!bridge->trial)
+        list_append(&federation->references, &link->in_federation);
     if (bridge->is_paused)
         reference_link_enter(link, LINK_PAUSED, "configured");
     else
@@ -432,6 +499,7 @@ void reference_link_describe(const struct reference_link *link, struct link_stat
     snprintf(out_status->server_id, sizeof out_status->server_id, "%s", link->server_id);
     snprintf(out_status->reason, sizeof out_status->reason, "%s", link->reason);
     snprintf(out_status->last_error, sizeof out_status->last_error, "%s", link->last_error);
+    out_status->failed_step = link->failed_step;
     if (link->has_peer)
         hub_id_text(&link->peer, out_status->hub_id);
 }

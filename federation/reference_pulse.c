@@ -66,5 +66,7 @@ void reference_pulse_hear_pong(struct reference_link *link)
     if (link->state != LINK_SYNCING)
         return;
     link->last_error[0] = '\0';
+    link->step = LINK_STEP_NONE;
+    link->failed_step = LINK_STEP_NONE;
     reference_link_enter(link, LINK_UP, link->foreign ? "synced" : "standby");
 }

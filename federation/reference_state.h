@@ -19,6 +19,8 @@ struct reference_link {
     enum link_state state;
     char reason[64];
     char last_error[FEDERATION_DETAIL_SIZE];
+    enum link_step step;        /* in which it is; NONE: up, or not begun */
+    enum link_step failed_step; /* in which it was at the last error */
     uint64_t since_ms;
     struct loop_timer timer;      /* BACKOFF, REFUSED: connect; beyond: the beat */
     struct loop_deferred settled; /* the end of the connection, and what the translator has to tell */

@@ -45,6 +45,12 @@ static void enter_state(struct connection *connection, enum commipc_state state,
     connection->events->on_state(connection->owner, state, detail);
 }
 
+static void begin_step(struct connection *connection, enum connection_step step)
+{
+    if (connection->events->on_step)
+        connection->events->on_step(connection->owner, step);
+}
+
 static void drop_socket(struct connection *connection)
 {
     dialer_free(connection->dialer);
@@ -120,6 +126,7 @@ static void attempt(struct connection *connection)
     enter_state(connection, COMMIPC_CONNECTING, "");
     if (connection->state != COMMIPC_CONNECTING)
         return;
+    begin_step(connection, CONNECTION_RESOLVING);
     if (dialer_new(&connection->dialer, connection->loop, connection->mailbox, &connection->options.address,
                    connection->options.connect_timeout_ms, &dialer_events, connection) < 0) {
         connection->dialer = NULL;
@@ -131,6 +138,7 @@ static void identify(struct connection *connection)
 {
     struct draft draft;
 
+    begin_step(connection, CONNECTION_IDENTIFYING);
     draft_begin(&draft, "identify");
     draft_text(&draft, "client_id", bytes_of_text(connection->client_id));
     draft_text(&draft, "mode", bytes_of_text(connection->options.mode));
@@ -148,8 +156,15 @@ static void take_socket(struct connection *connection, int fd)
         return;
     }
     enter_state(connection, COMMIPC_IDENTIFYING, "");
-    if (connection->stream && !connection->options.tls)
+    if (connection->stream && connection->options.tls)
+        begin_step(connection, CONNECTION_SECURING);
+    else if (connection->stream)
         identify(connection);
+}
+
+static void on_resolved(void *owner)
+{
+    begin_step(owner, CONNECTION_CONNECTING);
 }
 
 static void on_connected(void *owner, int fd)
@@ -176,7 +191,8 @@ static void on_failed(void *owner, enum dialer_step step, int error, const char 
     events->on_leave(client);
 }
 
-static const struct dialer_events dialer_events = {.on_connected = on_connected, .on_failed = on_failed};
+static const struct dialer_events dialer_events = {
+    .on_resolved = on_resolved, .on_connected = on_connected, .on_failed = on_failed};
 
 /* ------------------------------------------------------------------------------------------ identifying */
 
@@ -186,6 +202,7 @@ static void prove(struct connection *connection, const struct message *message)
     char proof[PROOF_TEXT];
     struct draft draft;
 
+    begin_step(connection, CONNECTION_PROVING);
     if (!connection->options.secret) {
         stop(connection, "the hub asks for a connection secret");
         return;

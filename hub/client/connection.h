@@ -14,10 +14,21 @@
 #include "hub/io/tls.h"
 #include "hub/wire/message.h"
 
+/* The steps to READY. */
+enum connection_step {
+    CONNECTION_RESOLVING,
+    CONNECTION_CONNECTING,
+    CONNECTION_SECURING, /* tls:// only */
+    CONNECTION_IDENTIFYING,
+    CONNECTION_PROVING, /* only where the hub asks for it */
+};
+
 struct connection_events {
     void (*on_enter)(void *owner);
     void (*on_leave)(void *owner);
     void (*on_state)(void *owner, enum commipc_state state, const char *detail);
+    /* A step is begun. NULL: nobody asks. */
+    void (*on_step)(void *owner, enum connection_step step);
     /* A message while READY. */
     void (*on_message)(void *owner, const struct message *message);
     void (*on_drained)(void *owner);

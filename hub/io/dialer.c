@@ -356,6 +356,13 @@ static void try_next(struct dialer *dialer)
         try_inet(dialer);
 }
 
+static void begin_connecting(struct dialer *dialer)
+{
+    if (dialer->events->on_resolved)
+        dialer->events->on_resolved(dialer->owner);
+    try_next(dialer);
+}
+
 static void on_ready(struct loop_source *source, uint32_t events)
 {
     struct dialer *dialer = container_of(source, struct dialer, source);
@@ -416,7 +423,7 @@ static void on_looked_up(void *argument)
         dialer->next = lookup->found;
         lookup->found = NULL;
         forget_lookup(dialer);
-        try_next(dialer);
+        begin_connecting(dialer);
     } else if (dialer) {
         note(dialer, errno_of(lookup->result, lookup->error), "cannot resolve \"%s\": %s",
              dialer->address.host,
@@ -428,7 +435,7 @@ static void on_looked_up(void *argument)
 
 static void begin(struct loop_deferred *deferred)
 {
-    try_next(container_of(deferred, struct dialer, begin));
+    begin_connecting(container_of(deferred, struct dialer, begin));
 }
 
 static int start(struct dialer *dialer)

@@ -20,6 +20,8 @@ enum dialer_step {
 };
 
 struct dialer_events {
+    /* The host has an address, connecting begins; the callee leaves the dialer alone. NULL: nobody asks. */
+    void (*on_resolved)(void *owner);
     /* Connected, with the same socket options as accepted connections; the callee owns @fd and may free the
      * dialer. */
     void (*on_connected)(void *owner, int fd);
@@ -29,7 +31,7 @@ struct dialer_events {
     void (*on_failed)(void *owner, enum dialer_step step, int error, const char *detail);
 };
 
-/* Begins; exactly one of the events follows, never from inside this call. 0 or a negative errno. */
+/* Begins; on_connected() or on_failed() follows, once, never from inside this call. 0 or a negative errno. */
 int dialer_new(struct dialer **out_dialer, struct loop *loop, struct mailbox *mailbox,
                const struct address *address, uint32_t timeout_ms, const struct dialer_events *events,
                void *owner);

@@ -36,7 +36,7 @@ static void test_both_sides_make_the_same_proofs_and_session(void **state)
 static void test_whatever_differs_makes_another_proof(void **state)
 {
     struct link_proof_parties base = parties();
-    struct link_proof_parties others[15];
+    struct link_proof_parties others[17];
     uint8_t expected[LINK_PROOF_BYTES];
     uint8_t proof[LINK_PROOF_BYTES];
 
@@ -60,6 +60,9 @@ static void test_whatever_differs_makes_another_proof(void **state)
     others[12].granted.is_wanted = true;
     others[13].granted.received = 1;
     others[14].asked.window_s = 1;
+    others[15].is_trial = true;
+    others[16].is_trial = true;
+    others[16].release = BYTES_LITERAL("0.1.0");
     assert_int_equal(link_proof_make(BYTES_LITERAL("secret"), LINK_ROLE_DIALER, &base, expected), 0);
     for (size_t i = 0; i < N_ELEMENTS(others); i++) {
         assert_int_equal(link_proof_make(BYTES_LITERAL("secret"), LINK_ROLE_DIALER, &others[i], proof), 0);

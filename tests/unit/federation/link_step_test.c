@@ -253,6 +253,29 @@ static void test_each_wrong_wish_shows_the_step_that_failed_and_what_to_do(void 
     }
 }
 
+static void test_a_trial_of_each_wrong_wish_ends_at_the_same_step_with_the_same_words(void **state)
+{
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct trial_report *report;
+        char address[ADDRESS_TEXT_SIZE];
+        char ca[256];
+
+        stand_begin(state);
+        begin_good_link();
+        stand_start(1, rows[i].far);
+        report = stand_trial(0, spec_of(&rows[i], address, ca));
+        if (report->has_passed || report->failed_step != rows[i].step ||
+            report->steps[report->n_steps - 1].step != rows[i].step ||
+            (rows[i].reason && strcmp(report->reason, rows[i].reason) != 0) ||
+            !strstr(report->last_error, rows[i].advice))
+            fail_msg("%s: %s at step %s: %s", rows[i].what, report->reason,
+                     link_step_name(report->failed_step), report->last_error);
+        assert_row(rows[i].what, stand_count_links(0) == 1 && stand_status(2, true).state == LINK_UP);
+        free(report);
+        stand_end(state);
+    }
+}
+
 static void test_a_bridge_to_the_hub_itself_is_found_out(void **state)
 {
     (void)state;
@@ -333,6 +356,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stand_begin, stand_end)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_wrong_wish_shows_the_step_that_failed_and_what_to_do),
+        cmocka_unit_test(test_a_trial_of_each_wrong_wish_ends_at_the_same_step_with_the_same_words),
         TEST(test_a_bridge_to_the_hub_itself_is_found_out),
         TEST(test_what_is_no_hub_is_told_as_such),
         TEST(test_a_hub_id_that_the_mesh_has_already_is_refused_by_whoever_is_dialed),

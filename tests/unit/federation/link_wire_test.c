@@ -48,10 +48,14 @@ static struct link_message example(enum link_message_type type)
         message.greeting = greeting;
         break;
     case LINK_MESSAGE_PROOF:
-        message.proven = (struct link_proven){bytes_of(zeros, 32), 10, {77, true, 5, 2, 60}};
+        message.proven = (struct link_proven){
+            .proof = bytes_of(zeros, 32), .cost = 10, .resume = {77, true, 5, 2, 60}, .is_trial = true};
         break;
     case LINK_MESSAGE_ACCEPT:
-        message.proven = (struct link_proven){bytes_of(zeros, 32), 0, {0, true, 6, 2, 0}};
+        message.proven = (struct link_proven){.proof = bytes_of(zeros, 32),
+                                              .is_trial = true,
+                                              .release = BYTES_LITERAL("0.1.0"),
+                                              .resume = {0, true, 6, 2, 0}};
         break;
     case LINK_MESSAGE_REFUSE:
         message.refusal = (struct link_refusal){BYTES_LITERAL("why"), BYTES_LITERAL("because")};

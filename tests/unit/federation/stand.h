@@ -176,4 +176,52 @@ static struct link_status stand_status(unsigned i, bool is_outgoing)
     return found;
 }
 
+static inline size_t stand_count_links(unsigned i)
+{
+    struct link_status *links;
+    size_t n;
+
+    assert_int_equal(federation_control_links(stand.hubs[i].federation, &links, &n), 0);
+    free(links);
+    return n;
+}
+
+struct stand_trial {
+    bool is_over;
+    struct trial_report *report;
+};
+
+static inline void stand_take_report(void *context, struct trial_report *report)
+{
+    struct stand_trial *trial = context;
+
+    assert_false(trial->is_over);
+    trial->is_over = true;
+    trial->report = report;
+}
+
+static inline uint64_t stand_begin_trial(unsigned i, struct bridge_spec spec, struct stand_trial *trial)
+{
+    struct trial_asker asker = {.on_report = stand_take_report, .context = trial};
+    char why[FEDERATION_WHY_SIZE];
+    uint64_t id;
+
+    spec.name = "tried";
+    spec.cost = 10;
+    if (federation_control_try_bridge(stand.hubs[i].federation, &spec, &asker, &id, why) != 0)
+        fail_msg("%s", why);
+    return id;
+}
+
+/* What comes of trying a bridge of hub @i; for free(). */
+static inline struct trial_report *stand_trial(unsigned i, struct bridge_spec spec)
+{
+    struct stand_trial trial = {0};
+
+    stand_begin_trial(i, spec, &trial);
+    run_until(trial.is_over);
+    assert_non_null(trial.report);
+    return trial.report;
+}
+
 #endif
