@@ -216,6 +216,14 @@ void bridge_form_read(struct bridge_form *bridge, struct json_form *form)
         check_whole(&bridge->spec, form);
 }
 
+void bridge_form_keep_secrets(struct bridge_form *bridge, const struct bridge_spec *old)
+{
+    if (old && !bridge->has_secret)
+        bridge->spec.secret = old->secret;
+    if (old && !bridge->has_connection_secret)
+        bridge->spec.connection_secret = old->connection_secret;
+}
+
 /* --- showing -------------------------------------------------------------------------------------------- */
 
 static json_t *patterns_json(const struct bridge_patterns *patterns)

@@ -22,6 +22,9 @@ struct bridge_form {
 void bridge_form_read(struct bridge_form *bridge, struct json_form *form);
 void bridge_form_clear(struct bridge_form *bridge);
 
+/* What the form does not say of secrets stays as @old has it. NULL: there is none. */
+void bridge_form_keep_secrets(struct bridge_form *bridge, const struct bridge_spec *old);
+
 /* Name and wish, without secrets (but whether there are any); NULL: out of memory. */
 json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls);
 

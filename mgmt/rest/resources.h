@@ -45,6 +45,8 @@ void rest_bridges_delete(struct rest *rest, const struct request *request, struc
 void rest_bridges_pause(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_resume(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_bridges_retry(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_trials_stored(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_trials_wish(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_traffic_call(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_traffic_send(struct rest *rest, const struct request *request, struct reply *reply);

@@ -200,14 +200,6 @@ static bool apply(struct asking *asking, const struct request *request, struct r
     return false;
 }
 
-static void keep_secrets(struct bridge_form *wish, const struct store_bridge *old)
-{
-    if (old && !wish->has_secret)
-        wish->spec.secret = old->spec.secret;
-    if (old && !wish->has_connection_secret)
-        wish->spec.connection_secret = old->spec.connection_secret;
-}
-
 /* The write lock is held; @before is how @old is shown, NULL where there is none. */
 static void put(struct rest *rest, struct bridge_form *wish, const struct store_bridge *old,
                 const json_t *before, const struct request *request, struct reply *reply)
@@ -217,7 +209,7 @@ static void put(struct rest *rest, struct bridge_form *wish, const struct store_
     char why[STORE_WHY_SIZE];
     int r;
 
-    keep_secrets(wish, old);
+    bridge_form_keep_secrets(wish, old ? &old->spec : NULL);
     if (change_is_tried(request, reply, status, json_deep_copy(before),
                         bridge_form_json(&wish->spec, wish->has_tls)))
         return;

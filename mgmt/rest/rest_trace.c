@@ -1,76 +1,30 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * POST /api/v1/trace: what becomes of a call, without carrying it out
- *
- * The report comes on the loop's thread some time later, so request and loop share what waits for it.
  */
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
 #include "hub/base/name.h"
 #include "mgmt/rest/json_form.h"
 #include "mgmt/rest/json_value.h"
+#include "mgmt/rest/pending.h"
 #include "mgmt/rest/resources.h"
 
-struct tracing {
-    atomic_uint n_refs;
-    struct rest *rest;
-    struct later *later;
-    const char *channel; /* while the request begins */
+struct question {
+    const char *channel;
     const char *event;
-    int result;
-    uint64_t id; /* the loop's */
-    pthread_mutex_t mutex;
-    bool is_over;
-    struct trace_report *report;
 };
-
-static void unref(struct tracing *tracing)
-{
-    if (atomic_fetch_sub(&tracing->n_refs, 1) != 1)
-        return;
-    later_unref(tracing->later);
-    pthread_mutex_destroy(&tracing->mutex);
-    free(tracing->report);
-    free(tracing);
-}
-
-/* ---- on the loop ---- */
 
 static void on_report(void *context, struct trace_report *report)
 {
-    struct tracing *tracing = context;
-
-    pthread_mutex_lock(&tracing->mutex);
-    tracing->report = report;
-    tracing->is_over = true;
-    pthread_mutex_unlock(&tracing->mutex);
-    later_wake(tracing->later);
-    unref(tracing);
+    pending_deliver(context, report);
 }
 
-static void run_begin(void *argument)
+static int ask_trace(struct federation *federation, void *question, struct pending *pending, uint64_t *out_id)
 {
-    struct tracing *tracing = argument;
-    struct trace_asker asker = {.on_report = on_report, .context = tracing};
+    const struct trace_asker asker = {.on_report = on_report, .context = pending};
+    const struct question *asked = question;
 
-    atomic_fetch_add(&tracing->n_refs, 1);
-    tracing->result = federation_control_trace(tracing->rest->options.federation, tracing->channel,
-                                               tracing->event, &asker, &tracing->id);
-    if (tracing->result != 0)
-        unref(tracing);
+    return federation_control_trace(federation, asked->channel, asked->event, &asker, out_id);
 }
-
-static void run_forget(void *argument)
-{
-    struct tracing *tracing = argument;
-
-    if (federation_control_forget_trace(tracing->rest->options.federation, tracing->id))
-        unref(tracing);
-}
-
-/* ---- the answer ---- */
 
 static json_t *step_json(const struct trace_step *step)
 {
@@ -81,8 +35,9 @@ static json_t *step_json(const struct trace_step *step)
                      (json_int_t)step->queued_bytes, "rtt_us", (json_int_t)step->rtt_us);
 }
 
-static json_t *report_json(const struct trace_report *report)
+static json_t *report_json(const void *answer)
 {
+    const struct trace_report *report = answer;
     json_t *steps = json_array();
 
     for (size_t i = 0; i < report->n_steps; i++) {
@@ -96,79 +51,18 @@ static json_t *report_json(const struct trace_report *report)
                      steps);
 }
 
-static bool fill(void *state, const struct request *request, struct reply *reply)
+static void trace(struct rest *rest, struct question *question, const struct request *request,
+                  struct reply *reply)
 {
-    struct tracing *tracing = state;
-    bool is_over;
+    static const struct pending_kind kind = {ask_trace, federation_control_forget_trace, report_json};
+    int outcome;
 
-    pthread_mutex_lock(&tracing->mutex);
-    is_over = tracing->is_over;
-    pthread_mutex_unlock(&tracing->mutex);
-    if (!is_over)
-        return false;
-    if (tracing->report)
-        json_value_reply(reply, 200, report_json(tracing->report));
-    else
-        problem_reply(reply, request, 503, "The hub is ending, or out of memory.");
-    return true;
-}
-
-/* Where the mailbox is closed the mesh has called, or will. */
-static void end(void *state)
-{
-    struct tracing *tracing = state;
-
-    (void)mailbox_run(tracing->rest->options.mailbox, run_forget, tracing);
-    unref(tracing);
-}
-
-/* ---- the request ---- */
-
-static struct tracing *tracing_new(struct rest *rest)
-{
-    static const struct later_source source = {.fill = fill, .end = end};
-    struct tracing *tracing = calloc(1, sizeof *tracing);
-
-    if (!tracing)
-        return NULL;
-    atomic_init(&tracing->n_refs, 1);
-    pthread_mutex_init(&tracing->mutex, NULL);
-    tracing->rest = rest;
-    tracing->later = later_new(&source, tracing);
-    if (tracing->later)
-        return tracing;
-    pthread_mutex_destroy(&tracing->mutex);
-    free(tracing);
-    return NULL;
-}
-
-static void refuse(const struct tracing *tracing, const struct request *request, struct reply *reply)
-{
-    if (tracing->result == FEDERATION_E_BUSY)
+    if (!pending_ask(rest, &kind, question, &outcome, request, reply) || outcome == 0)
+        return;
+    if (outcome == FEDERATION_E_BUSY)
         problem_reply(reply, request, 503, "As many traces as may be are under way: ask again in 3 s.");
     else
         problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
-}
-
-static void trace(struct rest *rest, const char *channel, const char *event, const struct request *request,
-                  struct reply *reply)
-{
-    struct tracing *tracing = tracing_new(rest);
-
-    if (!tracing) {
-        problem_reply(reply, request, 500, "out of memory");
-        return;
-    }
-    tracing->channel = channel;
-    tracing->event = event;
-    if (!rest_ask(rest, run_begin, tracing, request, reply)) {
-        unref(tracing);
-    } else if (tracing->result != 0) {
-        refuse(tracing, request, reply);
-        unref(tracing);
-    } else {
-        reply->later = later_ref(tracing->later);
-    }
 }
 
 static void check_name(struct problem_faults *faults, const char *pointer, const char *name)
@@ -180,20 +74,20 @@ static void check_name(struct problem_faults *faults, const char *pointer, const
 void rest_trace_post(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct problem_faults faults = {0};
-    const char *channel, *event;
+    struct question question;
     struct json_form form;
     json_t *root;
 
     if (!json_form_read(&form, &root, &faults, request, reply))
         return;
-    channel = json_form_text(&form, "channel", true, 1, NAME_MAX_BYTES);
-    event = json_form_text(&form, "event", true, 1, NAME_MAX_BYTES);
+    question.channel = json_form_text(&form, "channel", true, 1, NAME_MAX_BYTES);
+    question.event = json_form_text(&form, "event", true, 1, NAME_MAX_BYTES);
     json_form_finish(&form);
-    check_name(&faults, "#/channel", channel);
-    check_name(&faults, "#/event", event);
+    check_name(&faults, "#/channel", question.channel);
+    check_name(&faults, "#/event", question.event);
     if (problem_faults_are_any(&faults))
         problem_reply_faults(reply, request, &faults);
     else
-        trace(rest, channel, event, request, reply);
+        trace(rest, &question, request, reply);
     json_decref(root);
 }

@@ -626,6 +626,68 @@ static void test_a_trace_answers_with_the_steps_of_the_probe(void **state)
     expect_problem("POST", "/api/v1/trace", "{\"channel\": \"a\\u0007\", \"event\": \"b\"}", 422);
 }
 
+/* Whether the trial of a wish passes. */
+static bool passes(const char *target, const char *body)
+{
+    struct stand_answer answer = ask("POST", target, body);
+    bool has_passed = json_is_true(json_object_get(answer.json, "passed"));
+
+    if (answer.status != 200)
+        fail_msg("%s %s: %d %s", target, body ? body : "", answer.status, answer.body);
+    stand_answer_clear(&answer);
+    return has_passed;
+}
+
+static void test_a_trial_tells_the_steps_and_the_one_that_failed(void **state)
+{
+    struct stand_answer answer;
+    json_t *step;
+
+    (void)state;
+    answer = ask("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://west:1\", \"secret\": \"wrong\"}");
+    assert_int_equal(answer.status, 200);
+    assert_true(json_is_false(json_object_get(answer.json, "passed")));
+    assert_string_equal(text(answer.json, "failed_step"), "proof");
+    assert_string_equal(text(answer.json, "reason"), "wrong_secret");
+    assert_string_equal(text(answer.json, "last_error"), "the secrets differ");
+    assert_string_equal(text(json_object_get(answer.json, "peer"), "server_id"), "beta");
+    step = json_array_get(json_object_get(answer.json, "steps"), 0);
+    assert_string_equal(text(step, "step"), "handshake");
+    assert_true(json_is_true(json_object_get(step, "passed")));
+    step = json_array_get(json_object_get(answer.json, "steps"), 1);
+    assert_true(json_is_false(json_object_get(step, "passed")));
+    assert_int_equal(json_integer_value(json_object_get(step, "elapsed_us")), 2);
+    assert_null(strstr(answer.body, "\"wrong\""));
+    stand_answer_clear(&answer);
+}
+
+static void test_a_trial_takes_the_secrets_of_the_stored_bridge_unless_it_says_others(void **state)
+{
+    (void)state;
+    expect("PUT", "/api/v1/bridges/west", "{\"address\": \"tcp://west:1\", \"secret\": \"right\"}", 201);
+    assert_true(passes("/api/v1/bridges/west/test", NULL));
+    assert_true(passes("/api/v1/bridges/test?name=west", "{\"address\": \"tcp://west:2\"}"));
+    assert_false(passes("/api/v1/bridges/test", "{\"address\": \"tcp://west:2\"}"));
+    assert_false(
+        passes("/api/v1/bridges/test?name=west", "{\"address\": \"tcp://west:2\", \"secret\": \"wrong\"}"));
+    assert_int_equal(fake_controls.n_bridges, 1);
+    assert_string_equal(fake_controls.bridges[0].address, "tcp://west:1");
+}
+
+static void test_what_can_not_be_tried_is_refused_with_a_reason(void **state)
+{
+    (void)state;
+    expect_problem("POST", "/api/v1/bridges/nobody/test", NULL, 404);
+    expect_problem("POST", "/api/v1/bridges/test", "{}", 422);
+    expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://west:1\", \"name\": \"a\"}", 422);
+    expect_problem("POST", "/api/v1/bridges/test?name=%07", "{\"address\": \"tcp://west:1\"}", 422);
+    expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://busy:1\"}", 503);
+    expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://none:1\"}", 503);
+    fake_controls.refuses_bridges = true;
+    expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://west:1\"}", 422);
+    fake_controls.refuses_bridges = false;
+}
+
 static void test_links_are_listed_with_their_state(void **state)
 {
     struct stand_answer answer;
@@ -879,6 +941,9 @@ int main(void)
         TEST(test_the_mesh_is_listed_with_what_each_hub_tells),
         TEST(test_routes_are_listed_and_explained),
         TEST(test_a_trace_answers_with_the_steps_of_the_probe),
+        TEST(test_a_trial_tells_the_steps_and_the_one_that_failed),
+        TEST(test_a_trial_takes_the_secrets_of_the_stored_bridge_unless_it_says_others),
+        TEST(test_what_can_not_be_tried_is_refused_with_a_reason),
         TEST(test_links_are_listed_with_their_state),
         TEST(test_wrong_tokens_are_refused_and_then_throttled),
         TEST(test_unknown_paths_and_methods_have_the_same_shape),
