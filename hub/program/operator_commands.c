@@ -13,6 +13,7 @@
 #include "hub/base/text.h"
 #include "hub/program/api_client.h"
 #include "hub/program/secret_file.h"
+#include "hub/program/trial_print.h"
 #include "hub/program/yaml_json.h"
 #include "mgmt/rest/definitions.h"
 
@@ -41,9 +42,9 @@ struct options {
     bool wants_help;
 };
 
-enum need { NEED_NOTHING, NEED_NAME, NEED_FILE = 2, NEED_PASSWORD = 4 };
+enum need { NEED_NOTHING, NEED_NAME, NEED_FILE = 2, NEED_PASSWORD = 4, NEED_NAME_OR_FILE = 8 };
 
-/* @path has a %s where the name goes; without a path it is done by way of the definitions. */
+/* @path has a %s where the name goes. */
 struct verb {
     const char *noun;
     const char *name;
@@ -52,96 +53,51 @@ struct verb {
     const char *path;
     unsigned needs;
     const char *columns[MOST_COLUMNS]; /* members; "peer.server_id" for one of a member */
+    int (*show)(const json_t *answer); /* for people, and the exit status; NULL: as JSON */
 };
 
+static int show_state(const json_t *bridge);
+
 static const struct verb verbs[] = {
-    {"bridge",
-     "list",
-     "show all bridges",
-     "GET",
-     "/api/v1/bridges",
-     NEED_NOTHING,
-     {"name", "state", "address", "peer.server_id", "last_error"}},
-    {"bridge", "get", "show one", "GET", "/api/v1/bridges/%s", NEED_NAME, {0}},
-    {"bridge",
-     "put",
-     "make or replace one, from a file (JSON or YAML)",
-     "PUT",
-     "/api/v1/bridges/%s",
-     NEED_NAME | NEED_FILE,
-     {0}},
-    {"bridge", "rm", "remove one", "DELETE", "/api/v1/bridges/%s", NEED_NAME, {0}},
-    {"bridge", "pause", "cut its link until it is resumed", "PAUSE", "", NEED_NAME, {0}},
-    {"bridge", "resume", "dial again", "RESUME", "", NEED_NAME, {0}},
-    {"link",
-     "list",
-     "show the links to other hubs",
-     "GET",
-     "/api/v1/links",
-     NEED_NOTHING,
-     {"direction", "state", "server_id", "bridge", "address", "reason"}},
-    {"channel",
-     "list",
-     "show all channels",
-     "GET",
-     "/api/v1/channels",
-     NEED_NOTHING,
-     {"name", "owner", "protected", "members", "events", "topics"}},
-    {"channel", "get", "show one", "GET", "/api/v1/channels/%s", NEED_NAME, {0}},
-    {"channel",
-     "set-password",
-     "give one a password (--password-file)",
-     "PUT",
-     "/api/v1/channels/%s/password",
-     NEED_NAME | NEED_PASSWORD,
-     {0}},
-    {"channel",
-     "clear-password",
-     "take its password away",
-     "DELETE",
-     "/api/v1/channels/%s/password",
-     NEED_NAME,
-     {0}},
-    {"client",
-     "list",
-     "show who is connected",
-     "GET",
-     "/api/v1/clients",
-     NEED_NOTHING,
-     {"id", "mode", "address", "since", "messages_in", "messages_out", "queued_bytes"}},
-    {"user", "list", "show all users", "GET", "/api/v1/users", NEED_NOTHING, {"name", "role", "disabled"}},
-    {"user", "get", "show one", "GET", "/api/v1/users/%s", NEED_NAME, {0}},
-    {"user",
-     "put",
-     "make or replace one, from a file (JSON or YAML)",
-     "PUT",
-     "/api/v1/users/%s",
-     NEED_NAME | NEED_FILE,
-     {0}},
-    {"user", "rm", "remove one", "DELETE", "/api/v1/users/%s", NEED_NAME, {0}},
-    {"token",
-     "list",
-     "show all tokens",
-     "GET",
-     "/api/v1/tokens",
-     NEED_NOTHING,
-     {"name", "role", "scopes", "expires"}},
-    {"token",
-     "create",
-     "make one, from a file (JSON or YAML); it is shown once",
-     "POST",
-     "/api/v1/tokens",
-     NEED_FILE,
-     {0}},
-    {"token", "get", "show one", "GET", "/api/v1/tokens/%s", NEED_NAME, {0}},
-    {"token", "rm", "withdraw one", "DELETE", "/api/v1/tokens/%s", NEED_NAME, {0}},
-    {"audit",
-     "list",
-     "show the audit log",
-     "GET",
-     "/api/v1/audit",
-     NEED_NOTHING,
-     {"time", "who", "method", "target", "status"}},
+    {"bridge", "list", "show all bridges", "GET", "/api/v1/bridges",
+     .columns = {"name", "state", "address", "peer.server_id", "last_error"}},
+    {"bridge", "get", "show one", "GET", "/api/v1/bridges/%s", .needs = NEED_NAME},
+    {"bridge", "put", "make or replace one, from a file (JSON or YAML)", "PUT", "/api/v1/bridges/%s",
+     .needs = NEED_NAME | NEED_FILE},
+    {"bridge", "rm", "remove one", "DELETE", "/api/v1/bridges/%s", .needs = NEED_NAME},
+    {"bridge", "pause", "cut its link until it is resumed", "POST", "/api/v1/bridges/%s/pause",
+     .needs = NEED_NAME, .show = show_state},
+    {"bridge", "resume", "dial again", "POST", "/api/v1/bridges/%s/resume", .needs = NEED_NAME,
+     .show = show_state},
+    {"bridge", "retry", "dial at once, if it waits to", "POST", "/api/v1/bridges/%s/retry",
+     .needs = NEED_NAME, .show = show_state},
+    {"bridge", "test", "try one, or the one in a file with -f, and say at which step it fails", "POST",
+     "/api/v1/bridges/%s/test", .needs = NEED_NAME_OR_FILE, .show = trial_print},
+    {"link", "list", "show the links to other hubs", "GET", "/api/v1/links",
+     .columns = {"direction", "state", "server_id", "bridge", "address", "reason"}},
+    {"channel", "list", "show all channels", "GET", "/api/v1/channels",
+     .columns = {"name", "owner", "protected", "members", "events", "topics"}},
+    {"channel", "get", "show one", "GET", "/api/v1/channels/%s", .needs = NEED_NAME},
+    {"channel", "set-password", "give one a password (--password-file)", "PUT",
+     "/api/v1/channels/%s/password", .needs = NEED_NAME | NEED_PASSWORD},
+    {"channel", "clear-password", "take its password away", "DELETE", "/api/v1/channels/%s/password",
+     .needs = NEED_NAME},
+    {"client", "list", "show who is connected", "GET", "/api/v1/clients",
+     .columns = {"id", "mode", "address", "since", "messages_in", "messages_out", "queued_bytes"}},
+    {"client", "kick", "end one's connection", "DELETE", "/api/v1/clients/%s", .needs = NEED_NAME},
+    {"user", "list", "show all users", "GET", "/api/v1/users", .columns = {"name", "role", "disabled"}},
+    {"user", "get", "show one", "GET", "/api/v1/users/%s", .needs = NEED_NAME},
+    {"user", "put", "make or replace one, from a file (JSON or YAML)", "PUT", "/api/v1/users/%s",
+     .needs = NEED_NAME | NEED_FILE},
+    {"user", "rm", "remove one", "DELETE", "/api/v1/users/%s", .needs = NEED_NAME},
+    {"token", "list", "show all tokens", "GET", "/api/v1/tokens",
+     .columns = {"name", "role", "scopes", "expires"}},
+    {"token", "create", "make one, from a file (JSON or YAML); it is shown once", "POST", "/api/v1/tokens",
+     .needs = NEED_FILE},
+    {"token", "get", "show one", "GET", "/api/v1/tokens/%s", .needs = NEED_NAME},
+    {"token", "rm", "withdraw one", "DELETE", "/api/v1/tokens/%s", .needs = NEED_NAME},
+    {"audit", "list", "show the audit log", "GET", "/api/v1/audit",
+     .columns = {"time", "who", "method", "target", "status"}},
 };
 
 #define N_VERBS (sizeof verbs / sizeof *verbs)
@@ -366,6 +322,20 @@ static void cell_of(const json_t *value, char out_cell[CELL_SIZE])
     free(text);
 }
 
+/* What a bridge has come to. */
+static int show_state(const json_t *bridge)
+{
+    char name[CELL_SIZE], state[CELL_SIZE], error[CELL_SIZE];
+    const json_t *last_error = json_object_get(bridge, "last_error");
+
+    cell_of(json_object_get(bridge, "name"), name);
+    cell_of(json_object_get(bridge, "state"), state);
+    cell_of(last_error, error);
+    printf("%s: %s%s%s\n", name, state, json_is_string(last_error) ? ", " : "",
+           json_is_string(last_error) ? error : "");
+    return 0;
+}
+
 static void print_row(const char cells[MOST_COLUMNS][CELL_SIZE], const size_t *widths, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -462,14 +432,30 @@ static int connect_api(const struct options *options, struct api_client **out_cl
     return status ? failed(options, status, why) : 0;
 }
 
-static char *path_of(const struct verb *verb, const char *name)
+/* Of a bridge in a file; one that is stored under the name lends its secrets. */
+static char *trial_path(const char *name)
+{
+    struct buffer path = {0};
+
+    buffer_append_text(&path, "/api/v1/bridges/test");
+    if (name) {
+        buffer_append_text(&path, "?name=");
+        api_client_escape(&path, name);
+    }
+    return path.failed ? NULL : buffer_take_text(&path);
+}
+
+static char *path_of(const struct verb *verb, const struct options *options)
 {
     const char *place = strstr(verb->path, "%s");
     struct buffer path = {0};
 
+    if (verb->needs & NEED_NAME_OR_FILE && options->file)
+        return trial_path(options->name);
+
     buffer_append(&path, verb->path, place ? (size_t)(place - verb->path) : strlen(verb->path));
     if (place) {
-        api_client_escape(&path, name);
+        api_client_escape(&path, options->name);
         buffer_append_text(&path, place + 2);
     }
     return path.failed ? NULL : buffer_take_text(&path);
@@ -514,55 +500,53 @@ static int run_list(const struct options *options, const struct verb *verb, stru
     return status;
 }
 
+/* NULL and *out_status 0: it has none. */
+static json_t *read_body(const struct options *options, const struct verb *verb, int *out_status)
+{
+    json_t *body = NULL;
+
+    *out_status = 0;
+    if (verb->needs & NEED_PASSWORD)
+        body = read_password(options);
+    else if (verb->needs & NEED_FILE || (verb->needs & NEED_NAME_OR_FILE && options->file))
+        body = read_file(options);
+    else
+        return NULL;
+    *out_status = body ? 0 : API_STATUS_USAGE;
+    return body;
+}
+
+static int show_answer(const struct options *options, const struct verb *verb, const json_t *answer)
+{
+    if (!answer)
+        return 0;
+    if (verb->show && options->output == OUTPUT_TABLE)
+        return verb->show(answer);
+    print_json(options, answer);
+    /* Only trials say so. */
+    return json_is_false(json_object_get(answer, "passed")) ? API_STATUS_FAILED : 0;
+}
+
 static int run_single(const struct options *options, const struct verb *verb, struct api_client *client)
 {
-    cleanup_free_ char *path = path_of(verb, options->name);
-    json_t *body = NULL;
-    json_t *answer;
+    cleanup_free_ char *path = path_of(verb, options);
     int status;
+    json_t *body = read_body(options, verb, &status);
+    json_t *answer = NULL;
 
-    if (verb->needs & (NEED_FILE | NEED_PASSWORD)) {
-        body = verb->needs & NEED_FILE ? read_file(options) : read_password(options);
-        if (!body)
-            return API_STATUS_USAGE;
-    }
-    if (!path) {
-        json_decref(body);
-        return failed(options, API_STATUS_FAILED, "out of memory");
-    }
-    status = ask(options, client, verb->method, path, body, &answer);
-    if (status == 0 && answer)
-        print_json(options, answer);
+    if (status == 0 && !path)
+        status = failed(options, API_STATUS_FAILED, "out of memory");
+    if (status == 0)
+        status = ask(options, client, verb->method, path, body, &answer);
+    if (status == 0)
+        status = show_answer(options, verb, answer);
     json_decref(answer);
     json_decref(body);
     return status;
 }
 
-/* The bridge's definition again, with another wish: its secrets stay. */
-static int run_pause(const struct options *options, bool is_paused, struct api_client *client)
-{
-    json_t *all, *bridge, *document, *changes = NULL;
-    int status = ask(options, client, "GET", "/api/v1/definitions", NULL, &all);
-
-    if (status)
-        return status;
-    bridge = json_object_get(json_object_get(all, "bridges"), options->name);
-    json_object_set_new(bridge, "paused", json_boolean(is_paused));
-    document = json_pack("{s:i, s:{s:O?}}", "version", 1, "bridges", options->name, bridge);
-    if (bridge)
-        status = ask(options, client, "POST", "/api/v1/definitions", document, &changes);
-    else
-        status = failed(options, API_STATUS_FAILED, "There is no bridge of that name.");
-    json_decref(changes);
-    json_decref(document);
-    json_decref(all);
-    return status;
-}
-
 static int run_verb(const struct options *options, const struct verb *verb, struct api_client *client)
 {
-    if (!*verb->path)
-        return run_pause(options, strcmp(verb->name, "pause") == 0, client);
     return verb->columns[0] ? run_list(options, verb, client) : run_single(options, verb, client);
 }
 
@@ -578,9 +562,9 @@ static int print_noun_help(const char *noun, FILE *out, int status)
     fprintf(out, "Usage: commhub %s VERB [NAME] [OPTION ...]\n\n", noun);
     for (size_t i = 0; i < N_VERBS; i++)
         if (strcmp(verbs[i].noun, noun) == 0)
-            fprintf(out, "  %-14s %-5s %s\n", verbs[i].name, verbs[i].needs & NEED_NAME ? "NAME" : "",
-                    verbs[i].help);
-    fputs("\n  -f, --file FILE      what put and create read; - is standard input\n"
+            fprintf(out, "  %-14s %-5s %s\n", verbs[i].name,
+                    verbs[i].needs & (NEED_NAME | NEED_NAME_OR_FILE) ? "NAME" : "", verbs[i].help);
+    fputs("\n  -f, --file FILE      what put, create and test read; - is standard input\n"
           "  --password-file FILE a channel's password\n" COMMON_HELP,
           out);
     return status;
@@ -592,6 +576,11 @@ static const struct verb *find_verb(const char *noun, const char *name)
         if (strcmp(verbs[i].noun, noun) == 0 && strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     return NULL;
+}
+
+static bool lacks_name(const struct verb *verb, const struct options *options)
+{
+    return !options->name && (verb->needs & NEED_NAME || (verb->needs & NEED_NAME_OR_FILE && !options->file));
 }
 
 static int run_noun(const char *noun, int argc, char **argv)
@@ -612,9 +601,9 @@ static int run_noun(const char *noun, int argc, char **argv)
         return status;
     if (options.wants_help)
         return print_noun_help(noun, stdout, 0);
-    if ((verb->needs & NEED_NAME) && !options.name)
+    if (lacks_name(verb, &options))
         return misused(&options, "the name is missing", "");
-    status = verb->needs & NEED_NAME ? 0 : take_no_name(&options);
+    status = verb->needs & (NEED_NAME | NEED_NAME_OR_FILE) ? 0 : take_no_name(&options);
     if (status == 0)
         status = connect_api(&options, &client);
     if (status)

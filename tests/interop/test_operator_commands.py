@@ -64,10 +64,11 @@ def test_definitions_go_out_and_in_as_json_and_yaml(run: Run, tmp_path: Path) ->
     assert run("export").stdout == first
     (tmp_path / "again.yaml").write_text(run("export", "-o", "yaml").stdout)
     run("diff", "--replace", "-f", str(tmp_path / "again.yaml"))
-    run("bridge", "pause", "west")
+    assert run("bridge", "pause", "west").stdout == "west: paused\n"
     assert json.loads(run("bridge", "get", "west").stdout)["state"] == "paused"
     assert run("diff", "-f", str(tmp_path / "again.yaml"), status=1).stdout.startswith("~ bridges/west\n")
-    run("bridge", "resume", "west")
+    assert run("bridge", "resume", "west").stdout.startswith("west: ")
+    assert json.loads(run("bridge", "retry", "west", "-o", "json").stdout)["name"] == "west"
     run("bridge", "rm", "west")
     assert "no bridge" in run("bridge", "pause", "west", status=1).stderr
     (tmp_path / "bad.yaml").write_text("version: 1\nversion: 1\n")
@@ -85,6 +86,13 @@ async def test_lists_are_tables_or_json(run: Run, managed: HubUnderTest, dial: R
     lines = run("channel", "list", "-o", "jsonl").stdout.splitlines()
     assert len(lines) == len(channels) and json.loads(lines[0])["name"] == channels[0]["name"]
     assert json.loads(run("channel", "get", "town").stdout)["owner"] == client.client_id
+
+
+async def test_a_client_is_kicked(run: Run, managed: HubUnderTest, dial: RawDialer) -> None:
+    client = await dial(managed, "to be kicked/out")
+    run("client", "kick", client.client_id)
+    assert await client.is_closed_by_hub()
+    assert "no client" in run("client", "kick", client.client_id, status=1).stderr
 
 
 def test_records_are_printed_as_they_are_kept(run: Run) -> None:
