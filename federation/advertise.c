@@ -5,12 +5,17 @@
  * or the origin's tombstone ("no older word on it is true"); a hub that hears the latter gives up all its
  * ways at once instead of trying one stale way after the other.
  *
+ * All who believe in a route believe the same of it, of which `route->told_digest` is the digest: a change is
+ * told to all links or, while the route rests, to none, and who is not to hear of the new way hears at once
+ * that the old one is gone. So what stands between two changes and cancels out is never told.
+ *
  * What can't be written for want of memory ends the link: its far side would believe something wrong, and the
  * full table of the next session heals that.
  */
 #include "federation/advertise.h"
 
 #include "federation/crossing.h"
+#include "federation/digest.h"
 #include "federation/origins.h"
 
 /* An entry message is sent when it has grown so far; well below what the far side takes in one frame. */
@@ -115,56 +120,165 @@ static bool may_tell(const struct mesh_link *link, const struct route *route)
     return crossing_lets_tell(link, route->kind, route->channel, route->name);
 }
 
+/* Of what is told of the route now, by whatever link. */
+static uint64_t digest_of(const struct route *route)
+{
+    struct link_entry entry = {
+        .kind = (uint8_t)route->kind,
+        .origin = route->origin->id,
+        .channel = route_table_first_channel(route),
+        .name = route->name,
+        .incarnation = route->seq.incarnation,
+        .counter = route->seq.counter,
+        .cost = route->best->cost,
+        .raw_attributes = block_bytes(route->attributes),
+    };
+
+    return digest_of_entry(&entry, candidate_path(route->best));
+}
+
+/* Tells all links what they do not believe yet; @again (may be NULL) even what it does. */
+static void tell_all(struct mesh *mesh, struct route *route, const struct mesh_link *again)
+{
+    uint64_t digest = 0;
+    bool is_told = false;
+
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+        bool was_told = link_set_has(&route->told, slot);
+
+        if (!link || link->is_ending)
+            continue;
+        if (!may_tell(link, route)) {
+            if (was_told)
+                tell_gone(link, route);
+            continue;
+        }
+        if (digest == 0)
+            digest = digest_of(route);
+        if (was_told && digest == route->told_digest && link != again)
+            continue;
+        tell_set(link, route);
+        is_told = true;
+    }
+    route->told_digest = digest;
+    if (route->best)
+        route->is_broken = route->best->is_stale;
+    else if (route->is_dead)
+        route->is_broken = false;
+    pacer_unhold(&mesh->pacer, &route->rest);
+    if (is_told) {
+        pacer_told(&mesh->pacer, &route->rest, route_table_compare_seq(route->seq, route->told_seq) != 0,
+                   mesh->time.now_ms);
+        route->told_seq = route->seq;
+    }
+}
+
+/* Tells all links what they must not believe any longer; the new way waits. */
+static void hold(struct mesh *mesh, struct route *route)
+{
+    bool is_wanted = false;
+
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        if (!link || link->is_ending)
+            continue;
+        if (may_tell(link, route)) {
+            is_wanted = true;
+            link->counts.updates_held++;
+            mesh->counts.updates_held++;
+        } else if (link_set_has(&route->told, slot)) {
+            tell_gone(link, route);
+        }
+    }
+    pacer_unhold(&mesh->pacer, &route->rest);
+    if (is_wanted)
+        pacer_hold(&mesh->pacer, &route->rest);
+    else
+        route->told_digest = 0;
+}
+
+static void tell_change(struct mesh *mesh, struct route *route)
+{
+    if (!route->best || route->is_broken || pacer_lets(&route->rest, mesh->time.now_ms))
+        tell_all(mesh, route, NULL);
+    else
+        hold(mesh, route);
+}
+
 void advertise_route(struct mesh_link *link, struct route *route)
 {
     if (link->is_ending)
         return;
-    if (may_tell(link, route))
+    if (!list_is_empty(&route->untold) || route->rest.is_held) {
+        tell_all(link->mesh, route, link);
+    } else if (may_tell(link, route)) {
+        if (route->told_digest == 0)
+            route->told_digest = digest_of(route);
         tell_set(link, route);
-    else if (link_set_has(&route->told, link->slot))
+    } else if (link_set_has(&route->told, link->slot)) {
         tell_gone(link, route);
+    }
 }
-
-struct full_table {
-    struct mesh_link *link;
-};
 
 static void tell_origin(struct map_node *node, void *context)
 {
-    struct full_table *table = context;
+    struct mesh_link *link = context;
     struct origin *origin = container_of(node, struct origin, node);
 
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 
-        if (may_tell(table->link, route))
-            advertise_route(table->link, route);
+        if (may_tell(link, route))
+            advertise_route(link, route);
     }
 }
 
 void advertise_all(struct mesh_link *link)
 {
-    struct full_table table = {.link = link};
-
-    map_walk(&link->mesh->origins, tell_origin, &table);
+    map_walk(&link->mesh->origins, tell_origin, link);
     send_entries(link);
     mesh_send(link, &(struct link_message){.type = LINK_MESSAGE_END});
 }
 
+static void wake_when_rested(struct mesh *mesh)
+{
+    uint64_t due_ms = pacer_due_ms(&mesh->pacer);
+
+    if (due_ms == UINT64_MAX || due_ms == mesh->paced_ms)
+        return;
+    mesh->paced_ms = due_ms;
+    mesh->outlet.wake_at(mesh->outlet.context, due_ms);
+}
+
 void advertise_flush(struct mesh *mesh)
 {
+    struct pacer_rest *rest;
+
+    while ((rest = pacer_next(&mesh->pacer, mesh->time.now_ms)))
+        mesh_mark_untold(mesh, container_of(rest, struct route, rest));
     while (!list_is_empty(&mesh->untold)) {
         struct route *route = list_first_entry(&mesh->untold, struct route, untold);
 
         list_unlink(&route->untold);
-        for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-            if (mesh->links[slot])
-                advertise_route(mesh->links[slot], route);
-        }
+        tell_change(mesh, route);
         route_table_release(&mesh->table, route);
     }
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         if (mesh->links[slot])
             send_entries(mesh->links[slot]);
     }
+    wake_when_rested(mesh);
+}
+
+static void tell_held(struct pacer_rest *rest, void *context)
+{
+    tell_all(context, container_of(rest, struct route, rest), NULL);
+}
+
+void advertise_held(struct mesh *mesh)
+{
+    pacer_unhold_all(&mesh->pacer, tell_held, mesh);
+    advertise_flush(mesh);
 }

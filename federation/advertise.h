@@ -11,13 +11,18 @@
 
 #include "federation/mesh_state.h"
 
-/* The full table and the end mark for a new link. */
+/* The full table and the end mark for a new link; after advertise_held(). */
 void advertise_all(struct mesh_link *link);
 
-/* Tells or withdraws a route on one link, as may be now; advertise_flush() sends it. */
+/* Tells or withdraws a route on one link, as may be now, and tells it again where it has been told;
+ * advertise_flush() sends it. */
 void advertise_route(struct mesh_link *link, struct route *route);
 
-/* Tells all links what has changed. Routes that nothing holds any more are freed. */
+/* Tells all links what has changed, as far as pacer.h lets it be told now. Routes that nothing holds any more
+ * are freed. */
 void advertise_flush(struct mesh *mesh);
+
+/* The same, with all that was held. */
+void advertise_held(struct mesh *mesh);
 
 #endif

@@ -50,6 +50,14 @@ static void outlet_wake(void *context)
     loop_defer(federation->loop, &federation->settle);
 }
 
+/* Without memory for it the tick comes, somewhat later. */
+static void outlet_wake_at(void *context, uint64_t at_ms)
+{
+    struct federation *federation = context;
+
+    (void)loop_timer_arm(federation->loop, &federation->paced, at_ms);
+}
+
 static void outlet_errand(void *context, const struct link_errand *errand)
 {
     struct federation *federation = context;
@@ -117,6 +125,13 @@ static void settle(struct loop_deferred *deferred)
     mesh_settle(federation->mesh, federation_time(federation));
 }
 
+static void on_paced(struct loop_timer *timer)
+{
+    struct federation *federation = container_of(timer, struct federation, paced);
+
+    mesh_settle(federation->mesh, federation_time(federation));
+}
+
 static void on_tick(struct loop_timer *timer)
 {
     struct federation *federation = container_of(timer, struct federation, tick);
@@ -179,6 +194,7 @@ static int make_mesh(struct federation *federation)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .wake_at = outlet_wake_at,
                                  .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
@@ -245,6 +261,7 @@ int federation_new(struct federation **out_federation, struct loop *loop, struct
     federation_set_link_tls(federation, options->link_tls);
     loop_deferred_init(&federation->settle, settle);
     loop_timer_init(&federation->tick, on_tick);
+    loop_timer_init(&federation->paced, on_paced);
     federation->started_s = federation_time(federation).wall_s;
     r = begin(federation, options);
     if (r < 0) {
@@ -276,6 +293,7 @@ void federation_free(struct federation *federation)
         bridge_free(list_first_entry(&federation->bridges, struct bridge, in_federation));
     loop_undefer(&federation->settle);
     loop_timer_disarm(federation->loop, &federation->tick);
+    loop_timer_disarm(federation->loop, &federation->paced);
     if (federation->link_secret)
         explicit_bzero(federation->link_secret, strlen(federation->link_secret));
     free(federation->link_secret);

@@ -46,7 +46,8 @@ struct federation {
     size_t n_link_peers;
     bool is_draining;
     struct loop_deferred settle;
-    struct loop_timer tick; /* tombstones, and what was lost for want of memory */
+    struct loop_timer tick;  /* tombstones, and what was lost for want of memory */
+    struct loop_timer paced; /* what rests may be told */
 };
 
 struct hub_time federation_time(const struct federation *federation);

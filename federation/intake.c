@@ -265,6 +265,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     struct mesh *mesh = link->mesh;
     struct origin *origin;
     struct route *route;
+    bool is_intact;
     int r = origins_get(mesh, &entry->origin, &origin);
 
     if (r == ORIGINS_E_FULL) {
@@ -285,6 +286,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
         return -ENOMEM;
     if (route->kind == ROUTE_HUB)
         origin->hub_route = route;
+    is_intact = route->best && !route->best->is_stale && !route->is_broken;
     if (route_table_compare_seq(seq_of(entry), route->seq) > 0)
         drop_ways(mesh, route);
     else if (route_table_candidate_of(route, link))
@@ -297,6 +299,9 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     }
     watch_limit(link);
     mesh_route_changed(mesh, route);
+    /* One word in the place of another is not a way that is lost. */
+    if (r == 0 && is_intact)
+        route->is_broken = false;
     return r;
 }
 

@@ -777,6 +777,7 @@ static void describe_session(const struct link *link, struct link_status *out_st
     out_status->frames_resent = counts.resent;
     out_status->messages_rerouted = counts.rerouted;
     out_status->duplicates = counts.duplicates;
+    out_status->updates_held = counts.updates_held;
     out_status->unacknowledged_bytes = counts.kept_bytes;
 }
 

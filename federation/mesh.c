@@ -118,11 +118,20 @@ static void mark_unsettled(struct mesh *mesh, struct origin *origin)
     mesh_wake(mesh);
 }
 
+/* Whether what the neighbours believe of the route, who go by us, has become doubtful. */
+static bool has_broken(const struct mesh *mesh, const struct route *route, const struct candidate *before)
+{
+    if (route->origin == mesh->self || link_set_is_empty(&route->told))
+        return false;
+    return !before || before->is_stale || !route->best || route->best->is_stale;
+}
+
 void mesh_route_changed(struct mesh *mesh, struct route *route)
 {
     struct candidate *before = route->best;
 
     route->best = route_choice_best(route);
+    route->is_broken |= has_broken(mesh, route, before);
     if (before && route->best == before)
         return;
     if (route->best && !route->best->is_stale && (!before || before->is_stale))
@@ -217,6 +226,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     map_init(&mesh->outstanding);
     list_init(&mesh->outstanding_by_age);
     list_init(&mesh->untold);
+    pacer_init(&mesh->pacer);
     list_init(&mesh->unoffered);
     list_init(&mesh->refused);
     list_init(&mesh->unsettled);

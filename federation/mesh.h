@@ -80,6 +80,8 @@ struct mesh_outlet {
     void (*on_synced)(void *context, void *link);
     /* mesh_settle() has something to do. */
     void (*wake)(void *context);
+    /* It will have at that time; the last call counts. */
+    void (*wake_at)(void *context, uint64_t at_ms);
     /* A request of another hub's management plane, or an answer to one of ours; borrowed. */
     void (*errand)(void *context, const struct link_errand *errand);
     /* Something that an operator should know; @event is for machines, @text for people. */
@@ -197,10 +199,11 @@ struct link_session *mesh_link_frames(struct mesh_link *link);
 /* Since the session has begun. */
 struct mesh_link_counts {
     uint64_t cuts;
-    uint64_t resent;     /* frames, after a cut */
-    uint64_t rerouted;   /* messages that went another way instead */
-    uint64_t duplicates; /* messages that it brought and that had come by another way */
-    uint64_t kept_bytes; /* now: sent, and not acknowledged */
+    uint64_t resent;       /* frames, after a cut */
+    uint64_t rerouted;     /* messages that went another way instead */
+    uint64_t duplicates;   /* messages that it brought and that had come by another way */
+    uint64_t updates_held; /* changes of entries that were told later, with those after them */
+    uint64_t kept_bytes;   /* now: sent, and not acknowledged */
 };
 
 struct mesh_link_counts mesh_link_counts(const struct mesh_link *link);

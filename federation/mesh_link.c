@@ -55,7 +55,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
     };
     list_init(&link->candidates);
     link_session_init(&link->frames);
-    advertise_flush(mesh);
+    advertise_held(mesh);
     mesh->links[slot] = link;
     if (slot >= mesh->n_slots)
         mesh->n_slots = slot + 1;

@@ -88,6 +88,8 @@ struct mesh {
     struct mesh_link *links[MESH_MAX_LINKS];
     unsigned n_slots; /* slots that were ever used */
     struct list untold;
+    struct pacer pacer;
+    uint64_t paced_ms; /* for when wake_at() was last called */
     struct list unoffered;
     struct list refused; /* routes that the core did not want; asked again when something local changes */
     struct list unsettled;

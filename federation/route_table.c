@@ -69,6 +69,7 @@ static void route_free(struct route_table *table, struct route *route)
     list_unlink(&route->untold);
     list_unlink(&route->unoffered);
     list_unlink(&route->in_graves);
+    list_unlink(&route->rest.resting);
     if (route->is_dead)
         table->n_graves--;
     block_unref(route->attributes);
@@ -110,6 +111,7 @@ static struct route *route_new(const struct route_key *key, struct bytes packed)
     list_init(&route->untold);
     list_init(&route->unoffered);
     list_init(&route->in_graves);
+    pacer_rest_init(&route->rest);
     return route;
 }
 

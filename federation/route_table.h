@@ -19,6 +19,7 @@
 
 #include "federation/hub_id.h"
 #include "federation/link_set.h"
+#include "federation/pacer.h"
 #include "federation/path.h"
 #include "hub/base/block.h"
 #include "hub/base/list.h"
@@ -93,6 +94,10 @@ struct route {
     struct list candidates;
     struct candidate *best; /* NULL: not reachable */
     struct link_set told;   /* the links whose far side believes that it can be reached by us */
+    uint64_t told_digest;   /* of what they believe, the same for all (digest.h); 0: not known, none does */
+    struct route_seq told_seq;
+    struct pacer_rest rest; /* before it is told again */
+    bool is_broken;         /* what was told may lead nowhere: the next way does not wait */
     bool is_dead;           /* a tombstone of `seq` */
     uint64_t dead_at_ms;
     bool is_offered;            /* the core knows it */

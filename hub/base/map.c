@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/base/map.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ uint64_t map_hash(const uint64_t secret[2], struct bytes bytes)
 
     for (; left >= 8; ptr += 8, left -= 8) {
         memcpy(&word, ptr, 8);
+        word = le64toh(word);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;

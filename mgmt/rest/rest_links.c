@@ -22,10 +22,11 @@ static void run_ask(void *argument)
 
 static json_t *session_json(const struct link_status *link)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "cuts", (json_int_t)link->cuts, "frames_resent",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "cuts", (json_int_t)link->cuts, "frames_resent",
                      (json_int_t)link->frames_resent, "messages_rerouted",
                      (json_int_t)link->messages_rerouted, "duplicates", (json_int_t)link->duplicates,
-                     "unacknowledged_bytes", (json_int_t)link->unacknowledged_bytes);
+                     "updates_held", (json_int_t)link->updates_held, "unacknowledged_bytes",
+                     (json_int_t)link->unacknowledged_bytes);
 }
 
 /* Those that have a password. */

@@ -75,6 +75,8 @@ static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
     gauge(out, "commhub_mesh_candidates", "Ways to it", counts->n_candidates);
     counter(out, "commhub_mesh_entries_in_total", "Route entries received", counts->entries_in);
     counter(out, "commhub_mesh_entries_out_total", "Route entries sent", counts->entries_out);
+    counter(out, "commhub_mesh_updates_held_total",
+            "Changes of entries that links were told later, with those after them", counts->updates_held);
     counter(out, "commhub_mesh_relayed_total", "Frames passed on for other hubs", counts->relayed);
     counter(out, "commhub_mesh_delivered_total", "Messages for many that came over the mesh",
             counts->delivered);

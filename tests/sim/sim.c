@@ -121,6 +121,15 @@ static void outlet_wake(void *context)
     hub->sim->unsettled[hub->index / 64] |= UINT64_C(1) << hub->index % 64;
 }
 
+static void outlet_wake_at(void *context, uint64_t at_ms)
+{
+    struct sim_hub *hub = context;
+    uint64_t now_ms = hub->sim->events.now_ms;
+
+    sim_events_add(&hub->sim->events, at_ms > now_ms ? at_ms - now_ms : 0,
+                   &(struct event){.what = MESH_IS_RESTED, .hub = hub->index});
+}
+
 static void outlet_errand(void *context, const struct link_errand *errand)
 {
     (void)context;
@@ -203,6 +212,7 @@ static void hub_start(struct sim *sim, unsigned index)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .wake_at = outlet_wake_at,
                                  .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
@@ -627,6 +637,9 @@ static void happen(struct sim *sim, const struct event *event)
         break;
     case KEY_IS_READY:
         key_is_ready(sim, event->secret);
+        break;
+    case MESH_IS_RESTED:
+        mesh_settle(sim->hubs[event->hub].mesh, sim_time(sim));
         break;
     }
     block_unref(event->frame);

@@ -25,6 +25,7 @@ enum happening {
     END_IS_OVER,
     PROVIDER_ANSWERS,
     KEY_IS_READY,
+    MESH_IS_RESTED,
 };
 
 struct event {
@@ -32,6 +33,7 @@ struct event {
     enum happening what;
     unsigned link;
     unsigned end; /* 0: at a, 1: at b */
+    unsigned hub; /* MESH_IS_RESTED */
     uint64_t connection;
     uint64_t received; /* ACK_ARRIVES */
     struct block *frame;

@@ -32,6 +32,12 @@ static void outlet_wake(void *context)
     (void)context;
 }
 
+static void outlet_wake_at(void *context, uint64_t at_ms)
+{
+    (void)context;
+    (void)at_ms;
+}
+
 static struct origin *choose(void *context, struct bytes channel, struct bytes event, bool *out_is_local)
 {
     (void)context;
@@ -68,7 +74,8 @@ static void receive(struct mesh_link *link, enum link_message_type type, const s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct mesh_options options = {.hub_id = own, .incarnation = 1, .server_id = BYTES_LITERAL("me")};
-    struct mesh_outlet outlet = {.send = outlet_send, .end_link = outlet_end_link, .wake = outlet_wake};
+    struct mesh_outlet outlet = {
+        .send = outlet_send, .end_link = outlet_end_link, .wake = outlet_wake, .wake_at = outlet_wake_at};
     struct mesh_core core = {.choose = choose};
     struct mesh_link_options link_options = {.peer = peer, .session = 1, .cost = 1};
     struct trace_asker asker = {.on_report = on_report};

@@ -82,6 +82,12 @@ static void outlet_wake(void *context)
     (void)context;
 }
 
+static void outlet_wake_at(void *context, uint64_t at_ms)
+{
+    (void)context;
+    (void)at_ms;
+}
+
 static void outlet_warn(void *context, const char *event, const char *text)
 {
     (void)context;
@@ -157,6 +163,12 @@ static struct hub_time now(void)
     return (struct hub_time){1000, 1};
 }
 
+/* When what has changed twice is told. */
+static struct hub_time rested(void)
+{
+    return (struct hub_time){1000 + PACER_LEAST_MS, 1};
+}
+
 static int set_up(void **state)
 {
     struct mesh_options options = {own, 1, BYTES_LITERAL("me"), 0};
@@ -164,6 +176,7 @@ static int set_up(void **state)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .wake_at = outlet_wake_at,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel};
@@ -342,6 +355,7 @@ static void test_whichever_proof_comes_first_both_prove(void **state)
     n_entries = 0;
     mesh_channel_key(mesh, VAULT, secret, key, now());
     assert_int_equal(n_words[MESH_CHANNEL_PROVEN], 1);
+    mesh_settle(mesh, rested());
     assert_int_equal(n_entries, 1);
     late = join(0x20);
     assert_int_equal(n_entries, 1);

@@ -102,6 +102,12 @@ static void outlet_wake(void *context)
     (void)context;
 }
 
+static void outlet_wake_at(void *context, uint64_t at_ms)
+{
+    (void)context;
+    (void)at_ms;
+}
+
 static void outlet_errand(void *context, const struct link_errand *errand)
 {
     (void)context;
@@ -209,6 +215,7 @@ static int begin_as(const struct mesh_options *options)
                                  .end_link = outlet_end_link,
                                  .on_synced = outlet_on_synced,
                                  .wake = outlet_wake,
+                                 .wake_at = outlet_wake_at,
                                  .errand = outlet_errand,
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
@@ -380,9 +387,10 @@ static void test_only_the_best_way_is_told_and_never_back(void **state)
     n_told = 0;
     /* A shorter way by a: b hears of it, a is told that ours is no more, for the best came from it. */
     tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    assert_int_equal(count_told(0x10, LINK_ENTRY_LOST), 1);
+    mesh_settle(mesh, at(1000 + PACER_LEAST_MS));
     assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
     assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 0);
-    assert_int_equal(count_told(0x10, LINK_ENTRY_LOST), 1);
     n_told = 0;
     /* A longer way changes nothing for anybody. */
     tell(b, 0x20, (struct hint){{0x77, 0x65, 0x64, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
@@ -519,6 +527,190 @@ static void test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once(vo
     /* And what still comes over it is refused. */
     tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42, NULL});
     assert_int_equal(refused(MESH_REFUSED_DEAD_SESSION), 1);
+}
+
+static const struct hint service_by_a = {{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 42, NULL};
+static const struct hint service_by_b = {
+    {0x77, 0x65, 0x64, 0x20}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 43, NULL};
+
+static void provide(uint32_t n_providers)
+{
+    struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = n_providers};
+
+    mesh_local_service(mesh, BYTES_LITERAL("room"), BYTES_LITERAL("add"), n_providers > 0 ? &service : NULL);
+}
+
+static void test_a_service_that_comes_and_goes_costs_each_link_two_entries_a_second(void **state)
+{
+    size_t n_sets = 0;
+    size_t n_withdrawals = 0;
+
+    (void)state;
+    join(0x10);
+    join(0x20);
+    for (uint64_t ms = 0; ms < 6000; ms += 10) {
+        n_told = 0;
+        mesh_settle(mesh, at(1000 + ms));
+        provide(1);
+        mesh_settle(mesh, at(1005 + ms));
+        provide(0);
+        if (ms < 2000)
+            continue;
+        assert_int_equal(count_told(0x10, LINK_ENTRY_SET), count_told(0x20, LINK_ENTRY_SET));
+        n_sets += count_told(0x10, LINK_ENTRY_SET);
+        n_withdrawals += count_told(0x10, LINK_ENTRY_DEAD);
+    }
+    assert_int_equal(n_sets, 4);
+    assert_int_equal(n_withdrawals, 4);
+    assert_true(mesh_counts(mesh).updates_held > 1000);
+}
+
+static void test_changes_that_come_together_are_told_together(void **state)
+{
+    (void)state;
+    join(0x10);
+    n_told = 0;
+    provide(1);
+    for (uint32_t n = 2; n < 20; n++)
+        provide(n);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    mesh_settle(mesh, at(1000 + PACER_LEAST_MS));
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 2);
+    mesh_settle(mesh, at(5000));
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 2);
+}
+
+static void test_changes_that_a_neighbour_passes_on_are_told_together(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    join(0x20);
+    n_told = 0;
+    for (uint64_t counter = 1; counter < 20; counter++)
+        tell(a, 0x10, (struct hint){{0x77, 0x10}, counter, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL});
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
+    mesh_settle(mesh, at(1000 + PACER_LEAST_MS));
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 2);
+}
+
+static void test_a_withdrawal_overtakes_what_is_held_and_cancels_it(void **state)
+{
+    (void)state;
+    join(0x10);
+    n_told = 0;
+    provide(1);
+    provide(2);
+    provide(0);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_DEAD), 1);
+    mesh_settle(mesh, at(5000));
+    assert_int_equal(n_told, 2);
+    /* What was never told is not withdrawn either. */
+    provide(1);
+    provide(0);
+    provide(3);
+    provide(0);
+    mesh_settle(mesh, at(9000));
+    assert_int_equal(n_told, 4);
+}
+
+static void test_a_way_that_breaks_is_replaced_at_once(void **state)
+{
+    static const struct {
+        const char *what;
+        enum link_session_state state;
+    } rows[] = {{"stale", LINK_SESSION_STALE}, {"over", LINK_SESSION_OVER}};
+
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct mesh_link *a = join(0x10);
+        struct mesh_link *b = join(0x20);
+        struct link_message news = session(42, 1, rows[i].state);
+
+        join(0x30);
+        tell(a, 0x10, service_by_a);
+        tell(b, 0x20, service_by_b);
+        n_told = 0;
+        assert_int_equal(mesh_link_receive(a, &news, at(1000)), 0);
+        assert_row(rows[i].what, count_told(0x30, LINK_ENTRY_SET) == 1);
+        assert_by("cost 40 ways");
+        tear_down(state);
+        begin();
+    }
+}
+
+static void test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_on_at_once(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct link_message stale = session(42, 1, LINK_SESSION_STALE);
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, service_by_a);
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(a, &stale, at(1000)), 0);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
+    tell(a, 0x10, (struct hint){{0x77, 0x67, 0x68, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 44, NULL});
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+    /* And one that is lost altogether. */
+    tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_LOST, ROUTE_SERVICE, 0, NULL});
+    assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 1);
+    tell(a, 0x10, service_by_a);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 2);
+}
+
+static void test_a_new_link_ends_all_holding(void **state)
+{
+    (void)state;
+    join(0x10);
+    provide(1);
+    provide(2);
+    n_told = 0;
+    join(0x20);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
+    mesh_settle(mesh, at(5000));
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x20, LINK_ENTRY_SET), 1);
+}
+
+static void test_what_is_told_again_as_it_stands_is_not_passed_on(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    join(0x20);
+    tell(a, 0x10, service_by_a);
+    n_told = 0;
+    mesh_settle(mesh, at(5000));
+    tell(a, 0x10, service_by_a);
+    mesh_settle(mesh, at(9000));
+    assert_int_equal(n_told, 0);
+}
+
+static void test_a_link_that_ends_costs_each_other_link_one_update_for_each_route(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, service_by_a);
+    tell(b, 0x20, service_by_b);
+    mesh_settle(mesh, at(3000));
+    n_told = 0;
+    mesh_link_down(a, at(3000));
+    for (uint64_t ms = 0; ms < 2 * MESH_LINGER_MS; ms += 250)
+        mesh_settle(mesh, at(3000 + ms));
+    /* The other way is told, and nothing of how it was found. */
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 0);
+    n_told = 0;
+    mesh_link_down(b, at(9000));
+    for (uint64_t ms = 0; ms < 2 * MESH_LINGER_MS; ms += 250)
+        mesh_settle(mesh, at(9000 + ms));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 1);
 }
 
 static void test_a_live_link_that_the_other_side_calls_dead_is_ended(void **state)
@@ -981,6 +1173,15 @@ int main(void)
         TEST(test_a_tombstone_kills_all_ways_and_an_older_entry_does_not_raise_them),
         TEST(test_tombstones_are_forgotten_after_a_minute),
         TEST(test_a_dead_session_kills_every_way_over_it_and_is_passed_on_once),
+        TEST(test_a_service_that_comes_and_goes_costs_each_link_two_entries_a_second),
+        TEST(test_changes_that_come_together_are_told_together),
+        TEST(test_changes_that_a_neighbour_passes_on_are_told_together),
+        TEST(test_a_withdrawal_overtakes_what_is_held_and_cancels_it),
+        TEST(test_a_way_that_breaks_is_replaced_at_once),
+        TEST(test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_on_at_once),
+        TEST(test_a_new_link_ends_all_holding),
+        TEST(test_what_is_told_again_as_it_stands_is_not_passed_on),
+        TEST(test_a_link_that_ends_costs_each_other_link_one_update_for_each_route),
         TEST(test_a_live_link_that_the_other_side_calls_dead_is_ended),
         TEST(test_a_path_that_does_not_end_with_the_teller_breaks_the_rules),
         TEST(test_another_hub_with_our_id_is_noticed),
