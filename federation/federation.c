@@ -148,16 +148,31 @@ static void on_tick(struct loop_timer *timer)
 
 /* --- making and unmaking -------------------------------------------------------------------------------- */
 
+static void replace_link_secret(struct federation *federation, char *secret)
+{
+    if (federation->link_secret)
+        explicit_bzero(federation->link_secret, strlen(federation->link_secret));
+    free(federation->link_secret);
+    federation->link_secret = secret;
+}
+
+int federation_set_link_secret(struct federation *federation, const char *secret)
+{
+    char *copy = secret && secret[0] ? strdup(secret) : NULL;
+
+    if (secret && secret[0] && !copy)
+        return -ENOMEM;
+    replace_link_secret(federation, copy);
+    return 0;
+}
+
 static int copy_texts(struct federation *federation, const struct federation_options *options)
 {
     federation->server_id = bytes_to_text(options->server_id);
     federation->version = strdup(options->version ? options->version : "unknown");
     if (!federation->server_id || !federation->version)
         return -ENOMEM;
-    if (!options->link_secret || !options->link_secret[0])
-        return 0;
-    federation->link_secret = strdup(options->link_secret);
-    return federation->link_secret ? 0 : -ENOMEM;
+    return federation_set_link_secret(federation, options->link_secret);
 }
 
 static int copy_peers(struct federation *federation, const struct federation_options *options)
@@ -294,9 +309,7 @@ void federation_free(struct federation *federation)
     loop_undefer(&federation->settle);
     loop_timer_disarm(federation->loop, &federation->tick);
     loop_timer_disarm(federation->loop, &federation->paced);
-    if (federation->link_secret)
-        explicit_bzero(federation->link_secret, strlen(federation->link_secret));
-    free(federation->link_secret);
+    replace_link_secret(federation, NULL);
     free_peers(federation);
     tls_context_unref(federation->link_tls);
     free(federation->server_id);

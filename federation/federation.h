@@ -53,6 +53,10 @@ int federation_listen(struct federation *federation, const struct address *addre
 bool federation_listener_text(const struct federation *federation, size_t i,
                               char out_text[ADDRESS_TEXT_SIZE]);
 
+/* Of handshakes from now on, links that stand stay; NULL or "": none, as at the start. Copied: 0, or -ENOMEM
+ * and the former one stays. */
+int federation_set_link_secret(struct federation *federation, const char *secret);
+
 /* Connections from now on; NULL takes no TLS any more. A reference is taken. */
 void federation_set_link_tls(struct federation *federation, struct tls_context *tls);
 

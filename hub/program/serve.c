@@ -126,23 +126,11 @@ static void say(struct house *house, enum log_level level, const char *text)
     log_record(house->log, level, LOG_LOGS, "server_log", fields, 4);
 }
 
-static int configure_password_from(struct house *house, struct bytes channel, struct bytes password,
-                                   enum password_origin origin)
+static int configure_password(struct house *house, const struct password_entry *entry)
 {
-    uint8_t key[SIGNATURE_KEY_BYTES];
-    bool is_signed = bytes_start_with(channel, BYTES_LITERAL("__comm_ipc_"));
-    int r = is_signed ? signature_derive_key(password, channel, key) : 0;
-
-    if (r == 0)
-        r = hub_configure_password(house->hub, channel, password, origin, is_signed ? key : NULL,
-                                   server_time(house->server));
-    explicit_bzero(key, sizeof key);
-    return r;
-}
-
-static int configure_password(void *context, struct bytes channel, struct bytes password)
-{
-    return configure_password_from(context, channel, password, PASSWORD_BY_CONFIGURATION);
+    return hub_configure_password(house->hub, bytes_of_text(entry->channel), bytes_of_text(entry->password),
+                                  PASSWORD_BY_CONFIGURATION, entry->is_signed ? entry->key : NULL,
+                                  server_time(house->server));
 }
 
 static int open_store(struct house *house)
@@ -169,9 +157,15 @@ static void choose_server_id(struct house *house)
     snprintf(house->server_id, sizeof house->server_id, "%s", given ? given : house->identity.server_id);
 }
 
+/* What the file names is pinned; system channels have passwords by the file alone. */
 static int restore_password(struct bytes channel, struct bytes password, void *context)
 {
-    return configure_password_from(context, channel, password, PASSWORD_BY_OPERATOR);
+    struct house *house = context;
+
+    if (password_list_find(&house->plan.passwords, channel))
+        return 0;
+    return hub_configure_password(house->hub, channel, password, PASSWORD_BY_OPERATOR, NULL,
+                                  server_time(house->server));
 }
 
 static int restore_bridge(const struct bridge_spec *spec, void *context)
@@ -242,14 +236,13 @@ static int build_hub(struct house *house)
     struct hub_options hub_options = hub_options_of(house, options);
     struct server_options server_options = server_options_of(house, options);
     struct outlet outlet = {.note = note, .context = house};
-    char why[SECRET_FILE_WHY_SIZE];
 
     if (hub_new(&house->hub, &hub_options, &outlet) < 0 ||
         server_new(&house->server, house->loop, house->hub, &server_options) < 0)
         return complain("cannot start: out of memory or descriptors");
-    if (options->system_passwords_file &&
-        secret_file_each_password(options->system_passwords_file, configure_password, house, why) < 0)
-        return complain(why);
+    for (size_t i = 0; i < house->plan.passwords.n; i++)
+        if (configure_password(house, &house->plan.passwords.entries[i]) < 0)
+            return complain("cannot start: out of memory");
     return 0;
 }
 
@@ -268,6 +261,17 @@ static int open_spool(struct house *house)
     return spool_file_open(&house->spool, house->plan.data_dir, house->mailbox, why) < 0 ? complain(why) : 0;
 }
 
+static int give_link_secret(struct house *house)
+{
+    char *secret = bytes_to_text(buffer_bytes(&house->plan.link_secret));
+    int r = secret ? federation_set_link_secret(house->federation, secret) : -ENOMEM;
+
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+    return r;
+}
+
 static int build_federation(struct house *house)
 {
     struct federation_options options = {
@@ -282,16 +286,12 @@ static int build_federation(struct house *house)
         .spool = house->spool ? spool_file_spool(house->spool) : NULL,
         .outlet = {.note = note, .context = house},
     };
-    char *secret = bytes_to_text(buffer_bytes(&house->plan.link_secret));
-    int r = secret ? 0 : -ENOMEM;
+    int r;
 
     memcpy(options.hub_id, house->identity.hub_id, sizeof options.hub_id);
-    options.link_secret = secret;
+    r = federation_new(&house->federation, house->loop, house->mailbox, house->hub, &options);
     if (r == 0)
-        r = federation_new(&house->federation, house->loop, house->mailbox, house->hub, &options);
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
+        r = give_link_secret(house);
     if (r < 0)
         return complain("cannot start: out of memory");
     server_set_link_acceptor(house->server, accept_link, house->federation);
@@ -377,14 +377,42 @@ static void swap_tls(struct tls_context **a, struct tls_context **b)
     *b = kept;
 }
 
+/* Whoever has a channel whose password the file no longer says, or says otherwise, loses it. */
+static int change_passwords(struct house *house, const struct password_list *former)
+{
+    const struct password_list *fresh = &house->plan.passwords;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < former->n; i++) {
+        struct bytes channel = bytes_of_text(former->entries[i].channel);
+
+        if (!password_list_find(fresh, channel))
+            r = hub_configure_password(house->hub, channel, BYTES_NONE, PASSWORD_NONE, NULL,
+                                       server_time(house->server));
+    }
+    for (size_t i = 0; r == 0 && i < fresh->n; i++) {
+        const struct password_entry *entry = &fresh->entries[i];
+        const struct password_entry *before = password_list_find(former, bytes_of_text(entry->channel));
+
+        if (!before || strcmp(before->password, entry->password) != 0)
+            r = configure_password(house, entry);
+    }
+    return r;
+}
+
 /* What the hub had so far is left in @plan, which is cleared behind us. */
 static void apply(void *context, const struct serve_options *options, struct serve_plan *plan)
 {
     struct house *house = context;
     struct hub_options hub_options = hub_options_of(house, options);
     struct server_options server_options;
+    struct password_list former;
 
     swap_buffers(&house->plan.connection_secret, &plan->connection_secret);
+    swap_buffers(&house->plan.link_secret, &plan->link_secret);
+    former = house->plan.passwords;
+    house->plan.passwords = plan->passwords;
+    plan->passwords = former;
     swap_tls(&house->plan.tls, &plan->tls);
     swap_tls(&house->plan.link_tls, &plan->link_tls);
     /* A port that speaks plain HTTP keeps doing so, and one that speaks HTTPS never goes back. */
@@ -397,6 +425,8 @@ static void apply(void *context, const struct serve_options *options, struct ser
     server_set_options(house->server, &server_options);
     hub_set_options(house->hub, &hub_options);
     federation_set_link_tls(house->federation, house->plan.link_tls);
+    if (give_link_secret(house) < 0 || change_passwords(house, &plan->passwords) < 0)
+        say(house, LOG_ERROR, "Reload: out of memory: some secrets are as they were until the next start");
     house->log_output.format = options->log_format;
     house->log_output.threshold = options->log_level;
 }

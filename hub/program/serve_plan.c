@@ -225,20 +225,12 @@ static int take_secrets(struct planning *planning)
     return r;
 }
 
-static int accept_any_password(void *context, struct bytes channel, struct bytes password)
-{
-    (void)context;
-    (void)channel;
-    (void)password;
-    return 0;
-}
-
-static int check_passwords(struct planning *planning)
+static int take_passwords(struct planning *planning)
 {
     const char *path = planning->options->system_passwords_file;
     char why[SECRET_FILE_WHY_SIZE];
 
-    if (!path || secret_file_each_password(path, accept_any_password, NULL, why) == 0)
+    if (!path || password_list_read(&planning->plan->passwords, path, why) == 0)
         return 0;
     return refuse(planning, "%s", why);
 }
@@ -283,7 +275,7 @@ int serve_plan_make(struct serve_plan *out_plan, const struct serve_options *opt
 {
     static int (*const steps[])(struct planning *) = {
         check_server_id, choose_data_dir, parse_unix_mode, parse_addresses, load_tls,
-        load_link_tls,   take_secrets,    check_mgmt,      check_passwords,
+        load_link_tls,   take_secrets,    check_mgmt,      take_passwords,
     };
     struct planning planning = {out_plan, options, out_why};
     int r = 0;
@@ -311,4 +303,5 @@ void serve_plan_clear(struct serve_plan *plan)
     plan->link_tls = NULL;
     clear_secret(&plan->connection_secret);
     clear_secret(&plan->link_secret);
+    password_list_clear(&plan->passwords);
 }

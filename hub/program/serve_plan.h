@@ -12,6 +12,7 @@
 
 #include "hub/base/buffer.h"
 #include "hub/io/tls.h"
+#include "hub/program/password_list.h"
 #include "hub/program/serve_options.h"
 
 #define SERVE_PLAN_DIRECTORY_SIZE 4096
@@ -24,6 +25,7 @@ struct serve_plan {
     mode_t unix_mode; /* 0: the listener's default */
     struct buffer connection_secret;
     struct buffer link_secret;
+    struct password_list passwords;           /* of --system-passwords-file */
     struct tls_context *tls;                  /* NULL: there is no tls:// address */
     struct tls_context *link_tls;             /* the same for links' addresses */
     struct tls_context *mgmt_tls;             /* NULL: the management port speaks plain HTTP */

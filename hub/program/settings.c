@@ -45,7 +45,7 @@ const struct setting settings_table[] = {
     {"--connection-secret-file", "COMMHUB_CONNECTION_SECRET_FILE", KIND_TEXT, FIELD(connection_secret_file),
      0, 0, NULL, "FILE", "clients must know the secret in this file", CHANGE_AT_RELOAD},
     {"--link-secret-file", "COMMHUB_LINK_SECRET_FILE", KIND_TEXT, FIELD(link_secret_file), 0, 0, NULL, "FILE",
-     "other hubs that know the secret in this file may link to this one", CHANGE_AT_START},
+     "other hubs that know the secret in this file may link to this one", CHANGE_AT_RELOAD},
     {"--link-listen", "COMMHUB_LINK_LISTEN", KIND_LIST, FIELD(link_listen), 0, 0, NULL, "ADDRESS",
      "tcp://host:port, tls://host:port or unix:/path for other hubs alone; repeatable. Once there is one, no "
      "links are taken on clients' addresses",
@@ -65,7 +65,7 @@ const struct setting settings_table[] = {
      CHANGE_AT_START},
     {"--system-passwords-file", "COMMHUB_SYSTEM_PASSWORDS_FILE", KIND_TEXT, FIELD(system_passwords_file), 0,
      0, NULL, "FILE", "JSON object of channel and password; these passwords outlive the channels' members",
-     CHANGE_AT_START},
+     CHANGE_AT_RELOAD},
     {"--bridge-clients", "COMMHUB_BRIDGE_CLIENTS", KIND_CHOICE, FIELD(bridge_clients), 0, 0, "plain|trusted",
      NULL,
      "clients of mode bridge are clients like others, or may announce the members of another hub (default: "

@@ -152,6 +152,86 @@ def test_a_reload_with_a_fault_changes_nothing(start: StartHub, tmp_path: Path) 
     )
 
 
+def second_hub(folder: Path, token_file: Path) -> RunningHub:
+    return RunningHub(
+        *("--data-dir", f"{folder}/far", "--listen", f"unix:{folder}/far.sock", "--mgmt", "127.0.0.1:0"),
+        *("--admin-token-file", str(token_file)),
+    ).await_ready()
+
+
+def test_a_new_link_secret_is_for_handshakes_from_then_on(
+    start: StartHub, tmp_path: Path, token_file: Path
+) -> None:
+    secret = tmp_path / "link-secret"
+    secret.write_text("former\n")
+    secret.chmod(0o600)
+    hub = start("--link-secret-file", str(secret))
+    far = second_hub(tmp_path, token_file)
+    try:
+        dialer = Management(far)
+        wish = {"address": f"unix:{tmp_path}/hub.sock", "secret": "former"}
+        assert dialer.ask("PUT", "/api/v1/bridges/near", wish)[0] == 201
+        before = await_state(dialer, "near", "up")
+        secret.write_text("latter\n")
+        hub.signal(signal.SIGHUP)
+        await_line(hub, "Reload: certificates and secrets")
+        refused = dialer.ask("POST", "/api/v1/bridges/near/test")[1]
+        assert (refused["failed_step"], refused["reason"]) == ("proof", "wrong_secret"), refused
+        assert dialer.ask("POST", "/api/v1/bridges/test", wish | {"secret": "latter"})[1]["passed"]
+        assert dialer.ask("GET", "/api/v1/bridges/near")[1] == before
+        secret.write_text("\n")
+        status, problem = Management(hub).ask("POST", "/api/v1/hub/reload")
+        assert status == 422 and str(secret) in problem["detail"]
+        assert dialer.ask("POST", "/api/v1/bridges/test", wish | {"secret": "latter"})[1]["passed"]
+    finally:
+        far.stop()
+        far.discard()
+
+
+def await_state(management: Management, bridge: str, state: str) -> dict[str, Any]:
+    give_up = time.monotonic() + 10
+    while time.monotonic() < give_up:
+        shown = management.ask("GET", f"/api/v1/bridges/{bridge}")[1]
+        if shown["state"] == state:
+            return dict(shown)
+        time.sleep(0.02)
+    raise AssertionError(shown)
+
+
+def test_system_passwords_are_read_again_and_whoever_was_in_by_an_old_one_is_out(
+    start: StartHub, tmp_path: Path
+) -> None:
+    def say(**passwords: str) -> None:
+        file.write_text(json.dumps(passwords))
+        file.chmod(0o600)
+
+    def is_let_in(channel: str, password: str | None) -> bool:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        if password is not None:
+            headers["CommHub-Channel-Password"] = password
+        connection = management.connect()
+        connection.request("POST", f"/api/v1/channels/{channel}/broadcast?event=x", "1", headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        assert answer.status in (200, 202, 204, 403), answer.status
+        return answer.status != 403
+
+    file = tmp_path / "passwords.json"
+    say(kept="same", room="former", hall="gone")
+    hub = start("--system-passwords-file", str(file))
+    management = Management(hub)
+    assert is_let_in("kept", "same") and is_let_in("room", "former") and not is_let_in("hall", None)
+    say(kept="same", room="latter", added="new", __comm_ipc_logs="signed")
+    assert management.ask("POST", "/api/v1/hub/reload")[0] == 200
+    assert is_let_in("kept", "same") and is_let_in("hall", None) and is_let_in("added", "new")
+    assert is_let_in("room", "latter") and not is_let_in("room", "former") and not is_let_in("added", None)
+    file.write_text('{"room": ""}')
+    status, problem = management.ask("POST", "/api/v1/hub/reload")
+    assert status == 422 and "room" in problem["detail"]
+    assert is_let_in("room", "latter")
+
+
 def test_a_setting_changed_over_rest_outlasts_a_restart_and_yields_to_the_file(
     start: StartHub, tmp_path: Path
 ) -> None:
