@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The table is small and searched from end to end, comparing every hash in constant time. The store is asked
- * with the lock released; what both hold is put right by sweep() when a session is over.
+ * The table is small and searched from end to end, comparing every hash in constant time. A session begins
+ * under the lock, so that store and table agree on who had to make room; otherwise the store is asked with
+ * the lock released, and a row that is left over there is taken out when its time is over.
  */
 #include "mgmt/auth/sessions.h"
 
@@ -78,48 +79,62 @@ void sessions_free(struct sessions *sessions)
     free(sessions);
 }
 
-/* The serial of a session that has to make room: one that is over, or the user's oldest where he has many. */
-static int64_t superfluous(struct sessions *sessions, int64_t user_serial, uint64_t now_ms)
+/* Whether the session must make room for a new one of the user: it is over, or the oldest where he has many.
+ */
+static bool is_superfluous(const struct sessions *sessions, size_t i, int64_t user_serial, uint64_t now_ms)
 {
-    int64_t oldest = 0;
-    size_t n_of_user = 0;
+    size_t n_younger = 0;
 
-    for (size_t i = 0; i < sessions->n; i++) {
-        const struct store_session *row = &sessions->rows[i];
-
-        if (is_over(row, now_ms))
-            return row->serial;
-        if (row->user_serial != user_serial)
-            continue;
-        if (n_of_user++ == 0)
-            oldest = row->serial;
-    }
-    return n_of_user >= SESSIONS_MOST_OF_USER ? oldest : 0;
+    if (is_over(&sessions->rows[i], now_ms))
+        return true;
+    if (sessions->rows[i].user_serial != user_serial)
+        return false;
+    for (size_t k = i + 1; k < sessions->n; k++)
+        n_younger += sessions->rows[k].user_serial == user_serial && !is_over(&sessions->rows[k], now_ms);
+    return n_younger + 1 >= SESSIONS_MOST_OF_USER;
 }
 
-static int sweep(struct sessions *sessions, int64_t user_serial, uint64_t now_ms,
-                 char out_why[SESSIONS_WHY_SIZE])
+struct beginning {
+    struct sessions *sessions;
+    struct store_session *session;
+    size_t n_left;
+    size_t left[SESSIONS_MOST]; /* places of those that stay */
+};
+
+static int store_beginning(struct store *store, void *context, char *out_why)
 {
-    int64_t serial;
+    struct beginning *beginning = context;
+    struct sessions *sessions = beginning->sessions;
+    struct store_session *session = beginning->session;
     int r = 0;
 
-    do {
-        pthread_mutex_lock(&sessions->mutex);
-        serial = superfluous(sessions, user_serial, now_ms);
-        pthread_mutex_unlock(&sessions->mutex);
-        if (serial)
-            r = sessions_end(sessions, serial, out_why);
-    } while (serial && r >= 0);
-    return r < 0 ? r : 0;
+    beginning->n_left = 0;
+    for (size_t i = 0; r == 0 && i < sessions->n; i++) {
+        if (is_superfluous(sessions, i, session->user_serial, session->created_ms))
+            r = store_session_remove(store, sessions->rows[i].serial, out_why);
+        else
+            beginning->left[beginning->n_left++] = i;
+    }
+    if (r == 0 && beginning->n_left == SESSIONS_MOST)
+        return SESSIONS_E_FULL;
+    return r < 0 ? r : store_session_add(store, session, out_why);
+}
+
+static void keep(struct sessions *sessions, const struct beginning *beginning)
+{
+    for (size_t i = 0; i < beginning->n_left; i++) {
+        sessions->rows[i] = sessions->rows[beginning->left[i]];
+        sessions->written_ms[i] = sessions->written_ms[beginning->left[i]];
+    }
+    sessions->n = beginning->n_left;
 }
 
 int sessions_begin(struct sessions *sessions, const struct store_user *user, struct store_session *session,
                    char out_word[SESSIONS_WORD_SIZE], uint64_t now_ms, char out_why[SESSIONS_WHY_SIZE])
 {
-    int r = sweep(sessions, user->serial, now_ms, out_why);
+    struct beginning beginning = {.sessions = sessions, .session = session};
+    int r;
 
-    if (r < 0)
-        return r;
     random_alphanumeric(out_word, SESSIONS_WORD_SIZE - 1);
     hash(bytes_of_text(out_word), session->sha256);
     session->user_serial = user->serial;
@@ -127,9 +142,11 @@ int sessions_begin(struct sessions *sessions, const struct store_user *user, str
     session->created_ms = session->seen_ms = now_ms;
     snprintf(session->user, sizeof session->user, "%s", user->name);
     pthread_mutex_lock(&sessions->mutex);
-    r = sessions->n == SESSIONS_MOST ? SESSIONS_E_FULL : store_session_add(sessions->store, session, out_why);
-    if (r == 0)
+    r = store_batch(sessions->store, store_beginning, &beginning, out_why);
+    if (r == 0) {
+        keep(sessions, &beginning);
         append(sessions, session);
+    }
     pthread_mutex_unlock(&sessions->mutex);
     return r;
 }

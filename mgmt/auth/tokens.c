@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/random.h"
 #include "mgmt/store/data_dir.h"
@@ -17,8 +18,8 @@
 
 struct tokens {
     struct store *store;
-    pthread_mutex_t mutex; /* guards rows */
-    struct store_tokens rows;
+    pthread_mutex_t mutex;    /* guards rows */
+    struct store_tokens rows; /* with room for TOKENS_MOST */
 };
 
 static void hash(struct bytes token, uint8_t out_sha256[STORE_TOKEN_BYTES])
@@ -220,6 +221,15 @@ bool tokens_have(struct tokens *tokens, enum store_token_origin origin)
     return is_there;
 }
 
+/* Without allocating: what is stored is in force. */
+static void append(struct tokens *tokens, const struct store_token *token)
+{
+    pthread_mutex_lock(&tokens->mutex);
+    check(tokens->rows.n < TOKENS_MOST);
+    tokens->rows.rows[tokens->rows.n++] = *token;
+    pthread_mutex_unlock(&tokens->mutex);
+}
+
 int tokens_make(struct tokens *tokens, struct store_token *token, char out_text[TOKENS_TEXT_SIZE],
                 char out_why[TOKENS_WHY_SIZE])
 {
@@ -236,7 +246,9 @@ int tokens_make(struct tokens *tokens, struct store_token *token, char out_text[
     token->origin = STORE_TOKEN_API;
     token->created_ms = clock_wall_ms();
     r = store_token_add(tokens->store, token, out_why);
-    return r ? r : load(tokens, out_why);
+    if (r == 0)
+        append(tokens, token);
+    return r;
 }
 
 /* In place: what is taken away must be gone even where there is no memory for a new list. */

@@ -19,7 +19,7 @@
 #define REQUEST_PEER_TEXT 64
 #define REQUEST_ID_SIZE 65
 
-struct change; /* mgmt/rest/change.h */
+struct store_audit; /* mgmt/store/store_audit.h */
 
 struct request_pair {
     const char *name;
@@ -41,7 +41,7 @@ struct request {
     bool has_ticket; /* of a WebSocket: the page may be of another origin */
     bool has_rate;
     struct rate_limit_state rate; /* how much more they may ask */
-    struct change *change;        /* where a write says what it changes; NULL: nobody wants to know */
+    struct store_audit *audit;    /* where a write says what it changes; NULL: nobody wants to know */
 
     /* Filled by request_parse(). */
     char *path; /* own memory that the following points into */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 #include "hub/base/clock.h"
-#include "mgmt/store/store_audit.h"
 
 static bool is_worth_it(const struct route *route, const struct request *request, const struct reply *reply)
 {
@@ -32,33 +31,47 @@ static bool may_record(struct rest *rest, const struct request *request)
     return false;
 }
 
-static void put_change(char out[STORE_AUDIT_CHANGE_SIZE], const char *json)
+void audit_begin(struct rest *rest, const struct request *request, struct store_audit *out_row)
 {
-    size_t len = json ? strlen(json) : 0;
+    *out_row = (struct store_audit){.time_ms = clock_wall_ms()};
+    snprintf(out_row->who, sizeof out_row->who, "%s", request->by.name);
+    snprintf(out_row->address, sizeof out_row->address, "%s", request->peer);
+    snprintf(out_row->request_id, sizeof out_row->request_id, "%s", request->id);
+    snprintf(out_row->method, sizeof out_row->method, "%s", request->method);
+    snprintf(out_row->target, sizeof out_row->target, "%s", request->target);
+    if (rest_is_write(request))
+        out_row->omitted = (int64_t)atomic_exchange(&rest->n_omitted, 0);
+}
 
-    if (len < STORE_AUDIT_CHANGE_SIZE)
-        snprintf(out, STORE_AUDIT_CHANGE_SIZE, "%s", json ? json : "");
-    else
-        snprintf(out, STORE_AUDIT_CHANGE_SIZE, "\"(%zu bytes, too long to be kept)\"", len);
+static bool append(struct rest *rest, const struct request *request, struct store_audit *row)
+{
+    char why[STORE_WHY_SIZE];
+
+    if (store_audit_append(rest->options.store, row, AUDIT_MOST_ROWS, why) == 0)
+        return true;
+    rest_log(rest, LOG_ERROR, request, "The audit log lacks this: %s %.200s was answered %lld. %.300s",
+             row->method, row->target, (long long)row->status, why);
+    return false;
+}
+
+void audit_end(struct rest *rest, const struct route *route, const struct request *request,
+               struct store_audit *row, const struct reply *reply)
+{
+    bool is_written = row->serial && row->status == reply->status;
+
+    store_audit_stage(NULL, 0);
+    if (is_written)
+        return;
+    row->status = reply->status;
+    if (!is_worth_it(route, request, reply) || !may_record(rest, request) || !append(rest, request, row))
+        atomic_fetch_add(&rest->n_omitted, (uint_fast64_t)row->omitted);
 }
 
 void audit_record(struct rest *rest, const struct route *route, const struct request *request,
-                  const struct change *change, const struct reply *reply)
+                  const struct reply *reply)
 {
-    struct store_audit row = {.time_ms = clock_wall_ms(), .status = reply->status};
-    char why[STORE_WHY_SIZE];
+    struct store_audit row;
 
-    if (!is_worth_it(route, request, reply) || !may_record(rest, request))
-        return;
-    snprintf(row.who, sizeof row.who, "%s", request->by.name);
-    snprintf(row.address, sizeof row.address, "%s", request->peer);
-    snprintf(row.request_id, sizeof row.request_id, "%s", request->id);
-    snprintf(row.method, sizeof row.method, "%s", request->method);
-    snprintf(row.target, sizeof row.target, "%s", request->target);
-    put_change(row.before, change->before);
-    put_change(row.after, change->after);
-    row.omitted = (int64_t)atomic_exchange(&rest->n_omitted, 0);
-    if (store_audit_append(rest->options.store, &row, AUDIT_MOST_ROWS, why) < 0)
-        rest_log(rest, LOG_ERROR, request, "The audit log lacks this: %s %.200s was answered %lld. %.300s",
-                 row.method, row.target, (long long)row.status, why);
+    audit_begin(rest, request, &row);
+    audit_end(rest, route, request, &row, reply);
 }

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "mgmt/rest/change.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "hub/base/cleanup.h"
+#include "mgmt/rest/audit.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/rest.h"
 
 #define PLAN_TYPE "application/vnd.commhub.plan+json"
 
-void change_clear(struct change *change)
+static void put(char out[STORE_AUDIT_CHANGE_SIZE], const json_t *value)
 {
-    free(change->before);
-    free(change->after);
-    *change = (struct change){0};
+    cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    size_t len = text ? strlen(text) : 0;
+
+    if (len < STORE_AUDIT_CHANGE_SIZE)
+        snprintf(out, STORE_AUDIT_CHANGE_SIZE, "%s", text ? text : "");
+    else
+        snprintf(out, STORE_AUDIT_CHANGE_SIZE, "\"(%zu bytes, too long to be kept)\"", len);
 }
 
-static char *text_of(const json_t *value)
+void change_write(struct store_audit *row, json_t *before, json_t *after)
 {
-    return value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    put(row->before, before);
+    put(row->after, after);
+    json_decref(before);
+    json_decref(after);
 }
 
 static void reply_plan(struct reply *reply, unsigned status, json_t *before, json_t *after)
@@ -31,12 +41,21 @@ static void reply_plan(struct reply *reply, unsigned status, json_t *before, jso
 
 void change_note(const struct request *request, json_t *before, json_t *after)
 {
-    if (request->change) {
-        change_clear(request->change);
-        *request->change = (struct change){text_of(before), text_of(after)};
+    if (request->audit) {
+        change_write(request->audit, before, after);
+        return;
     }
     json_decref(before);
     json_decref(after);
+}
+
+void change_stage(const struct request *request, unsigned status, json_t *before, json_t *after)
+{
+    change_note(request, before, after);
+    if (!request->audit)
+        return;
+    request->audit->status = status;
+    store_audit_stage(request->audit, AUDIT_MOST_ROWS);
 }
 
 bool change_is_tried(const struct request *request, struct reply *reply, unsigned status, json_t *before,
@@ -46,6 +65,6 @@ bool change_is_tried(const struct request *request, struct reply *reply, unsigne
         reply_plan(reply, status, before, after);
         return true;
     }
-    change_note(request, before, after);
+    change_stage(request, status, before, after);
     return false;
 }

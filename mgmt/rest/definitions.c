@@ -8,6 +8,8 @@
 
 #include "hub/base/name.h"
 #include "hub/base/text.h"
+#include "mgmt/rest/audit.h"
+#include "mgmt/rest/change.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/seal.h"
@@ -401,19 +403,67 @@ static int store_change(struct store *store, const struct definitions_change *ch
                              : store_set_password(store, name, bytes_of_text(change->password), out_why);
 }
 
+/* "/api/v1/channels/a%2Fb/password" */
+static void write_target(const struct definitions_change *change, char out[], size_t size)
+{
+    size_t len = (size_t)snprintf(out, size, "/api/v1/%s/", change->is_bridge ? "bridges" : "channels");
+
+    for (const char *at = change->name; *at && len + 4 < size; at++) {
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", *at))
+            out[len++] = *at;
+        else
+            len += (size_t)snprintf(out + len, size - len, "%%%02X", (unsigned)(uint8_t)*at);
+    }
+    snprintf(out + len, size - len, "%s", change->is_bridge ? "" : "/password");
+}
+
+static json_t *member_of(json_t *document, const struct definitions_change *change)
+{
+    return json_incref(
+        json_object_get(json_object_get(document, change->is_bridge ? "bridges" : "channels"), change->name));
+}
+
+static int record_change(struct store *store, const struct definitions *definitions,
+                         const struct definitions_change *change, const struct store_audit *asked,
+                         char out_why[STORE_WHY_SIZE])
+{
+    bool is_removed = change->action == DEFINITIONS_REMOVED;
+    struct store_audit row = *asked;
+
+    if (change->action == DEFINITIONS_SAME)
+        return 0;
+    row.omitted = 0;
+    row.status = is_removed || !change->is_bridge ? 204 : change->action == DEFINITIONS_ADDED ? 201 : 200;
+    snprintf(row.method, sizeof row.method, "%s", is_removed ? "DELETE" : "PUT");
+    write_target(change, row.target, sizeof row.target);
+    change_write(&row, member_of(definitions->before, change),
+                 is_removed ? NULL : member_of(definitions->after, change));
+    return store_audit_append(store, &row, AUDIT_MOST_ROWS, out_why);
+}
+
+struct storing {
+    const struct definitions *definitions;
+    const struct store_audit *asked;
+};
+
 static int store_changes(struct store *store, void *context, char out_why[STORE_WHY_SIZE])
 {
-    const struct definitions *definitions = context;
+    const struct storing *storing = context;
+    const struct definitions *definitions = storing->definitions;
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < definitions->n_changes; i++)
+    for (size_t i = 0; r >= 0 && i < definitions->n_changes; i++) {
         r = store_change(store, &definitions->changes[i], out_why);
+        if (r >= 0 && storing->asked)
+            r = record_change(store, definitions, &definitions->changes[i], storing->asked, out_why);
+    }
     return r < 0 ? r : 0;
 }
 
-int definitions_store(const struct definitions *definitions, char out_why[STORE_WHY_SIZE])
+int definitions_store(const struct definitions *definitions, const struct store_audit *asked,
+                      char out_why[STORE_WHY_SIZE])
 {
-    return store_batch(definitions->store, store_changes, (void *)(uintptr_t)definitions, out_why);
+    return store_batch(definitions->store, store_changes, &(struct storing){definitions, asked}, out_why);
 }
 
 static int compare_texts(const void *left, const void *right)
@@ -554,7 +604,7 @@ static int take_in(struct store *store, const char *file, json_t *document, char
     if (r == 0 && problem_faults_are_any(&faults))
         r = refuse_faults(file, &faults, out_why);
     if (r == 0)
-        r = definitions_store(&definitions, out_why);
+        r = definitions_store(&definitions, NULL, out_why);
     definitions_clear(&definitions);
     return r;
 }

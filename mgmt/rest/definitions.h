@@ -14,6 +14,7 @@
 #define COMMHUB_MGMT_REST_DEFINITIONS_H
 
 #include "mgmt/rest/bridge_form.h"
+#include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_bridge.h"
 
 #define DEFINITIONS_DUMP (JSON_SORT_KEYS | JSON_INDENT(2))
@@ -57,8 +58,12 @@ int definitions_read(struct definitions *definitions, struct store *store, json_
                      enum definitions_mode mode, struct problem_faults *faults, char out_why[STORE_WHY_SIZE]);
 void definitions_clear(struct definitions *definitions);
 
-/* Stores all changes, or none: 0, or a negative errno and a sentence. */
-int definitions_store(const struct definitions *definitions, char out_why[STORE_WHY_SIZE]);
+/*
+ * Stores all changes, or none: 0, or a negative errno and a sentence. With @asked, the audit row of who
+ * asked, each object that changes has a row of its own: of the request that would have changed it alone.
+ */
+int definitions_store(const struct definitions *definitions, const struct store_audit *asked,
+                      char out_why[STORE_WHY_SIZE]);
 
 /* {added: ["bridges/west"], changed, removed, unchanged: 3}; NULL: out of memory. */
 json_t *definitions_changes_json(const struct definitions *definitions);

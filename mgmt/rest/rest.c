@@ -315,27 +315,33 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
     if (!is_settled) {
         is_settled = settle(rest, route, request, reply);
         if (is_settled)
-            audit_record(rest, route, request, &(struct change){0}, reply);
+            audit_record(rest, route, request, reply);
     }
     if (is_settled)
         add_rate(rest, request, reply);
     return is_settled;
 }
 
+static void carry_out(struct rest *rest, const struct route *route, struct request *request,
+                      struct reply *reply)
+{
+    struct store_audit row;
+
+    audit_begin(rest, request, &row);
+    request->audit = &row;
+    route->handle(rest, request, reply);
+    request->audit = NULL;
+    audit_end(rest, route, request, &row, reply);
+}
+
 void rest_on_request(void *context, struct request *request, struct reply *reply)
 {
     struct rest *rest = context;
     const struct route *route;
-    struct change change = {0};
 
     /* on_head() has let it through. */
-    if (find(request, reply, &route)) {
-        request->change = &change;
-        route->handle(rest, request, reply);
-        request->change = NULL;
-        audit_record(rest, route, request, &change, reply);
-        change_clear(&change);
-    }
+    if (find(request, reply, &route))
+        carry_out(rest, route, request, reply);
     add_rate(rest, request, reply);
 }
 
@@ -364,7 +370,6 @@ static bool is_not_for_hubs(const struct route *route, const struct request *req
 void rest_carry_out(struct rest *rest, struct request *request, struct reply *reply)
 {
     const struct route *route;
-    struct change change = {0};
     int r;
 
     r = request_parse(request);
@@ -379,19 +384,16 @@ void rest_carry_out(struct rest *rest, struct request *request, struct reply *re
     if (!find(request, reply, &route))
         return;
     if (is_not_for_hubs(route, request, reply) || !is_let_in(route, request, reply)) {
-        audit_record(rest, route, request, &change, reply);
+        audit_record(rest, route, request, reply);
         return;
     }
-    request->change = &change;
-    route->handle(rest, request, reply);
-    request->change = NULL;
+    carry_out(rest, route, request, reply);
     if (reply->later) {
         later_end(reply->later);
         reply->later = NULL;
         problem_reply(reply, request, 403, "What has to be waited for is not for other hubs.");
+        audit_record(rest, route, request, reply);
     }
-    audit_record(rest, route, request, &change, reply);
-    change_clear(&change);
 }
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply)
@@ -401,7 +403,7 @@ void rest_on_too_long(void *context, struct request *request, struct reply *repl
     if (!find(request, reply, &route))
         return;
     reply_too_long(request, reply);
-    audit_record(context, route, request, &(struct change){0}, reply);
+    audit_record(context, route, request, reply);
 }
 
 void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply)

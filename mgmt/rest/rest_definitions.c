@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "hub/wire/signature.h"
+#include "mgmt/rest/change.h"
 #include "mgmt/rest/definitions.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
@@ -158,7 +159,8 @@ static void apply(struct asking *asking, const struct request *request, struct r
         problem_reply(reply, request, 500, "out of memory");
         return;
     }
-    r = definitions_store(asking->definitions, why);
+    change_stage(request, 200, NULL, definitions_changes_json(asking->definitions));
+    r = definitions_store(asking->definitions, request->audit, why);
     if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
         return;

@@ -96,7 +96,7 @@ static void record(struct remote *remote, const struct request *request, const s
     const struct route *route;
 
     if (routes_find(request, &route, allow) == 0)
-        audit_record(remote->rest, route, request, &(struct change){0}, &seen);
+        audit_record(remote->rest, route, request, &seen);
 }
 
 static bool fill(void *state, const struct request *request, struct reply *reply)

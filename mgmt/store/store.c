@@ -39,50 +39,52 @@ int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE])
     return r;
 }
 
-int store_begin(struct store *store)
+void store_lock(struct store *store)
 {
-    int r = store->n_begun ? 0 : db_run(store->db, "BEGIN IMMEDIATE");
+    pthread_mutex_lock(&store->mutex);
+}
 
-    if (r == 0)
-        store->n_begun++;
+int store_unlock(struct store *store, int r, char out_why[STORE_WHY_SIZE])
+{
+    store_fault(store, r, out_why);
+    pthread_mutex_unlock(&store->mutex);
     return r;
 }
 
-/* Of a write within a batch the batch decides. */
-int store_end(struct store *store, int r)
+int store_begin(struct store *store)
 {
-    if (--store->n_begun)
-        return r;
-    if (r >= 0) {
+    store_lock(store);
+    return store->n_begun++ ? 0 : db_run(store->db, "BEGIN IMMEDIATE");
+}
+
+/* Of a write within a batch the batch decides. */
+int store_end(struct store *store, int r, char out_why[STORE_WHY_SIZE])
+{
+    bool is_outermost = --store->n_begun == 0;
+
+    if (is_outermost && r == 0)
+        r = store_audit_append_staged(store);
+    if (is_outermost && r >= 0) {
         int committed = db_run(store->db, "COMMIT");
 
-        if (committed == 0)
-            return r;
-        r = committed;
+        r = committed < 0 ? committed : r;
     }
-    /* Some faults have rolled back already; then this does nothing. */
-    db_rollback(store->db);
+    store_fault(store, r, out_why);
+    if (is_outermost)
+        db_rollback(store->db); /* does nothing where it was committed, or a fault has done it already */
+    pthread_mutex_unlock(&store->mutex);
     return r;
 }
 
 int store_batch(struct store *store, int (*run)(struct store *store, void *context, char *out_why),
                 void *context, char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    char why[STORE_WHY_SIZE];
+    int begun = store_begin(store);
+    int r = begun < 0 ? begun : run(store, context, out_why);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
-    if (r < 0) {
-        store_fault(store, r, out_why);
-    } else {
-        int ran = run(store, context, out_why);
-
-        r = store_end(store, ran);
-        if (r < 0 && ran >= 0)
-            store_fault(store, r, out_why);
-    }
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    /* Why it failed @run has said better. */
+    return store_end(store, r, begun == 0 && r < 0 ? why : out_why);
 }
 
 char *store_purpose(const char *kind, struct bytes name)
@@ -155,9 +157,8 @@ int store_read_page(struct store *store, const char *sql, int64_t after, size_t 
     int r;
 
     *out_page = (struct store_page){0};
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, read_page(store, sql, after, limit, row_size, read, out_page), out_why);
-    pthread_mutex_unlock(&store->mutex);
+    store_lock(store);
+    r = store_unlock(store, read_page(store, sql, after, limit, row_size, read, out_page), out_why);
     if (r < 0) {
         free(out_page->rows);
         *out_page = (struct store_page){0};
@@ -165,18 +166,67 @@ int store_read_page(struct store *store, const char *sql, int64_t after, size_t 
     return r;
 }
 
-int store_remove_named(struct store *store, const char *sql, const char *name)
+/* DB_ROW and the statement at its row; 0 where there is none; or a negative errno. */
+static int step_to(struct store *store, const char *sql, struct bytes name,
+                   struct db_statement **out_statement)
 {
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, sql, &statement);
+    int r = db_prepare(store->db, sql, out_statement);
 
     if (r < 0)
         return r;
-    db_bind_text(statement, 1, bytes_of_text(name));
-    r = db_step(statement);
+    if (name.ptr)
+        db_bind_text(*out_statement, 1, name);
+    return db_step(*out_statement);
+}
+
+static int find_named(struct store *store, const char *sql, struct bytes name,
+                      void (*read)(struct db_statement *statement, void *row), void *out_row)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = step_to(store, sql, name, &statement);
+
+    if (r != DB_ROW)
+        return r < 0 ? r : STORE_E_UNKNOWN;
+    read(statement, out_row);
+    return 0;
+}
+
+int store_find_named(struct store *store, const char *sql, struct bytes name,
+                     void (*read)(struct db_statement *statement, void *row), void *out_row,
+                     char out_why[STORE_WHY_SIZE])
+{
+    store_lock(store);
+    return store_unlock(store, find_named(store, sql, name, read, out_row), out_why);
+}
+
+static int remove_named(struct store *store, const char *sql, struct bytes name)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = step_to(store, sql, name, &statement);
+
     if (r < 0)
         return r;
     return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
+}
+
+int store_remove_named(struct store *store, const char *sql, struct bytes name, char out_why[STORE_WHY_SIZE])
+{
+    int r = store_begin(store);
+
+    if (r == 0)
+        r = remove_named(store, sql, name);
+    return store_end(store, r, out_why);
+}
+
+static void read_count(struct db_statement *statement, void *out_n)
+{
+    *(uint64_t *)out_n = (uint64_t)db_column_number(statement, 0);
+}
+
+int store_count(struct store *store, const char *sql, struct bytes name, uint64_t *out_n,
+                char out_why[STORE_WHY_SIZE])
+{
+    return store_find_named(store, sql, name, read_count, out_n, out_why);
 }
 
 int store_meta_get(struct store *store, const char *name, struct buffer *out_value)
@@ -349,6 +399,15 @@ int store_load_key(struct store *store, bool may_make, char out_why[STORE_WHY_SI
     return load_key_at(store, credential ? credential : path, may_make && !credential, out_why);
 }
 
+/* What stands in the database; made at the first start. */
+static int load_rows(struct store *store, void *context, char *out_why)
+{
+    int r = store_load_key(store, true, out_why);
+
+    (void)context;
+    return r < 0 ? r : store_fault(store, load_identity(store), out_why);
+}
+
 static int load(struct store *store, char out_why[STORE_WHY_SIZE])
 {
     cleanup_free_ char *db_path = data_dir_path(store->data_dir, "commhub.db");
@@ -364,17 +423,7 @@ static int load(struct store *store, char out_why[STORE_WHY_SIZE])
         snprintf(out_why, STORE_WHY_SIZE, "The store %s %s", db_path, why);
         return r;
     }
-    r = store_begin(store);
-    if (r < 0)
-        return store_fault(store, r, out_why);
-    r = store_load_key(store, true, out_why);
-    if (r == 0)
-        r = store_fault(store, load_identity(store), out_why);
-    if (r < 0) {
-        store_end(store, r);
-        return r;
-    }
-    return store_fault(store, store_end(store, 0), out_why);
+    return store_batch(store, load_rows, NULL, out_why);
 }
 
 static void init_mutex(pthread_mutex_t *mutex)
@@ -512,28 +561,32 @@ int store_each_password(struct store *store,
     return r;
 }
 
+static int set_password(struct store *store, struct bytes channel, struct bytes sealed)
+{
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db,
+                       "INSERT OR REPLACE INTO channel_password (channel, sealed_password) VALUES (?1, ?2)",
+                       &statement);
+
+    if (r < 0)
+        return r;
+    db_bind_text(statement, 1, channel);
+    db_bind_blob(statement, 2, sealed);
+    return db_step(statement);
+}
+
 int store_set_password(struct store *store, struct bytes channel, struct bytes password,
                        char out_why[STORE_WHY_SIZE])
 {
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
     cleanup_(buffer_clear) struct buffer sealed = {0};
     cleanup_free_ char *purpose = store_purpose("channel", channel);
-    int r = purpose ? seal_close(&store->key, bytes_of_text(purpose), password, &sealed) : -ENOMEM;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
     if (r == 0)
-        r = db_prepare(store->db,
-                       "INSERT OR REPLACE INTO channel_password (channel, sealed_password) VALUES (?1, ?2)",
-                       &statement);
-    if (r == 0) {
-        db_bind_text(statement, 1, channel);
-        db_bind_blob(statement, 2, buffer_bytes(&sealed));
-        r = db_step(statement);
-    }
-    r = store_fault(store, r, out_why);
-    db_statement_free(take(statement));
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+        r = purpose ? seal_close(&store->key, bytes_of_text(purpose), password, &sealed) : -ENOMEM;
+    if (r == 0)
+        r = set_password(store, channel, buffer_bytes(&sealed));
+    return store_end(store, r, out_why);
 }
 
 static int find_password(struct store *store, struct bytes channel, struct buffer *out_password,
@@ -566,26 +619,7 @@ int store_find_password(struct store *store, struct bytes channel, struct buffer
     return r;
 }
 
-static int remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "DELETE FROM channel_password WHERE channel = ?1", &statement);
-
-    if (r == 0) {
-        db_bind_text(statement, 1, channel);
-        r = db_step(statement);
-    }
-    if (r < 0)
-        return store_fault(store, r, out_why);
-    return db_changes(store->db) ? 0 : STORE_E_UNKNOWN;
-}
-
 int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = remove_password(store, channel, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_remove_named(store, "DELETE FROM channel_password WHERE channel = ?1", channel, out_why);
 }

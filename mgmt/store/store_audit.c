@@ -182,15 +182,32 @@ static int append(struct store *store, struct store_audit *row, int64_t most)
 int store_audit_append(struct store *store, struct store_audit *row, int64_t most,
                        char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
     if (r == 0)
-        r = store_end(store, append(store, row, most));
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+        r = append(store, row, most);
+    return store_end(store, r, out_why);
+}
+
+/* ---- appending along with a write ---- */
+
+static _Thread_local struct {
+    struct store_audit *row;
+    int64_t most;
+} staged;
+
+void store_audit_stage(struct store_audit *row, int64_t most)
+{
+    staged.row = row;
+    staged.most = most;
+}
+
+int store_audit_append_staged(struct store *store)
+{
+    struct store_audit *row = staged.row;
+
+    staged.row = NULL;
+    return row ? append(store, row, staged.most) : 0;
 }
 
 /* ---- reading ---- */
@@ -259,9 +276,8 @@ int store_audit_list(struct store *store, const struct store_audit_filter *filte
     int r;
 
     *out_rows = (struct store_audits){0};
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, list(store, filter, before, limit, out_rows), out_why);
-    pthread_mutex_unlock(&store->mutex);
+    store_lock(store);
+    r = store_unlock(store, list(store, filter, before, limit, out_rows), out_why);
     if (r < 0)
         free(take(out_rows->rows));
     return r;
@@ -272,12 +288,8 @@ int store_audit_list(struct store *store, const struct store_audit_filter *filte
 static int read_end_locked(struct store *store, const char *name, struct end *out_end,
                            char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, read_end(store, name, out_end), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    store_lock(store);
+    return store_unlock(store, read_end(store, name, out_end), out_why);
 }
 
 /* Follows one page from @at on, which is moved along: false where the chain is broken, behind @at. */

@@ -35,6 +35,13 @@ struct store_audit {
 int store_audit_append(struct store *store, struct store_audit *row, int64_t most,
                        char out_why[STORE_WHY_SIZE]);
 
+/*
+ * Stages @row for the calling thread: the next transaction of its own that succeeds commits the row along
+ * with what it writes, or neither of them. Only then is the row's serial set. @row must live until it is not
+ * staged any more, which NULL brings about in any case.
+ */
+void store_audit_stage(struct store_audit *row, int64_t most);
+
 /* What rows to show; NULL and 0: any. */
 struct store_audit_filter {
     const char *who;

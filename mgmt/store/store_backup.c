@@ -19,12 +19,8 @@
 
 int store_backup_take(struct store *store, char **out_image, size_t *out_len, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, db_image(store->db, out_image, out_len), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    store_lock(store);
+    return store_unlock(store, db_image(store->db, out_image, out_len), out_why);
 }
 
 static int why_not(char out_why[STORE_WHY_SIZE], int r, const char *why)

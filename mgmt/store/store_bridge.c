@@ -454,16 +454,11 @@ static int delete_items(struct store *store, int64_t id)
 static int put(struct store *store, const struct bridge_spec *spec, bool has_tls, const struct sealed *sealed)
 {
     int64_t id = 0;
-    int r = store_begin(store);
+    int r = upsert(store, spec, has_tls, sealed, &id);
 
-    if (r < 0)
-        return r;
-    r = upsert(store, spec, has_tls, sealed, &id);
     if (r == 0)
         r = delete_items(store, id);
-    if (r == 0)
-        r = insert_items(store, id, spec);
-    return store_end(store, r);
+    return r == 0 ? insert_items(store, id, spec) : r;
 }
 
 /* No secret: the buffer stays without memory, which is NULL in the row. */
@@ -484,48 +479,26 @@ int store_bridge_put(struct store *store, const struct bridge_spec *spec, bool h
                      char out_why[STORE_WHY_SIZE])
 {
     cleanup_(sealed_clear) struct sealed sealed = {0};
-    int r = seal_secret(store, SECRET_KIND, spec, spec->secret, &sealed.secret);
+    int r = store_begin(store);
 
+    if (r == 0)
+        r = seal_secret(store, SECRET_KIND, spec, spec->secret, &sealed.secret);
     if (r == 0)
         r = seal_secret(store, CONNECTION_SECRET_KIND, spec, spec->connection_secret,
                         &sealed.connection_secret);
-    pthread_mutex_lock(&store->mutex);
     if (r == 0)
         r = put(store, spec, has_tls, &sealed);
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_end(store, r, out_why);
 }
 
 int store_bridge_remove(struct store *store, const char *name, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, store_remove_named(store, "DELETE FROM bridge WHERE name = ?1", name), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
-}
-
-static int count(struct store *store, uint64_t *out_n)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "SELECT count(*) FROM bridge", &statement);
-
-    if (r == 0)
-        r = db_step(statement);
-    if (r < 0)
-        return r;
-    *out_n = (uint64_t)db_column_number(statement, 0);
-    return 0;
+    return store_remove_named(store, "DELETE FROM bridge WHERE name = ?1", bytes_of_text(name), out_why);
 }
 
 int store_bridge_count(struct store *store, uint64_t *out_n)
 {
-    int r;
+    char why[STORE_WHY_SIZE];
 
-    pthread_mutex_lock(&store->mutex);
-    r = count(store, out_n);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_count(store, "SELECT count(*) FROM bridge", BYTES_NONE, out_n, why);
 }

@@ -13,7 +13,7 @@
 #include "mgmt/store/store.h"
 
 struct store {
-    pthread_mutex_t mutex; /* guards db; recursive, for batches */
+    pthread_mutex_t mutex; /* guards what follows; recursive, for batches */
     struct db *db;
     unsigned n_begun; /* writes within writes: see store_batch() */
     struct seal_key key;
@@ -25,11 +25,21 @@ struct store {
 /* Says what the database did not do, and passes @r on. */
 int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
 
-/* Begins a write; with -errno nothing was begun. */
-int store_begin(struct store *store);
+/* What reads: waits for the store; and gives it back, with a sentence where @r is a fault. Answers @r. */
+void store_lock(struct store *store);
+int store_unlock(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
 
-/* Commits if @r is 0 or more, else takes everything back; answers @r or the commit's fault. */
-int store_end(struct store *store, int r);
+/*
+ * What writes: waits for the store and begins a transaction, or goes on with the one that a batch has begun;
+ * with -errno nothing is to be written. Then, in any case, the end: commits if @r is 0 or more, else takes
+ * all back, and gives the store back. Where @r is 0 the audit row that the thread has staged is committed
+ * along. Answers @r or the commit's fault, with a sentence where it is one.
+ */
+int store_begin(struct store *store);
+int store_end(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
+
+/* Appends the audit row that the calling thread has staged, if any, which it is no longer then. */
+int store_audit_append_staged(struct store *store);
 
 #define STORE_KEY_FILE "master.key"
 #define STORE_FRESH_KEY_FILE "master.key.new" /* while the key is being changed */
@@ -76,7 +86,17 @@ int store_read_page(struct store *store, const char *sql, int64_t after, size_t 
                     void (*read)(struct db_statement *statement, void *row), struct store_page *out_page,
                     char out_why[STORE_WHY_SIZE]);
 
-/* Runs "DELETE ... = ?1": 0, STORE_E_UNKNOWN where there was nothing, or a negative errno. */
-int store_remove_named(struct store *store, const char *sql, const char *name);
+/* Runs "SELECT ... = ?1" and reads the one row by @read: 0, STORE_E_UNKNOWN, or a negative errno and a
+ * sentence. */
+int store_find_named(struct store *store, const char *sql, struct bytes name,
+                     void (*read)(struct db_statement *statement, void *row), void *out_row,
+                     char out_why[STORE_WHY_SIZE]);
+
+/* Runs "DELETE ... = ?1": 0, STORE_E_UNKNOWN where there was nothing, or a negative errno and a sentence. */
+int store_remove_named(struct store *store, const char *sql, struct bytes name, char out_why[STORE_WHY_SIZE]);
+
+/* Runs "SELECT count(*) ...", whose ?1, if it has one, is @name. 0, or a negative errno and a sentence. */
+int store_count(struct store *store, const char *sql, struct bytes name, uint64_t *out_n,
+                char out_why[STORE_WHY_SIZE]);
 
 #endif

@@ -94,17 +94,19 @@ static int reseal_column(struct store *store, const struct seal_key *fresh,
     return r;
 }
 
-static int reseal_all(struct store *store, const struct seal_key *fresh, char out_why[STORE_WHY_SIZE])
+static int reseal_all(struct store *store, void *context, char *out_why)
 {
-    int r = store_begin(store);
+    const struct seal_key *fresh = context;
+    int r = 0;
 
-    if (r < 0)
-        return r;
+    *out_why = '\0';
     for (size_t i = 0; r == 0 && i < sizeof columns / sizeof *columns; i++)
         r = reseal_column(store, fresh, &columns[i], out_why);
     if (r == 0)
         r = store_make_key_check(store, fresh);
-    return store_end(store, r);
+    if (r < 0 && !*out_why)
+        store_fault(store, r, out_why);
+    return r;
 }
 
 static int rekey(struct store *store, char out_why[STORE_WHY_SIZE])
@@ -123,11 +125,8 @@ static int rekey(struct store *store, char out_why[STORE_WHY_SIZE])
         snprintf(out_why, STORE_WHY_SIZE, "%s", why);
         return r;
     }
-    *out_why = '\0';
-    r = reseal_all(store, &fresh, out_why);
+    r = store_batch(store, reseal_all, &fresh, out_why);
     if (r < 0) {
-        if (!*out_why)
-            store_fault(store, r, out_why);
         remove(fresh_path);
     } else {
         store->key = fresh;

@@ -62,42 +62,42 @@ static int insert(struct store *store, struct store_session *session)
 
 int store_session_add(struct store *store, struct store_session *session, char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, insert(store, session), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    if (r == 0)
+        r = insert(store, session);
+    return store_end(store, r, out_why);
 }
 
 /* Runs a statement whose ?1 is the serial and whose ?2, if it has one, is @number. */
-static int change(struct store *store, const char *sql, int64_t serial, const uint64_t *number,
-                  char out_why[STORE_WHY_SIZE])
+static int change(struct store *store, const char *sql, int64_t serial, const uint64_t *number)
 {
-    struct db_statement *statement = NULL;
-    int r;
+    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
+    int r = db_prepare(store->db, sql, &statement);
 
-    pthread_mutex_lock(&store->mutex);
-    r = db_prepare(store->db, sql, &statement);
-    if (r == 0) {
-        db_bind_number(statement, 1, serial);
-        if (number)
-            db_bind_number(statement, 2, (int64_t)*number);
-        r = db_step(statement);
-    }
-    r = store_fault(store, r, out_why);
-    db_statement_free(statement);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    if (r < 0)
+        return r;
+    db_bind_number(statement, 1, serial);
+    if (number)
+        db_bind_number(statement, 2, (int64_t)*number);
+    return db_step(statement);
 }
 
 int store_session_remove(struct store *store, int64_t serial, char out_why[STORE_WHY_SIZE])
 {
-    return change(store, "DELETE FROM session WHERE id = ?1", serial, NULL, out_why);
+    int r = store_begin(store);
+
+    if (r == 0)
+        r = change(store, "DELETE FROM session WHERE id = ?1", serial, NULL);
+    return store_end(store, r, out_why);
 }
 
 int store_session_set_seen(struct store *store, int64_t serial, uint64_t seen_ms,
                            char out_why[STORE_WHY_SIZE])
 {
-    return change(store, "UPDATE session SET seen_ms = ?2 WHERE id = ?1", serial, &seen_ms, out_why);
+    int r = store_begin(store);
+
+    if (r == 0)
+        r = change(store, "UPDATE session SET seen_ms = ?2 WHERE id = ?1", serial, &seen_ms);
+    return store_end(store, r, out_why);
 }

@@ -29,12 +29,8 @@ static int each(struct store *store, int (*visit)(const struct store_setting *se
 int store_setting_each(struct store *store, int (*visit)(const struct store_setting *setting, void *context),
                        void *context, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, each(store, visit, context), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    store_lock(store);
+    return store_unlock(store, each(store, visit, context), out_why);
 }
 
 static int write_one(struct store *store, const struct store_setting *setting)
@@ -56,16 +52,9 @@ static int write_one(struct store *store, const struct store_setting *setting)
 int store_setting_write(struct store *store, const struct store_setting *settings, size_t n,
                         char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
-    if (r == 0) {
-        for (size_t i = 0; r == 0 && i < n; i++)
-            r = write_one(store, &settings[i]);
-        r = store_end(store, r);
-    }
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = write_one(store, &settings[i]);
+    return store_end(store, r, out_why);
 }

@@ -57,30 +57,11 @@ int store_token_list(struct store *store, int64_t after, size_t limit, struct st
     return r;
 }
 
-static int find(struct store *store, const char *name, struct store_token *out_token)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "SELECT " COLUMNS " FROM token WHERE name = ?1", &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, bytes_of_text(name));
-    r = db_step(statement);
-    if (r != DB_ROW)
-        return r < 0 ? r : STORE_E_UNKNOWN;
-    read_row(statement, out_token);
-    return 0;
-}
-
 int store_token_find(struct store *store, const char *name, struct store_token *out_token,
                      char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, find(store, name, out_token), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_find_named(store, "SELECT " COLUMNS " FROM token WHERE name = ?1", bytes_of_text(name),
+                            read_row, out_token, out_why);
 }
 
 /* 0, STORE_TOKEN_E_TAKEN or a negative errno. */
@@ -113,12 +94,11 @@ static int insert(struct store *store, struct store_token *token)
 
 int store_token_add(struct store *store, struct store_token *token, char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, insert(store, token), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    if (r == 0)
+        r = insert(store, token);
+    return store_end(store, r, out_why);
 }
 
 /* Also of the same hash: one token may have been given by the file and be the first run's. */
@@ -151,27 +131,16 @@ static int insert_of_origin(struct store *store, enum store_token_origin origin,
 int store_token_set_origin(struct store *store, enum store_token_origin origin, const uint8_t *sha256,
                            char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
-    if (r == 0) {
+    if (r == 0)
         r = remove_like(store, origin, sha256);
-        if (r == 0 && sha256)
-            r = insert_of_origin(store, origin, sha256);
-        r = store_end(store, r);
-    }
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    if (r == 0 && sha256)
+        r = insert_of_origin(store, origin, sha256);
+    return store_end(store, r, out_why);
 }
 
 int store_token_remove(struct store *store, const char *name, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, store_remove_named(store, "DELETE FROM token WHERE name = ?1", name), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_remove_named(store, "DELETE FROM token WHERE name = ?1", bytes_of_text(name), out_why);
 }

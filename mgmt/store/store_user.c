@@ -12,6 +12,7 @@
 static void read_row(struct db_statement *statement, void *row)
 {
     struct store_user *out_user = row;
+
     *out_user = (struct store_user){
         .serial = db_column_number(statement, 0),
         .role = store_role(db_column(statement, 2)),
@@ -34,30 +35,11 @@ int store_user_list(struct store *store, int64_t after, size_t limit, struct sto
     return r;
 }
 
-static int find(struct store *store, const char *name, struct store_user *out_user)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db, "SELECT " COLUMNS " FROM user WHERE name = ?1", &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, bytes_of_text(name));
-    r = db_step(statement);
-    if (r != DB_ROW)
-        return r < 0 ? r : STORE_E_UNKNOWN;
-    read_row(statement, out_user);
-    return 0;
-}
-
 int store_user_find(struct store *store, const char *name, struct store_user *out_user,
                     char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, find(store, name, out_user), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_find_named(store, "SELECT " COLUMNS " FROM user WHERE name = ?1", bytes_of_text(name),
+                            read_row, out_user, out_why);
 }
 
 static int upsert(struct store *store, struct store_user *user)
@@ -98,55 +80,25 @@ static int end_sessions(struct store *store, int64_t serial)
 
 int store_user_put(struct store *store, struct store_user *user, char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    int r = store_begin(store);
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_begin(store);
-    if (r == 0) {
+    if (r == 0)
         r = upsert(store, user);
-        if (r == 0)
-            r = end_sessions(store, user->serial);
-        r = store_end(store, r);
-    }
-    r = store_fault(store, r, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    if (r == 0)
+        r = end_sessions(store, user->serial);
+    return store_end(store, r, out_why);
 }
 
 int store_user_remove(struct store *store, const char *name, char out_why[STORE_WHY_SIZE])
 {
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, store_remove_named(store, "DELETE FROM user WHERE name = ?1", name), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
-}
-
-static int count_admins(struct store *store, const char *except, uint64_t *out_n)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db,
-                       "SELECT count(*) FROM user WHERE role = 'admin' AND is_enabled AND name IS NOT ?1",
-                       &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, except ? bytes_of_text(except) : BYTES_NONE);
-    r = db_step(statement);
-    if (r < 0)
-        return r;
-    *out_n = (uint64_t)db_column_number(statement, 0);
-    return 0;
+    return store_remove_named(store, "DELETE FROM user WHERE name = ?1", bytes_of_text(name), out_why);
 }
 
 int store_user_count_admins(struct store *store, const char *except, uint64_t *out_n,
                             char out_why[STORE_WHY_SIZE])
 {
-    int r;
+    static const char sql[] =
+        "SELECT count(*) FROM user WHERE role = 'admin' AND is_enabled AND name IS NOT ?1";
 
-    pthread_mutex_lock(&store->mutex);
-    r = store_fault(store, count_admins(store, except, out_n), out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
+    return store_count(store, sql, except ? bytes_of_text(except) : BYTES_NONE, out_n, out_why);
 }

@@ -155,6 +155,109 @@ static void run_sql(const char *sql)
     free(path);
 }
 
+#define DEFINITIONS                                                                                          \
+    "{\"version\": 1, \"bridges\": {\"west\": {\"address\": \"tcp://west:1\"}}, \"channels\": {\"v\": "      \
+    "{\"password\": {\"value\": \"a canary bird\"}}}}"
+
+/* Each kind of thing that is stored, and what is there of it. */
+static const struct {
+    const char *method, *target, *body;
+    int status;
+    const char *count;
+} stored[] = {
+    {"PUT", "/api/v1/users/bob", "{\"role\": \"viewer\", \"password\": \"a canary bird\"}", 201,
+     "SELECT count(*) FROM user"},
+    {"POST", "/api/v1/setup", "{\"name\": \"bob\", \"password\": \"a canary bird\"}", 201,
+     "SELECT count(*) FROM user"},
+    {"POST", "/api/v1/tokens", "{\"name\": \"t\", \"role\": \"viewer\"}", 201,
+     "SELECT count(*) FROM token WHERE origin = 'api'"},
+    {"PUT", "/api/v1/bridges/west", "{\"address\": \"tcp://west:1\"}", 201, "SELECT count(*) FROM bridge"},
+    {"PUT", "/api/v1/channels/v/password", "{\"password\": \"canary\"}", 204,
+     "SELECT count(*) FROM channel_password"},
+    {"POST", "/api/v1/definitions", DEFINITIONS, 200,
+     "SELECT (SELECT count(*) FROM bridge) + (SELECT count(*) FROM channel_password)"},
+};
+
+static int number_of(const char *sql)
+{
+    char *path = store_path(stand.store, "commhub.db");
+    sqlite3_stmt *statement;
+    sqlite3 *db;
+    int n;
+
+    check(sqlite3_open(path, &db) == SQLITE_OK);
+    check(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
+    check(sqlite3_step(statement) == SQLITE_ROW);
+    n = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    check(sqlite3_close(db) == SQLITE_OK);
+    free(path);
+    return n;
+}
+
+static void test_what_can_not_be_recorded_is_not_done(void **state)
+{
+    for (size_t i = 0; i < N_ELEMENTS(stored); i++) {
+        const char *target = stored[i].target;
+
+        run_sql("CREATE TRIGGER no_row BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no row'); END");
+        assert_row(target, ask(stored[i].method, target, stored[i].body) == 500);
+        assert_row(target, number_of(stored[i].count) == 0);
+        run_sql("DROP TRIGGER no_row");
+        assert_row(target, number_of("SELECT count(*) FROM audit") == 0);
+        assert_row(target, ask(stored[i].method, target, stored[i].body) == stored[i].status);
+        assert_row(target, number_of(stored[i].count) > 0);
+        assert_row(target, number_of("SELECT count(*) FROM audit") > 0);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void test_definitions_have_a_row_for_each_object_they_change(void **state)
+{
+    static const char *const targets[] = {"/api/v1/definitions", "/api/v1/channels/v/password",
+                                          "/api/v1/bridges/west"};
+    char *dumped;
+    json_t *items, *row;
+
+    (void)state;
+    assert_int_equal(ask("PUT", "/api/v1/bridges/west", "{\"address\": \"tcp://west:2\"}"), 201);
+    assert_int_equal(ask("POST", "/api/v1/definitions", DEFINITIONS), 200);
+    assert_int_equal(ask("POST", "/api/v1/definitions?mode=replace", "{\"version\": 1}"), 200);
+    items = rows("");
+    assert_int_equal(json_array_size(items), 7);
+    for (size_t i = 0; i < 2 * N_ELEMENTS(targets); i++) {
+        row = json_array_get(items, i);
+        assert_row(targets[i % 3], strncmp(text(row, "target"), targets[i % 3], strlen(targets[i % 3])) == 0);
+        assert_string_equal(text(row, "request_id"), text(json_array_get(items, i / 3 * 3), "request_id"));
+    }
+    row = json_array_get(items, 2);
+    assert_string_equal(text(row, "method"), "DELETE");
+    assert_string_equal(text(json_object_get(row, "before"), "address"), "tcp://west:1");
+    assert_true(json_is_null(json_object_get(row, "after")));
+    row = json_array_get(items, 5);
+    assert_string_equal(text(row, "method"), "PUT");
+    assert_string_equal(text(json_object_get(row, "before"), "address"), "tcp://west:2");
+    assert_string_equal(text(json_object_get(row, "after"), "address"), "tcp://west:1");
+    dumped = json_dumps(items, 0);
+    assert_null(strstr(dumped, "canary"));
+    free(dumped);
+    json_decref(items);
+}
+
+static void test_what_the_hub_refuses_in_the_end_has_a_row_that_says_so(void **state)
+{
+    json_t *items;
+
+    (void)state;
+    fake_controls.refuses_bridges = true;
+    assert_int_equal(ask("PUT", "/api/v1/bridges/west", "{\"address\": \"tcp://west:1\"}"), 422);
+    items = rows("");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(items, 0), "status")), 422);
+    json_decref(items);
+    assert_int_equal(number_of("SELECT count(*) FROM bridge"), 0);
+}
+
 static json_int_t broken_at(void)
 {
     struct stand_answer answer = stand_ask(&stand, "POST", "/api/v1/audit/verify", STAND_TOKEN, NULL);
@@ -214,6 +317,9 @@ int main(void)
         TEST(test_a_write_is_recorded_with_what_it_changed_and_without_secrets),
         TEST(test_refused_writes_are_recorded_too),
         TEST(test_strangers_can_not_fill_the_log),
+        TEST(test_what_can_not_be_recorded_is_not_done),
+        TEST(test_definitions_have_a_row_for_each_object_they_change),
+        TEST(test_what_the_hub_refuses_in_the_end_has_a_row_that_says_so),
         TEST(test_the_log_is_read_in_pages),
         TEST(test_an_altered_row_is_named),
         TEST(test_what_is_dropped_for_age_leaves_a_chain_that_holds),
