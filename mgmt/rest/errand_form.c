@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/base/text.h"
 #include "mgmt/auth/role.h"
 
 static const char *const methods[] = {"GET", "PUT", "PATCH", "DELETE", "POST"};
@@ -23,6 +24,19 @@ static char *dump(json_t *json)
 static json_t *text_of(struct bytes body)
 {
     return body.len > 0 ? json_stringn((const char *)body.ptr, body.len) : json_string("");
+}
+
+const char *errand_form_fault(const struct request *request)
+{
+    if (!text_is_utf8(request->body))
+        return "The body is not JSON: it is not UTF-8.";
+    for (size_t i = 0; i < sizeof kept_headers / sizeof *kept_headers; i++) {
+        const char *value = request_header(request, kept_headers[i]);
+
+        if (value && !text_is_utf8(bytes_of_text(value)))
+            return "A header that another hub is to be told is not UTF-8.";
+    }
+    return NULL;
 }
 
 char *errand_form_write_request(const struct request *request, const char *target)

@@ -13,6 +13,9 @@
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
 
+/* Why the request can't be told to another hub, in a sentence; NULL: it can. */
+const char *errand_form_fault(const struct request *request);
+
 /* Compact JSON for free(), of @request as if it were for @target; NULL: out of memory. */
 char *errand_form_write_request(const struct request *request, const char *target);
 

@@ -131,6 +131,7 @@ static struct remote *prepare(struct rest *rest, const struct request *request, 
 {
     struct remote *remote = NULL;
     char target[TARGET_SIZE];
+    const char *fault;
 
     if (strlen(request->segments[HUB_SEGMENT]) != 32) {
         problem_reply(reply, request, 404, "A hub's id has 32 hex digits. GET /api/v1/mesh lists the hubs.");
@@ -138,6 +139,11 @@ static struct remote *prepare(struct rest *rest, const struct request *request, 
     }
     if (!write_target(request, target)) {
         problem_reply(reply, request, 414, "The address is longer than %d bytes.", TARGET_SIZE);
+        return NULL;
+    }
+    fault = errand_form_fault(request);
+    if (fault) {
+        problem_reply(reply, request, 400, "%s", fault);
         return NULL;
     }
     remote = calloc(1, sizeof *remote);

@@ -93,6 +93,20 @@ static void test_a_refusal_and_a_silence_on_the_way_are_told(void **state)
     assert_non_null(strstr(detail, "has not answered in time"));
 }
 
+static void test_what_no_json_can_hold_is_refused_before_it_is_sent(void **state)
+{
+    struct stand_answer answer;
+    char detail[256];
+
+    (void)state;
+    assert_int_equal(ask("PUT", FAR "/bridges/x", "{\"a\": \"\xff\"}", detail), 400);
+    assert_non_null(strstr(detail, "not UTF-8"));
+    answer = stand_ask_with(&stand, "GET", FAR "/bridges/x",
+                            "Authorization: Bearer " STAND_TOKEN "\r\nIf-None-Match: \xff\r\n", NULL);
+    assert_int_equal(answer.status, 400);
+    stand_answer_clear(&answer);
+}
+
 static void test_a_hub_that_nobody_knows_is_not_found(void **state)
 {
     char detail[256];
@@ -180,6 +194,7 @@ int main(void)
         TEST(test_what_the_far_hub_complains_about_is_told_as_it_says_it),
         TEST(test_both_hubs_keep_the_write_in_their_audit_logs),
         TEST(test_a_refusal_and_a_silence_on_the_way_are_told),
+        TEST(test_what_no_json_can_hold_is_refused_before_it_is_sent),
         TEST(test_a_hub_that_nobody_knows_is_not_found),
         TEST(test_what_a_hub_makes_up_gets_no_further_than_its_grant),
 #undef TEST
