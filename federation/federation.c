@@ -114,6 +114,7 @@ static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_
         return;
     mesh_port_of(link)->describe(link, &status);
     out_facts->queued_bytes = status.queued_bytes;
+    out_facts->queue_wait_ms = status.queue_wait_ms;
     out_facts->rtt_us = status.rtt_us > 0 ? (uint64_t)status.rtt_us : 0;
     out_facts->is_foreign = status.kind == BRIDGE_REFERENCE;
 }

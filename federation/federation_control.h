@@ -164,6 +164,7 @@ struct link_status {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t queued_bytes;
+    uint64_t queue_wait_ms; /* of what leaves it */
     /* Since the session has begun; 0 where there is none, or the other hub is no CommHub. */
     uint64_t cuts;
     uint64_t frames_resent;        /* after a cut */

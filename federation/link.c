@@ -821,4 +821,5 @@ void link_describe(const struct link *link, struct link_status *out_status)
     out_status->bytes_in += stream_read_bytes(link->stream);
     out_status->bytes_out += stream_written_bytes(link->stream);
     out_status->queued_bytes = stream_outbox_bytes(link->stream);
+    out_status->queue_wait_ms = stream_queue_wait_ms(link->stream);
 }

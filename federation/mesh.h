@@ -66,6 +66,7 @@ struct mesh_link_guards {
 struct mesh_link_facts {
     uint64_t now_us; /* monotonic */
     uint64_t queued_bytes;
+    uint64_t queue_wait_ms;
     uint64_t rtt_us; /* 0: not known */
     bool is_foreign; /* its far side is no hub of ours, and knows no probes */
 };

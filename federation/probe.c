@@ -16,7 +16,8 @@
 #include "hub/base/name.h"
 #include "hub/wire/msgpack_write.h"
 
-#define STEP_ITEMS 8
+#define STEP_ITEMS 9
+#define STEP_MOST_ITEMS 16 /* a later release may say more */
 #define SENT_ON "sent_on"
 #define ARRIVED "arrived"
 #define HANDED_OVER "handed_over" /* to a hub that knows no probes */
@@ -40,6 +41,7 @@ struct step {
     uint64_t elapsed_us;   /* until the answer came by; 0: it has not */
     uint64_t queued_bytes;
     uint64_t rtt_us;
+    uint64_t queue_wait_ms;
 };
 
 /* --- the body ------------------------------------------------------------------------------------------- */
@@ -55,6 +57,7 @@ static void write_step(struct buffer *out, const struct step *step)
     msgpack_write_u64(out, step->elapsed_us);
     msgpack_write_u64(out, step->queued_bytes);
     msgpack_write_u64(out, step->rtt_us);
+    msgpack_write_u64(out, step->queue_wait_ms);
 }
 
 static bool next_value(struct msgpack_reader *reader, enum msgpack_type type, struct msgpack_value *out_value)
@@ -82,18 +85,32 @@ static bool next_number(struct msgpack_reader *reader, uint64_t *out_number)
     return true;
 }
 
+static bool pass_over(struct msgpack_reader *reader, uint32_t n)
+{
+    struct bytes raw;
+
+    while (n > 0 && msgpack_skip(reader, &raw) == 0)
+        n--;
+    return n == 0;
+}
+
 static bool next_step(struct msgpack_reader *reader, struct step *out_step)
 {
     struct msgpack_value value;
+    uint32_t n_items;
 
-    if (!next_value(reader, MSGPACK_ARRAY, &value) || value.n_items != STEP_ITEMS ||
-        !next_value(reader, MSGPACK_BIN, &value) || value.raw.len != HUB_ID_BYTES)
+    if (!next_value(reader, MSGPACK_ARRAY, &value))
+        return false;
+    n_items = value.n_items;
+    if (n_items < STEP_ITEMS || n_items > STEP_MOST_ITEMS || !next_value(reader, MSGPACK_BIN, &value) ||
+        value.raw.len != HUB_ID_BYTES)
         return false;
     memcpy(out_step->hub.octets, value.raw.ptr, HUB_ID_BYTES);
     return next_text(reader, &out_step->server_id) && next_text(reader, &out_step->decision) &&
            next_text(reader, &out_step->via) && next_number(reader, &out_step->sent_us) &&
            next_number(reader, &out_step->elapsed_us) && next_number(reader, &out_step->queued_bytes) &&
-           next_number(reader, &out_step->rtt_us);
+           next_number(reader, &out_step->rtt_us) && next_number(reader, &out_step->queue_wait_ms) &&
+           pass_over(reader, n_items - STEP_ITEMS);
 }
 
 /* The id, and the reader before the first step. */
@@ -140,6 +157,7 @@ static void report_step(const struct step *step, struct trace_step *out_step)
     out_step->elapsed_us = step->elapsed_us;
     out_step->queued_bytes = step->queued_bytes;
     out_step->rtt_us = step->rtt_us;
+    out_step->queue_wait_ms = step->queue_wait_ms;
 }
 
 /* What the last step means. */
@@ -348,6 +366,7 @@ static void append_sent_step(struct mesh *mesh, const struct mesh_link *link, st
     step.sent_us = facts.now_us;
     step.queued_bytes = facts.queued_bytes;
     step.rtt_us = facts.rtt_us;
+    step.queue_wait_ms = facts.queue_wait_ms;
     write_step(body, &step);
 }
 

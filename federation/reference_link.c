@@ -492,6 +492,7 @@ void reference_link_describe(const struct reference_link *link, struct link_stat
         .bytes_in = link->bytes_in + (stream ? stream_read_bytes(stream) : 0),
         .bytes_out = link->bytes_out + (stream ? stream_written_bytes(stream) : 0),
         .queued_bytes = stream ? stream_outbox_bytes(stream) : 0,
+        .queue_wait_ms = stream ? stream_queue_wait_ms(stream) : 0,
     };
     snprintf(out_status->release, sizeof out_status->release, "%s", release_probe_name(link->release));
     snprintf(out_status->bridge, sizeof out_status->bridge, "%s", link->bridge->name);

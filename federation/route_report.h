@@ -100,6 +100,7 @@ struct trace_step {
     char via[ROUTE_REPORT_NAME_SIZE]; /* the next hub's server id */
     uint64_t elapsed_us;              /* from sending it on until the answer came by */
     uint64_t queued_bytes;            /* of the link, before the probe */
+    uint64_t queue_wait_ms;           /* what left the link's queue last had waited in it */
     uint64_t rtt_us;                  /* of the link by its last hello; 0: not known */
 };
 

@@ -78,8 +78,11 @@ struct stream {
     struct loop_deferred deferred;
     struct loop_timer linger;
 
-    const char *step; /* what failed, static text */
-    int error;        /* its errno, 0: no failure */
+    const char *step;      /* what failed, static text */
+    int error;             /* its errno, 0: no failure */
+    uint32_t sample_bytes; /* until the block that is watched has left; 0: none is */
+    uint32_t sampled_ms;   /* when it was queued; the clock's low bits */
+    uint32_t last_wait_ms; /* of the one before it */
     uint16_t n_pauses;
     uint8_t state; /* enum stream_state */
     uint8_t end;   /* enum stream_end, from FLUSHING on */
@@ -422,6 +425,29 @@ static void offer_again(struct stream *stream)
 
 /* ------------------------------------------------------------------------------------------- writing */
 
+static uint32_t sample_age_ms(const struct stream *stream)
+{
+    return stream->sample_bytes ? (uint32_t)loop_now_ms(stream->loop) - stream->sampled_ms : 0;
+}
+
+static void begin_sample(struct stream *stream)
+{
+    if (stream->sample_bytes > 0 || stream->outbox.n_bytes > UINT32_MAX)
+        return;
+    stream->sample_bytes = (uint32_t)stream->outbox.n_bytes;
+    stream->sampled_ms = (uint32_t)loop_now_ms(stream->loop);
+}
+
+static void advance_sample(struct stream *stream, size_t n_written)
+{
+    if (n_written < stream->sample_bytes) {
+        stream->sample_bytes -= (uint32_t)n_written;
+    } else if (stream->sample_bytes > 0) {
+        stream->last_wait_ms = sample_age_ms(stream);
+        stream->sample_bytes = 0;
+    }
+}
+
 /* 0: all is written, -EAGAIN: the rest has to wait, or the transport's failure. */
 static int write_outbox(struct stream *stream)
 {
@@ -438,6 +464,7 @@ static int write_outbox(struct stream *stream)
             return (int)n;
         outbox_consume(&stream->outbox, loop_pool(stream->loop), (size_t)n);
         stream->n_written += (uint64_t)n;
+        advance_sample(stream, (size_t)n);
         n_now += (size_t)n;
         if ((size_t)n < n_asked)
             break;
@@ -667,6 +694,7 @@ int stream_send(struct stream *stream, struct block *block)
     r = outbox_add(&stream->outbox, loop_pool(stream->loop), block);
     if (r < 0)
         return r;
+    begin_sample(stream);
     if (stream->outbox.n_bytes > stream->marks->high_bytes)
         stream->is_full = true;
     if (!stream->is_blocked)
@@ -724,6 +752,13 @@ void stream_set_owner(struct stream *stream, const struct stream_events *events,
 bool stream_is_full(const struct stream *stream)
 {
     return stream->is_full;
+}
+
+uint32_t stream_queue_wait_ms(const struct stream *stream)
+{
+    uint32_t age_ms = sample_age_ms(stream);
+
+    return age_ms > stream->last_wait_ms ? age_ms : stream->last_wait_ms;
 }
 
 size_t stream_outbox_bytes(const struct stream *stream)

@@ -96,6 +96,10 @@ void stream_set_owner(struct stream *stream, const struct stream_events *events,
 bool stream_is_full(const struct stream *stream); /* outbox above high and not yet back at low */
 size_t stream_outbox_bytes(const struct stream *stream);
 
+/* How long the outbox keeps what is queued, in milliseconds: what was sampled last, or what is being sampled
+ * where that has waited for longer already. One block at a time is watched. */
+uint32_t stream_queue_wait_ms(const struct stream *stream);
+
 /* Bytes written and read in all; for progress, rates and the management plane. */
 uint64_t stream_written_bytes(const struct stream *stream);
 uint64_t stream_read_bytes(const struct stream *stream);

@@ -290,7 +290,8 @@ static void print_step(const json_t *step, const json_t *next)
         printf(", link ");
         print_time(number_of(step, "rtt_us"));
     }
-    printf(", queue %llu bytes\n", (unsigned long long)number_of(step, "queued_bytes"));
+    printf(", queue %llu bytes, %llu ms\n", (unsigned long long)number_of(step, "queued_bytes"),
+           (unsigned long long)number_of(step, "queue_wait_ms"));
 }
 
 static void print_trace(const json_t *trace)

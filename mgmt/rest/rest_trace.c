@@ -28,11 +28,12 @@ static int ask_trace(struct federation *federation, void *question, struct pendi
 
 static json_t *step_json(const struct trace_step *step)
 {
-    return json_pack("{s:{s:o, s:o}, s:o, s:o, s:I, s:I, s:I}", "hub", "hub_id",
+    return json_pack("{s:{s:o, s:o}, s:o, s:o, s:I, s:I, s:I, s:I}", "hub", "hub_id",
                      json_value_text(step->hub.id), "server_id", json_value_text_or_null(step->hub.name),
                      "decision", json_value_text(step->decision), "to", json_value_text_or_null(step->via),
                      "elapsed_us", (json_int_t)step->elapsed_us, "queued_bytes",
-                     (json_int_t)step->queued_bytes, "rtt_us", (json_int_t)step->rtt_us);
+                     (json_int_t)step->queued_bytes, "rtt_us", (json_int_t)step->rtt_us, "queue_wait_ms",
+                     (json_int_t)step->queue_wait_ms);
 }
 
 static json_t *report_json(const void *answer)

@@ -423,6 +423,8 @@ static void test_a_probe_tells_hub_by_hub_where_a_call_goes(void **state)
     assert_true(reported->steps[0].elapsed_us > reported->steps[1].elapsed_us);
     assert_true(reported->steps[1].elapsed_us > reported->steps[2].elapsed_us);
     assert_true(reported->steps[2].elapsed_us > 0);
+    assert_int_equal(reported->steps[2].queue_wait_ms, SIM_QUEUE_WAIT_MS);
+    assert_int_equal(reported->steps[3].queue_wait_ms, 0);
     assert_int_equal(reported->elapsed_us, reported->steps[0].elapsed_us);
     assert_int_equal(sim_count(provider, MESSAGE_CALL, NULL, 0), 0);
     probe(sim, 3, "room", "do");

@@ -188,8 +188,9 @@ static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_
 {
     struct sim_hub *hub = context;
 
-    (void)link;
     out_facts->now_us = hub->sim->events.now_ms * 1000;
+    if (link)
+        out_facts->queue_wait_ms = SIM_QUEUE_WAIT_MS;
 }
 
 static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,

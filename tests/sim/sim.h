@@ -16,6 +16,7 @@
 #define SIM_MAX_HUBS 128 /* a multiple of 64 */
 #define SIM_MAX_LINKS 512
 #define SIM_MAX_CLIENTS 128
+#define SIM_QUEUE_WAIT_MS 5 /* what each link says of itself to probes */
 
 struct sim;
 

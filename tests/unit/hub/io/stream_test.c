@@ -426,6 +426,29 @@ static void test_above_high_the_stream_is_full_until_it_has_drained_to_low(void 
     assert_int_equal(pair->owner.n_drained, 1);
 }
 
+static void test_how_long_bytes_wait_in_the_outbox_is_sampled(void **state)
+{
+    struct pair *pair = *state;
+    uint64_t began_ms;
+    char seen[16];
+
+    recorder_send(&pair->owner, "at once", 7, 0);
+    assert_int_equal(loop_turn(pair->loop, 0), 0);
+    assert_int_equal(stream_queue_wait_ms(pair->owner.stream), 0);
+    assert_int_equal(recv(pair->peer_fd, seen, sizeof seen, MSG_DONTWAIT), 7);
+    began_ms = loop_now_ms(pair->loop);
+    owner_sends_pattern(pair, 900000);
+    while (loop_now_ms(pair->loop) < began_ms + 30)
+        assert_int_equal(loop_turn(pair->loop, 10), 0);
+    assert_in_range(stream_queue_wait_ms(pair->owner.stream), 30, 5000);
+    peer_reads_pattern(pair, 900000, 65536);
+    assert_int_equal(loop_turn(pair->loop, 0), 0);
+    assert_in_range(stream_queue_wait_ms(pair->owner.stream), 30, 5000);
+    recorder_send(&pair->owner, "at once", 7, 0);
+    assert_int_equal(loop_turn(pair->loop, 0), 0);
+    assert_int_equal(stream_queue_wait_ms(pair->owner.stream), 0);
+}
+
 static void test_nothing_is_taken_that_would_lift_the_outbox_above_max(void **state)
 {
     struct pair *pair = *state;
@@ -831,6 +854,7 @@ int main(void)
         ON_TCP(test_many_small_and_large_blocks_arrive_in_order_through_partial_writes),
         ON_TCP(test_a_turn_writes_about_a_mebibyte_to_one_stream),
         ON_UNIX(test_above_high_the_stream_is_full_until_it_has_drained_to_low),
+        ON_UNIX(test_how_long_bytes_wait_in_the_outbox_is_sampled),
         ON_UNIX(test_nothing_is_taken_that_would_lift_the_outbox_above_max),
         ON_UNIX(test_a_block_too_large_for_max_is_refused_from_an_empty_outbox),
         ON_UNIX(test_end_of_file_is_the_peers_end),
