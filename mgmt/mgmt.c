@@ -38,6 +38,7 @@ struct mgmt {
     struct sessions *sessions;
     struct rest rest;
     bool has_rest;
+    struct store_watch *store_watch;
     struct errand_worker *errands;
     struct ws_server *live;
     struct pump *pump;
@@ -143,6 +144,22 @@ static void set_defaults(struct mgmt_options *options)
         options->slow_live_ms = 30000;
 }
 
+static void on_store_change(void *context, const struct store_watch_state *state)
+{
+    struct mgmt *mgmt = context;
+    char text[160];
+
+    if (state->kind == STORE_WATCH_NONE) {
+        /* As loud as needed to be heard where the fault was. */
+        rest_announce(&mgmt->rest, LOG_WARN, "The store can be written again");
+        return;
+    }
+    snprintf(text, sizeof text,
+             "The store cannot be written: %s. Messages go on; writes of operators are refused until it can",
+             store_watch_text(state->kind));
+    rest_announce(&mgmt->rest, LOG_ERROR, text);
+}
+
 static int start_rest(struct mgmt *mgmt)
 {
     const struct mgmt_options *from = &mgmt->options;
@@ -164,6 +181,7 @@ static int start_rest(struct mgmt *mgmt)
         .live_has_room = live_has_room,
         .live_context = mgmt,
     };
+    int r;
 
     mgmt->settings = calloc(from->n_settings + 1, sizeof *mgmt->settings);
     if (!mgmt->settings)
@@ -173,7 +191,9 @@ static int start_rest(struct mgmt *mgmt)
     options.settings = mgmt->settings;
     rest_init(&mgmt->rest, &options);
     mgmt->has_rest = true;
-    return 0;
+    r = store_watch_new(&mgmt->store_watch, from->store, on_store_change, mgmt);
+    mgmt->rest.options.store_watch = mgmt->store_watch;
+    return r;
 }
 
 static int start_live(struct mgmt *mgmt)
@@ -336,6 +356,7 @@ void mgmt_stop(struct mgmt *mgmt)
     ws_server_free(mgmt->live);
     pump_free(mgmt->pump);
     errand_worker_free(mgmt->errands);
+    store_watch_free(mgmt->store_watch);
     if (mgmt->has_rest)
         rest_clear(&mgmt->rest);
     sessions_free(mgmt->sessions);

@@ -61,21 +61,28 @@ void rest_reply_store_fault(struct reply *reply, const struct request *request, 
     problem_reply(reply, request, r == -ENOSPC ? 507 : 500, "%s", why);
 }
 
+void rest_announce(struct rest *rest, enum log_level level, const char *text)
+{
+    const struct log_field fields[] = {
+        log_text("message", bytes_of_text(text)),
+        log_text("level", bytes_of_text(log_level_name(level))),
+        log_text_or_null("client_id", BYTES_NONE),
+        log_text("server_id", bytes_of_text(rest->options.server_id)),
+    };
+
+    log_record(rest->options.log, level, LOG_LOGS, "server_log", fields, sizeof fields / sizeof *fields);
+}
+
 void rest_log(struct rest *rest, enum log_level level, const struct request *request, const char *format, ...)
 {
     char what[768], text[1024];
-    struct log_field fields[4];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     snprintf(text, sizeof text, "%s (by REST from %s, request %s)", what, request->peer, request->id);
-    fields[0] = log_text("message", bytes_of_text(text));
-    fields[1] = log_text("level", bytes_of_text(log_level_name(level)));
-    fields[2] = log_text_or_null("client_id", BYTES_NONE);
-    fields[3] = log_text("server_id", bytes_of_text(rest->options.server_id));
-    log_record(rest->options.log, level, LOG_LOGS, "server_log", fields, 4);
+    rest_announce(rest, level, text);
 }
 
 bool rest_is_write(const struct request *request)

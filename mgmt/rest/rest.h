@@ -26,6 +26,7 @@
 #include "mgmt/http/request.h"
 #include "mgmt/rest/summary.h"
 #include "mgmt/store/store.h"
+#include "mgmt/store/store_watch.h"
 
 #define REST_COOKIE_SIZE 32
 #define REST_WRITE_UNITS 10 /* of a rate limit; anything else takes 1 */
@@ -44,6 +45,7 @@ struct rest_options {
     struct federation *federation;
     struct log *log;
     struct store *store;
+    struct store_watch *store_watch;
     struct tokens *tokens;
     struct sessions *sessions;
     bool is_secure; /* the port speaks TLS */
@@ -87,6 +89,9 @@ void rest_reply_store_fault(struct reply *reply, const struct request *request, 
 /* A line about what an operator did: "alice@192.0.2.1 ..." in time; now the address and what. */
 void rest_log(struct rest *rest, enum log_level level, const struct request *request, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* A line about the hub itself. Any thread. */
+void rest_announce(struct rest *rest, enum log_level level, const char *text);
 
 /* Whether it is there to change something. */
 bool rest_is_write(const struct request *request);

@@ -40,6 +40,17 @@ static json_t *settings_json(const struct rest *rest)
     return settings;
 }
 
+/* null while the store can be written. */
+static json_t *store_fault_json(struct rest *rest)
+{
+    struct store_watch_state state = store_watch_state(rest->options.store_watch);
+
+    if (state.kind == STORE_WATCH_NONE)
+        return json_null();
+    return json_pack("{s:s, s:s, s:o}", "kind", store_watch_name(state.kind), "detail",
+                     store_watch_text(state.kind), "since", json_value_time(state.since_ms));
+}
+
 void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct asking asking = {.rest = rest};
@@ -53,7 +64,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
     }
     summary = summary_take(rest);
     json_value_reply(reply, 200,
-                     json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "server_id",
+                     json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "server_id",
                                json_value_text(rest->options.server_id), "hub_id",
                                json_value_text(asking.identity.hub_id), "incarnation",
                                (json_int_t)asking.identity.incarnation, "version",
@@ -61,6 +72,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
                                json_value_time(rest->started_wall_ms), "uptime_s",
                                (json_int_t)((clock_monotonic_ms() - rest->started_ms) / 1000), "listeners",
                                listeners_json(&asking.status), "settings", settings_json(rest), "counts",
-                               summary_counts_json(&summary), "counters", summary_counters_json()));
+                               summary_counts_json(&summary), "counters", summary_counters_json(),
+                               "store_fault", store_fault_json(rest)));
     free(asking.status.listeners);
 }

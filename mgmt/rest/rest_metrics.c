@@ -103,6 +103,16 @@ static uint64_t resident_bytes(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void append_store_faults(struct buffer *out, struct rest *rest)
+{
+    enum store_watch_fault fault = store_watch_state(rest->options.store_watch).kind;
+
+    head(out, "commhub_store_fault", "gauge", "1 while the store cannot be written, by what is wrong");
+    for (enum store_watch_fault kind = STORE_WATCH_NONE + 1; kind < STORE_WATCH_FAULT_COUNT; kind++)
+        buffer_append_format(out, "commhub_store_fault{kind=\"%s\"} %d\n", store_watch_name(kind),
+                             kind == fault);
+}
+
 static void append_gauges(struct buffer *out, const struct summary *summary)
 {
     gauge(out, "commhub_up", "1 while the hub's loop answers", summary->is_reachable);
@@ -131,6 +141,7 @@ void rest_metrics_get(struct rest *rest, const struct request *request, struct r
     gauge(&out, "commhub_start_time_seconds", "When the hub started, as Unix time",
           rest->started_wall_ms / 1000);
     append_gauges(&out, &summary);
+    append_store_faults(&out, rest);
     append_counters(&out);
     reply_set_text(reply, 200, "text/plain; version=0.0.4; charset=utf-8",
                    out.failed ? NULL : buffer_take_text(&out));

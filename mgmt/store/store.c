@@ -70,6 +70,8 @@ int store_end(struct store *store, int r, char out_why[STORE_WHY_SIZE])
         r = committed < 0 ? committed : r;
     }
     store_fault(store, r, out_why);
+    if (r < 0 && store->watch)
+        store_watch_note(store->watch, r);
     if (is_outermost)
         db_rollback(store->db); /* does nothing where it was committed, or a fault has done it already */
     pthread_mutex_unlock(&store->mutex);

@@ -18,6 +18,7 @@ struct store {
     unsigned n_begun; /* writes within writes: see store_batch() */
     struct seal_key key;
     struct store_identity identity;
+    struct store_watch *watch; /* NULL: nobody wants to know of faults */
     char *data_dir;
     int lock_fd;
 };
@@ -37,6 +38,9 @@ int store_unlock(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
  */
 int store_begin(struct store *store);
 int store_end(struct store *store, int r, char out_why[STORE_WHY_SIZE]);
+
+/* Begins a fault where the errno is one of the disk; the store's lock is held. */
+void store_watch_note(struct store_watch *watch, int error);
 
 /* Appends the audit row that the calling thread has staged, if any, which it is no longer then. */
 int store_audit_append_staged(struct store *store);

@@ -7,14 +7,19 @@ import http.client
 import json
 import random
 import signal
+import subprocess
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from blunt_client import BluntClient
 from running_hub import RunningHub
-from test_settings import TOKEN, Management, StartHub, start, token_file  # noqa: F401
+from test_settings import TOKEN, Management, StartHub, await_line, start, token_file  # noqa: F401
+from test_starts import SmallDisk, small_disk  # noqa: F401
 
 ROUNDS = 4
 WRITERS = 6
@@ -171,3 +176,48 @@ def test_what_was_answered_outlasts_a_kill_and_stands_in_the_audit_log(start: St
         verdict = management.ask("POST", "/api/v1/audit/verify")[1]
         assert verdict["is_whole"], verdict
         hub.stop()
+
+
+def text_of(management: Management, path: str) -> str:
+    host, port = management.address
+    with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def exchange(socket_path: str) -> None:
+    with BluntClient(socket_path, "alice") as alice, BluntClient(socket_path, "bob") as bob:
+        bob.provide("room", "echo")
+        alice.say({"type": "call", "channel": "room", "event": "echo", "request_id": "1", "data": 1})
+        call = bob.hear_type("call")
+        bob.say({"type": "response", "request_id": "1", "target_id": call["sender_id"], "data": 2})
+        assert alice.hear_type("response")["data"] == 2
+
+
+def test_a_disk_that_is_full_is_shown_until_it_is_not_and_stops_no_message(
+    start: StartHub,  # noqa: F811
+    small_disk: SmallDisk,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk.folder)], check=True, capture_output=True)
+    hub = start("--data-dir", str(small_disk.folder / "data"))
+    management = Management(hub)
+    assert text_of(management, "/readyz") == "ok\n"
+    small_disk.fill()
+    statuses = []
+    while 507 not in statuses and len(statuses) < 400:
+        path = f"/api/v1/channels/room-{len(statuses)}/password"
+        statuses.append(management.ask("PUT", path, {"password": "p"})[0])
+    assert statuses[-1] == 507, statuses
+    exchange(f"{tmp_path}/hub.sock")
+    assert "its disk is full" in text_of(management, "/readyz")
+    assert management.ask("GET", "/api/v1/hub")[1]["store_fault"]["kind"] == "full"
+    assert 'commhub_store_fault{kind="full"} 1' in text_of(management, "/metrics")
+    await_line(hub, "The store cannot be written: its disk is full")
+    document = management.ask("GET", "/api/v1/definitions")[1]
+    assert len(document["channels"]) == len(statuses) - 1, "what was refused is there"
+    (small_disk.folder / "ballast").unlink()
+    await_line(hub, "The store can be written again")
+    assert text_of(management, "/readyz") == "ok\n"
+    assert management.ask("GET", "/api/v1/hub")[1]["store_fault"] is None
+    assert management.ask("PUT", "/api/v1/channels/after/password", {"password": "p"})[0] == 204
