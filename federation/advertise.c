@@ -163,7 +163,7 @@ static void tell_all(struct mesh *mesh, struct route *route, const struct mesh_l
     }
     route->told_digest = digest;
     if (route->best)
-        route->is_broken = route->best->is_stale;
+        route->is_broken = candidate_is_stale(route->best);
     else if (route->is_dead)
         route->is_broken = false;
     pacer_unhold(&mesh->pacer, &route->rest);

@@ -62,45 +62,52 @@ static bool is_nil(struct bytes raw)
     return raw.len == 1 && raw.ptr[0] == 0xc0;
 }
 
-/* The value of @key as it stands, empty where it is absent or nil; false where @raw is no sound map. */
-static bool find(struct bytes raw, const char *key, struct bytes *out_raw)
+struct field {
+    struct bytes key;
+    struct bytes raw; /* the value as it stands; empty where it is absent or nil */
+};
+
+static void fill(struct field *fields, size_t n, struct bytes key, struct bytes value)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (bytes_equal(fields[i].key, key)) {
+            fields[i].raw = is_nil(value) ? BYTES_NONE : value;
+            return;
+        }
+    }
+}
+
+/* Looks for all of the fields in one go; false where @raw is no sound map. */
+static bool find(struct bytes raw, struct field *fields, size_t n)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
     struct msgpack_value head;
 
-    *out_raw = BYTES_NONE;
     if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_MAP)
         return false;
     for (uint32_t i = 0; i < head.n_items; i++) {
-        struct msgpack_value name;
+        struct msgpack_value key;
         struct bytes value;
 
-        if (msgpack_read(&reader, &name) != 0 || name.type != MSGPACK_STR ||
-            msgpack_skip(&reader, &value) != 0)
+        if (msgpack_read(&reader, &key) != 0 || key.type != MSGPACK_STR || msgpack_skip(&reader, &value) != 0)
             return false;
-        if (bytes_equal_text(name.raw, key) && !is_nil(value))
-            *out_raw = value;
+        fill(fields, n, key.raw, value);
     }
     return msgpack_reader_is_at_end(&reader);
 }
 
-static bool find_value(struct bytes raw, const char *key, enum msgpack_type type,
-                       struct msgpack_value *out_value)
+static bool read_value(const struct field *field, enum msgpack_type type, struct msgpack_value *out_value)
 {
-    struct bytes value;
-    struct msgpack_reader reader;
+    struct msgpack_reader reader = msgpack_reader_of(field->raw);
 
-    if (!find(raw, key, &value) || value.len == 0)
-        return false;
-    reader = msgpack_reader_of(value);
-    return msgpack_read(&reader, out_value) == 0 && out_value->type == type;
+    return field->raw.len > 0 && msgpack_read(&reader, out_value) == 0 && out_value->type == type;
 }
 
-static bool find_name(struct bytes raw, const char *key, struct bytes *out_name)
+static bool read_name(const struct field *field, struct bytes *out_name)
 {
     struct msgpack_value value;
 
-    if (!find_value(raw, key, MSGPACK_STR, &value) || !name_is_valid(value.raw))
+    if (!read_value(field, MSGPACK_STR, &value) || !name_is_valid(value.raw))
         return false;
     *out_name = value.raw;
     return true;
@@ -108,47 +115,64 @@ static bool find_name(struct bytes raw, const char *key, struct bytes *out_name)
 
 int attributes_read_hub(struct bytes raw, struct bytes *out_server_id)
 {
-    return find_name(raw, "server_id", out_server_id) ? 0 : ATTRIBUTES_E_BAD;
+    struct field server_id = {.key = BYTES_LITERAL("server_id")};
+
+    return find(raw, &server_id, 1) && read_name(&server_id, out_server_id) ? 0 : ATTRIBUTES_E_BAD;
 }
 
 uint64_t attributes_read_run(struct bytes raw)
 {
+    struct field run = {.key = BYTES_LITERAL("run")};
     struct msgpack_value value;
 
-    return find_value(raw, "run", MSGPACK_UINT, &value) ? value.u64 : 0;
+    return find(raw, &run, 1) && read_value(&run, MSGPACK_UINT, &value) ? value.u64 : 0;
 }
 
 int attributes_read_service(struct bytes raw, struct peering_service *out_service)
 {
+    enum { IS_GROUP, IS_STREAM, OWNER, N_PROVIDERS, PARAM_SCHEMA, RETURN_SCHEMA, N_FIELDS };
+    struct field fields[N_FIELDS] = {
+        [IS_GROUP] = {.key = BYTES_LITERAL("is_group")},
+        [IS_STREAM] = {.key = BYTES_LITERAL("is_stream")},
+        [OWNER] = {.key = BYTES_LITERAL("owner")},
+        [N_PROVIDERS] = {.key = BYTES_LITERAL("n_providers")},
+        [PARAM_SCHEMA] = {.key = BYTES_LITERAL("param_schema")},
+        [RETURN_SCHEMA] = {.key = BYTES_LITERAL("return_schema")},
+    };
     struct msgpack_value is_group;
     struct msgpack_value is_stream;
     struct msgpack_value n_providers;
 
     *out_service = (struct peering_service){0};
-    if (!find_value(raw, "is_group", MSGPACK_BOOL, &is_group) ||
-        !find_value(raw, "is_stream", MSGPACK_BOOL, &is_stream) ||
-        !find_value(raw, "n_providers", MSGPACK_UINT, &n_providers) ||
-        !find_name(raw, "owner", &out_service->owner) ||
-        !find(raw, "param_schema", &out_service->raw_param_schema) ||
-        !find(raw, "return_schema", &out_service->raw_return_schema))
+    if (!find(raw, fields, N_FIELDS) || !read_value(&fields[IS_GROUP], MSGPACK_BOOL, &is_group) ||
+        !read_value(&fields[IS_STREAM], MSGPACK_BOOL, &is_stream) ||
+        !read_value(&fields[N_PROVIDERS], MSGPACK_UINT, &n_providers) ||
+        !read_name(&fields[OWNER], &out_service->owner))
         return ATTRIBUTES_E_BAD;
     if (n_providers.u64 == 0 || n_providers.u64 > UINT32_MAX)
         return ATTRIBUTES_E_BAD;
     out_service->is_group = is_group.boolean;
     out_service->is_stream = is_stream.boolean;
     out_service->n_providers = (uint32_t)n_providers.u64;
+    out_service->raw_param_schema = fields[PARAM_SCHEMA].raw;
+    out_service->raw_return_schema = fields[RETURN_SCHEMA].raw;
     return 0;
 }
 
 int attributes_read_topic(struct bytes raw, struct peering_topic *out_topic)
 {
+    struct field fields[] = {{.key = BYTES_LITERAL("owner")}, {.key = BYTES_LITERAL("schema")}};
+
     *out_topic = (struct peering_topic){0};
-    if (!find_name(raw, "owner", &out_topic->owner) || !find(raw, "schema", &out_topic->raw_schema))
+    if (!find(raw, fields, 2) || !read_name(&fields[0], &out_topic->owner))
         return ATTRIBUTES_E_BAD;
+    out_topic->raw_schema = fields[1].raw;
     return 0;
 }
 
 int attributes_read_member(struct bytes raw, struct bytes *out_mode)
 {
-    return find_name(raw, "mode", out_mode) ? 0 : ATTRIBUTES_E_BAD;
+    struct field mode = {.key = BYTES_LITERAL("mode")};
+
+    return find(raw, &mode, 1) && read_name(&mode, out_mode) ? 0 : ATTRIBUTES_E_BAD;
 }

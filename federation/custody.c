@@ -52,7 +52,7 @@ static struct mesh_link *way_out(const struct mesh_link *from, const struct rout
 {
     const struct candidate *best = route ? route->best : NULL;
 
-    if (!best || !best->link || best->link == from || (best->is_stale && !is_over))
+    if (!best || !best->link || best->link == from || (candidate_is_stale(best) && !is_over))
         return NULL;
     return best->link;
 }

@@ -26,7 +26,7 @@ static int pass_on(struct mesh *mesh, const struct link_errand *errand)
     struct buffer *trail = &mesh->trail;
 
     /* Over a link that is cut it would wait, and be carried out when its asker has long gone. */
-    if (!way || !way->link || way->is_stale || way->link->is_ending)
+    if (!way || !way->link || candidate_is_stale(way) || way->link->is_ending)
         return ERRAND_E_NO_WAY;
     trail->len = 0;
     if (buffer_append_bytes(trail, errand->trail) < 0 ||

@@ -115,7 +115,7 @@ static bool is_nearer(const struct mesh_link *link, const struct link_entry *ent
 
     if (!best || cost != best->cost)
         return !best || cost < best->cost;
-    return entry->path.len < best->path_bytes;
+    return entry->path.len < candidate_path(best).len;
 }
 
 static uint32_t most_entries(const struct mesh_link *link)
@@ -130,17 +130,19 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
                                const struct route *route, const struct candidate *previous)
 {
     struct mesh *mesh = link->mesh;
-    const struct origin *origin = origins_find(mesh, &entry->origin);
+    const struct origin *origin = route ? route->origin : origins_find(mesh, &entry->origin);
+    /* Then it is sound, for other ways lead over it; and those over a session that is over are dropped. */
+    bool is_known = path_table_find(&mesh->table.paths, entry->path);
 
-    if (path_has_hub(entry->path, &mesh->id))
+    if (!is_known && path_has_hub(entry->path, &mesh->id))
         return MESH_REFUSED_LOOP;
-    if (path_n_hops(entry->path) > PATH_MAX_HOPS)
+    if (!is_known && path_n_hops(entry->path) > PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;
     if (!crossing_lets_take(link, (enum route_kind)entry->kind, entry->channel, entry->name))
         return MESH_REFUSED_FILTERED;
     if (has_other_name(entry, route, previous) && !is_nearer(link, entry, route->best))
         return MESH_REFUSED_RENAMED;
-    if (has_dead_session(mesh, entry->path))
+    if (!is_known && has_dead_session(mesh, entry->path))
         return MESH_REFUSED_DEAD_SESSION;
     if (origin && entry->incarnation < origin->incarnation)
         return MESH_REFUSED_OLD;
@@ -260,14 +262,27 @@ void intake_renew(struct mesh *mesh, struct origin *origin, uint64_t incarnation
     }
 }
 
-static int take_in(struct mesh_link *link, const struct link_entry *entry, const struct route_key *key)
+/* Of the ways over one path the first one is looked at; then whoever hears of cuts marks the path. */
+static void look_at_path(struct mesh *mesh, const struct candidate *candidate)
+{
+    struct shared_path *path = candidate->path;
+
+    if (path->candidates.next->next == &path->candidates)
+        path_table_set_stale(&mesh->table.paths, path,
+                             mesh_session_makes_stale(mesh, candidate_path(candidate), NULL));
+}
+
+/* The entry's route, made where @known is NULL; refused where there is no room for its hub. 0 (@out_route may
+ * be NULL: it is refused) or -ENOMEM. */
+static int route_for(struct mesh_link *link, const struct link_entry *entry, struct route *known,
+                     struct route **out_route)
 {
     struct mesh *mesh = link->mesh;
-    struct origin *origin;
-    struct route *route;
-    bool is_intact;
-    int r = origins_get(mesh, &entry->origin, &origin);
+    struct route_key key = key_of(entry);
+    struct origin *origin = known ? known->origin : NULL;
+    int r = origin ? 0 : origins_get(mesh, &entry->origin, &origin);
 
+    *out_route = NULL;
     if (r == ORIGINS_E_FULL) {
         refuse(link, entry, MESH_REFUSED_OVER_LIMIT);
         return 0;
@@ -276,17 +291,29 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
         return r;
     if (entry->incarnation > origin->incarnation)
         intake_renew(mesh, origin, entry->incarnation);
-    route = route_table_get(&mesh->table, key, origin, &origin->routes);
-    if (route && has_other_name(entry, route, route_table_candidate_of(route, link))) {
+    *out_route = known ? known : route_table_get(&mesh->table, &key, origin, &origin->routes);
+    return *out_route ? 0 : -ENOMEM;
+}
+
+static int take_in(struct mesh_link *link, const struct link_entry *entry, struct route *known)
+{
+    struct mesh *mesh = link->mesh;
+    struct route *route;
+    bool is_intact;
+    int r = route_for(link, entry, known, &route);
+
+    if (!route)
+        return r;
+    if (has_other_name(entry, route, route_table_candidate_of(route, link))) {
         refuse(link, entry, MESH_REFUSED_RENAMED);
         drop_ways(mesh, route);
         route->seq = (struct route_seq){0};
     }
-    if (!route || route_table_set_first_channel(route, entry->first_channel) < 0)
+    if (route_table_set_first_channel(route, entry->first_channel) < 0)
         return -ENOMEM;
     if (route->kind == ROUTE_HUB)
-        origin->hub_route = route;
-    is_intact = route->best && !route->best->is_stale && !route->is_broken;
+        route->origin->hub_route = route;
+    is_intact = route->best && !candidate_is_stale(route->best) && !route->is_broken;
     if (route_table_compare_seq(seq_of(entry), route->seq) > 0)
         drop_ways(mesh, route);
     else if (route_table_candidate_of(route, link))
@@ -294,7 +321,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, const
     r = route_table_put(&mesh->table, route, link, &link->candidates, seq_of(entry), entry->path,
                         entry->cost + link->cost, entry->raw_attributes);
     if (r == 0) {
-        route_table_candidate_of(route, link)->is_stale = mesh_session_makes_stale(mesh, entry->path, NULL);
+        look_at_path(mesh, route_table_candidate_of(route, link));
         link->n_candidates++;
     }
     watch_limit(link);
@@ -319,7 +346,7 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry)
     watch_neighbours(mesh, entry);
     refusal = judge(link, entry, route, previous);
     if (refusal == MESH_REFUSAL_COUNT)
-        return take_in(link, entry, &key);
+        return take_in(link, entry, route);
     refuse(link, entry, refusal);
     if (previous)
         drop(link, previous);

@@ -123,7 +123,7 @@ static bool has_broken(const struct mesh *mesh, const struct route *route, const
 {
     if (route->origin == mesh->self || link_set_is_empty(&route->told))
         return false;
-    return !before || before->is_stale || !route->best || route->best->is_stale;
+    return !before || candidate_is_stale(before) || !route->best || candidate_is_stale(route->best);
 }
 
 void mesh_route_changed(struct mesh *mesh, struct route *route)
@@ -134,7 +134,7 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
     route->is_broken |= has_broken(mesh, route, before);
     if (before && route->best == before)
         return;
-    if (route->best && !route->best->is_stale && (!before || before->is_stale))
+    if (route->best && !candidate_is_stale(route->best) && (!before || candidate_is_stale(before)))
         mesh->is_reroute_due = true;
     mesh_mark_untold(mesh, route);
     if (route->origin == mesh->self)
@@ -341,13 +341,22 @@ static void give_up_calls(struct map_node *node, void *context)
     struct mesh *mesh = context;
     struct origin *origin = container_of(node, struct origin, node);
     uint64_t since_ms;
-    bool is_stale = origin_is_reachable(origin) && origin->hub_route->best->is_stale &&
+    bool is_stale = origin_is_reachable(origin) && candidate_is_stale(origin->hub_route->best) &&
                     mesh_session_makes_stale(mesh, candidate_path(origin->hub_route->best), &since_ms) &&
                     mesh->time.now_ms - since_ms >= MESH_STALE_HOLD_MS;
 
     if (is_stale && !origin->is_given_up)
         lost_calls_of_hub(origin);
     origin->is_given_up = is_stale;
+    mesh->has_given_up |= is_stale;
+}
+
+static void give_up_waiting(struct mesh *mesh)
+{
+    if (mesh->table.paths.n_stale == 0 && !mesh->has_given_up)
+        return;
+    mesh->has_given_up = false;
+    map_walk(&mesh->origins, give_up_calls, mesh);
 }
 
 static void look_at_what_waits(struct mesh *mesh)
@@ -356,7 +365,7 @@ static void look_at_what_waits(struct mesh *mesh)
         return;
     mesh->look_ms = mesh->time.now_ms + LOOK_MS;
     mesh_link_finish_lingering(mesh);
-    map_walk(&mesh->origins, give_up_calls, mesh);
+    give_up_waiting(mesh);
 }
 
 void mesh_settle(struct mesh *mesh, struct hub_time time)

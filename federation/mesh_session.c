@@ -54,42 +54,69 @@ void mesh_session_tell_all(struct mesh_link *link)
 struct affected {
     struct mesh *mesh;
     uint64_t session;
-    enum link_session_state state;
 };
 
-static bool drop(const struct affected *affected, struct candidate *candidate)
+static struct shared_path *path_of(struct map_node *node)
 {
-    if (candidate->link)
-        candidate->link->n_candidates--;
-    route_table_drop(&affected->mesh->table, candidate);
-    return true;
+    return container_of(node, struct shared_path, node);
 }
 
-static bool mark(const struct affected *affected, struct candidate *candidate)
-{
-    bool is_stale = affected->state == LINK_SESSION_STALE ||
-                    mesh_session_makes_stale(affected->mesh, candidate_path(candidate), NULL);
-    bool has_changed = candidate->is_stale != is_stale;
-
-    candidate->is_stale = is_stale;
-    return has_changed;
-}
-
-static void affect_route(struct map_node *node, void *context)
+static void mark(struct map_node *node, void *context)
 {
     const struct affected *affected = context;
-    struct route *route = container_of(node, struct route, by_key);
-    bool has_changed = false;
+    struct mesh *mesh = affected->mesh;
 
-    list_for_each (at, &route->candidates) {
-        struct candidate *candidate = container_of(at, struct candidate, in_route);
+    if (path_has_session(node->key, affected->session))
+        path_table_set_stale(&mesh->table.paths, path_of(node),
+                             mesh_session_makes_stale(mesh, node->key, NULL));
+}
 
-        if (path_has_session(candidate_path(candidate), affected->session))
-            has_changed |=
-                affected->state == LINK_SESSION_OVER ? drop(affected, candidate) : mark(affected, candidate);
+static void choose_anew(struct map_node *node, void *context)
+{
+    const struct affected *affected = context;
+
+    if (!path_has_session(node->key, affected->session))
+        return;
+    list_for_each (at, &path_of(node)->candidates)
+        mesh_route_changed(affected->mesh, container_of(at, struct candidate, in_path)->route);
+}
+
+static void drop(struct mesh *mesh, struct candidate *candidate)
+{
+    struct route *route = candidate->route;
+
+    if (candidate->link)
+        candidate->link->n_candidates--;
+    route_table_drop(&mesh->table, candidate);
+    mesh_route_changed(mesh, route);
+}
+
+/* The path goes with the last of its ways. */
+static void drop_ways(struct map_node *node, void *context)
+{
+    const struct affected *affected = context;
+    struct list *candidates = &path_of(node)->candidates;
+    bool is_last = !path_has_session(node->key, affected->session);
+
+    while (!is_last) {
+        struct candidate *candidate = list_first_entry(candidates, struct candidate, in_path);
+
+        is_last = candidate->in_path.next == candidates;
+        drop(affected->mesh, candidate);
     }
-    if (has_changed)
-        mesh_route_changed(affected->mesh, route);
+}
+
+static void affect_ways(struct mesh *mesh, uint64_t session, enum link_session_state state)
+{
+    struct affected affected = {mesh, session};
+
+    if (state == LINK_SESSION_OVER) {
+        map_walk(&mesh->table.paths.paths, drop_ways, &affected);
+        return;
+    }
+    /* All are marked before any choice, or a way would be taken that is marked next. */
+    map_walk(&mesh->table.paths.paths, mark, &affected);
+    map_walk(&mesh->table.paths.paths, choose_anew, &affected);
 }
 
 /* --- our own links -------------------------------------------------------------------------------------- */
@@ -124,8 +151,6 @@ static void pass_on(struct mesh *mesh, const struct session_report *report, cons
 
 void mesh_session_hear(struct mesh *mesh, const struct session_report *report, struct mesh_link *from)
 {
-    struct affected affected = {mesh, report->session, report->state};
-
     switch (session_table_hear(&mesh->sessions, report->session, report->cuts, report->state,
                                mesh->time.now_ms)) {
     case SESSION_NEWS_SAME:
@@ -139,5 +164,5 @@ void mesh_session_hear(struct mesh *mesh, const struct session_report *report, s
     }
     mesh->is_reroute_due = true;
     pass_on(mesh, report, from);
-    map_walk(&mesh->table.by_key, affect_route, &affected);
+    affect_ways(mesh, report->session, report->state);
 }

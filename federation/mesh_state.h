@@ -98,6 +98,7 @@ struct mesh {
     bool lacks_guard;  /* there was no memory for one */
     bool is_awake;     /* wake() was called and mesh_settle() has not come yet */
     uint64_t look_ms;  /* when it is looked again at what waits */
+    bool has_given_up; /* some hub's calls, see origin */
     bool is_incomplete;
     bool has_told_conflict;
     struct session_table sessions;

@@ -55,7 +55,7 @@ static struct candidate *choose(const struct route *route, struct bytes closed)
     struct candidate *onward = route_choice_best_avoiding(route, closed);
     struct candidate *any = route->best;
 
-    return onward && (!onward->is_stale || any->is_stale) ? onward : any;
+    return onward && (!candidate_is_stale(onward) || candidate_is_stale(any)) ? onward : any;
 }
 
 /* Where the closed part of the trail begins for a frame that goes to @link; we are its last hub. */
@@ -98,7 +98,7 @@ static bool is_patient(const struct mesh *mesh, const struct candidate *way, con
 {
     uint64_t since_ms;
 
-    return one->event.len == 0 || !way->is_stale ||
+    return one->event.len == 0 || !candidate_is_stale(way) ||
            !mesh_session_makes_stale(mesh, candidate_path(way), &since_ms) ||
            mesh->time.now_ms - since_ms < MESH_STALE_HOLD_MS;
 }

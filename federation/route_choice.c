@@ -25,16 +25,16 @@ static bool prefers(const struct candidate *a, const struct candidate *b, enum r
         return !a->link;
 
     *out_rung = ROUTE_RUNG_FRESH;
-    if (a->is_stale != b->is_stale)
-        return !a->is_stale;
+    if (candidate_is_stale(a) != candidate_is_stale(b))
+        return !candidate_is_stale(a);
 
     *out_rung = ROUTE_RUNG_COST;
     if (a->cost != b->cost)
         return a->cost < b->cost;
 
     *out_rung = ROUTE_RUNG_LENGTH;
-    if (a->path_bytes != b->path_bytes)
-        return a->path_bytes < b->path_bytes;
+    if (candidate_path(a).len != candidate_path(b).len)
+        return candidate_path(a).len < candidate_path(b).len;
 
     *out_rung = ROUTE_RUNG_NEXT_HOP;
     next_hop = hub_id_compare(&a->link->peer, &b->link->peer);

@@ -56,6 +56,7 @@ void route_table_init(struct route_table *table)
     map_init(&table->by_name);
     list_init(&table->all);
     list_init(&table->graves);
+    path_table_init(&table->paths);
 }
 
 static void route_free(struct route_table *table, struct route *route)
@@ -79,12 +80,11 @@ static void route_free(struct route_table *table, struct route *route)
 
 void route_table_clear(struct route_table *table)
 {
-    struct map_node *node;
-
-    while ((node = map_any(&table->by_key)))
-        route_free(table, container_of(node, struct route, by_key));
+    list_for_each (at, &table->all)
+        route_free(table, container_of(at, struct route, in_table));
     map_clear(&table->by_key);
     map_clear(&table->by_name);
+    path_table_clear(&table->paths);
 }
 
 struct route *route_table_find(const struct route_table *table, const struct route_key *key)
@@ -171,20 +171,30 @@ struct candidate *route_table_candidate_of(const struct route *route, const stru
     return NULL;
 }
 
-static struct candidate *candidate_new(struct route *route, struct mesh_link *link, struct bytes path,
-                                       uint64_t cost)
+static struct candidate *candidate_new(struct route_table *table, struct bytes path)
 {
-    struct candidate *candidate = malloc(sizeof *candidate + path.len);
+    struct candidate *candidate = malloc(sizeof *candidate);
+    struct shared_path *shared = candidate ? path_table_get(&table->paths, path) : NULL;
 
-    if (!candidate)
+    if (!shared) {
+        free(candidate);
         return NULL;
-    *candidate = (struct candidate){.route = route, .link = link, .cost = cost};
-    candidate->path_bytes = (uint32_t)path.len;
-    if (path.len > 0)
-        memcpy(candidate->path, path.ptr, path.len);
+    }
+    *candidate = (struct candidate){.path = shared};
     list_init(&candidate->in_route);
     list_init(&candidate->in_link);
+    list_init(&candidate->in_path);
+    list_append(&shared->candidates, &candidate->in_path);
     return candidate;
+}
+
+static void candidate_free(struct route_table *table, struct candidate *candidate)
+{
+    list_unlink(&candidate->in_route);
+    list_unlink(&candidate->in_link);
+    list_unlink(&candidate->in_path);
+    path_table_release(&table->paths, candidate->path);
+    free(candidate);
 }
 
 static struct block *copy_of(struct bytes bytes)
@@ -234,14 +244,18 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
 {
     bool is_newer = route_table_compare_seq(seq, route->seq) > 0 || !route->attributes;
     struct candidate *previous = route_table_candidate_of(route, link);
-    struct candidate *candidate = candidate_new(route, link, path, cost);
+    struct candidate *candidate = candidate_new(table, path);
     struct block *block = is_newer ? copy_of(attributes) : NULL;
 
     if (!candidate || (is_newer && !block)) {
-        free(candidate);
+        if (candidate)
+            candidate_free(table, candidate);
         block_unref(block);
         return -ENOMEM;
     }
+    candidate->route = route;
+    candidate->link = link;
+    candidate->cost = cost;
     if (is_newer) {
         drop_all(table, route);
         unbury(table, route);
@@ -262,10 +276,8 @@ void route_table_drop(struct route_table *table, struct candidate *candidate)
 {
     if (candidate->route->best == candidate)
         candidate->route->best = NULL;
-    list_unlink(&candidate->in_route);
-    list_unlink(&candidate->in_link);
     table->n_candidates--;
-    free(candidate);
+    candidate_free(table, candidate);
 }
 
 void route_table_bury(struct route_table *table, struct route *route, struct route_seq seq, uint64_t now_ms)

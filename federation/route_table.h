@@ -20,7 +20,7 @@
 #include "federation/hub_id.h"
 #include "federation/link_set.h"
 #include "federation/pacer.h"
-#include "federation/path.h"
+#include "federation/path_table.h"
 #include "hub/base/block.h"
 #include "hub/base/list.h"
 #include "hub/base/map.h"
@@ -62,17 +62,22 @@ int route_table_compare_seq(struct route_seq a, struct route_seq b);
 struct candidate {
     struct list in_route;
     struct list in_link;
+    struct list in_path;
     struct route *route;
     struct mesh_link *link; /* NULL: our own entry */
-    uint64_t cost;          /* with the link's own */
-    bool is_stale;          /* leads over a link that is cut, and may go on */
-    uint32_t path_bytes;
-    uint8_t path[];
+    struct shared_path *path;
+    uint64_t cost; /* with the link's own */
 };
 
 static inline struct bytes candidate_path(const struct candidate *candidate)
 {
-    return bytes_of(candidate->path, candidate->path_bytes);
+    return candidate->path->node.key;
+}
+
+/* Whether it leads over a link that is cut, and may go on. */
+static inline bool candidate_is_stale(const struct candidate *candidate)
+{
+    return candidate->path->is_stale;
 }
 
 struct route {
@@ -114,6 +119,7 @@ struct route_table {
     struct list graves; /* oldest first */
     size_t n_graves;
     size_t n_candidates;
+    struct path_table paths;
 };
 
 #define ROUTE_TABLE_GRAVE_MS 60000U
