@@ -302,74 +302,6 @@ static void test_all_faults_of_a_body_are_told_at_once(void **state)
     stand_answer_clear(&answer);
 }
 
-static void test_each_member_of_a_bridge_is_checked_by_itself(void **state)
-{
-    static const struct {
-        const char *what;
-        const char *body;
-        const char *pointer;
-        const char *text;
-    } rows[] = {
-        {"kind", "\"kind\": \"nats\"", "#/kind", "must be one of native, reference, auto"},
-        {"kind of another type", "\"kind\": 1", "#/kind", "must be one of native, reference, auto"},
-        {"connection secret", "\"connection_secret\": 5", "#/connection_secret",
-         "must be text, not a number"},
-        {"in filter", "\"channels\": {\"in\": {\"allow\": [5]}}", "#/channels/in/allow/0",
-         "must be text, not a number"},
-        {"out filter", "\"channels\": {\"out\": 1}", "#/channels/out", "must be an object, not a number"},
-        {"a remap that is no list", "\"remap\": {\"in\": {}}", "#/remap/in",
-         "must be an array, not an object"},
-        {"a rule that is no object", "\"remap\": {\"out\": [\"a\"]}", "#/remap/out/0",
-         "must be an object, not text"},
-        {"half a rule", "\"remap\": {\"out\": [{\"from\": \"a.\"}]}", "#/remap/out/0/to", "is needed"},
-        {"more than a rule", "\"remap\": {\"in\": [{\"from\": \"\", \"to\": \"x.\", \"why\": 1}]}",
-         "#/remap/in/0/why", "is not known here"},
-        {"no classes", "\"classes\": []", "#/classes", "must be an array of at least one item"},
-        {"an unknown class", "\"classes\": [\"calls\", \"floods\"]", "#/classes/1",
-         "must be one of calls, sends, broadcasts, publishes, members"},
-        {"entries", "\"limits\": {\"entries\": 0}", "#/limits/entries",
-         "must be a whole number from 1 to 1000000"},
-        {"messages", "\"limits\": {\"messages_per_s\": -1}", "#/limits/messages_per_s",
-         "must be a whole number from 0 to 10000000"},
-        {"queue", "\"limits\": {\"queue_bytes\": 1}", "#/limits/queue_bytes",
-         "must be a whole number from 65536 to 1073741824"},
-        {"resend", "\"limits\": {\"resend_bytes\": 2000000000}", "#/limits/resend_bytes",
-         "must be a whole number from 65536 to 1073741824"},
-        {"resume window", "\"resume_window_s\": 3601", "#/resume_window_s",
-         "must be a whole number from 1 to 3600"},
-        {"durable topics", "\"durable\": {\"topics\": \"news\"}", "#/durable/topics",
-         "must be an array, not text"},
-        {"durable bytes", "\"durable\": {\"max_bytes\": 5}", "#/durable/max_bytes",
-         "must be a whole number from 65536 to 1099511627776"},
-        {"durable age", "\"durable\": {\"max_age_s\": 0}", "#/durable/max_age_s",
-         "must be a whole number from 1 to 31536000"},
-        {"durable bound", "\"durable\": {\"at_bound\": \"burst\"}", "#/durable/at_bound",
-         "must be one of drop_oldest, drop_newest, refuse"},
-        {"key file", "\"tls\": {\"key_file\": \"\"}", "#/tls/key_file", "must not be empty"},
-        {"pinned name", "\"tls\": {\"pinned_name\": 1}", "#/tls/pinned_name", "must be text, not a number"},
-        {"management", "\"management\": \"all\"", "#/management", "must be one of none, read, write"},
-        {"what the hub finds in the whole", "\"tls\": {\"cert_file\": \"/c.pem\"}", "#/tls/key_file",
-         "the key is missing"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        char body[512];
-        struct stand_answer answer;
-        json_t *error;
-
-        snprintf(body, sizeof body, "{\"address\": \"tcp://a:1\", %s}", rows[i].body);
-        answer = ask("PUT", "/api/v1/bridges/x", body);
-        assert_problem(&answer, 422);
-        error = json_array_get(json_object_get(answer.json, "errors"), 0);
-        assert_int_equal(json_array_size(json_object_get(answer.json, "errors")), 1);
-        assert_row(rows[i].what, strcmp(text(error, "pointer"), rows[i].pointer) == 0);
-        assert_row(rows[i].what, strcmp(text(error, "detail"), rows[i].text) == 0);
-        stand_answer_clear(&answer);
-    }
-    assert_int_equal(fake_controls.n_bridges, 0);
-}
-
 static void test_a_bridge_is_shown_as_it_was_wished(void **state)
 {
     static const char wish[] =
@@ -928,7 +860,6 @@ int main(void)
         TEST(test_a_bridge_is_made_replaced_and_removed),
         TEST(test_bridges_outlive_a_restart),
         TEST(test_all_faults_of_a_body_are_told_at_once),
-        TEST(test_each_member_of_a_bridge_is_checked_by_itself),
         TEST(test_a_bridge_is_shown_as_it_was_wished),
         TEST(test_what_a_wish_leaves_out_takes_its_default),
         TEST(test_bodies_that_are_no_strict_json_are_refused),
