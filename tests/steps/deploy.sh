@@ -57,4 +57,5 @@ attempt "packages.sh says so on another system" packages_refuse_elsewhere || tru
 attempt "make-certs.sh makes certificates that openssl accepts" certificates_are_valid || true
 attempt "make-certs.sh adds certificates for hubs" hubs_get_certificates_of_the_same_authority || true
 ensure_built release || exit 1
+attempt "the hubs of compose.yaml become one mesh" tests/steps/try_compose.py --binary build/commhub || true
 run_counting tests/steps/try_quickstart.py --binary build/commhub
