@@ -14,7 +14,7 @@ test_packages=(
     clang-14 clang-format-14 libclang-rt-14-dev llvm-14
     libcmocka-dev libmsgpack-dev
     python3 python3-venv
-    chromium openssl git iproute2 mount nftables procps shellcheck systemd util-linux xz-utils
+    adduser chromium openssl git iproute2 mount nftables procps shellcheck systemd util-linux xz-utils
 )
 bench_packages=(python3 python3-venv procps nats-server redis-server mosquitto)
 # Packages of the bench list whose installation would start and enable a server.

@@ -58,4 +58,5 @@ attempt "make-certs.sh makes certificates that openssl accepts" certificates_are
 attempt "make-certs.sh adds certificates for hubs" hubs_get_certificates_of_the_same_authority || true
 ensure_built release || exit 1
 attempt "the hubs of compose.yaml become one mesh" tests/steps/try_compose.py --binary build/commhub || true
+attempt "the Debian packages install, work and leave nothing behind" tests/steps/try_packages.sh build || true
 run_counting tests/steps/try_quickstart.py --binary build/commhub
