@@ -108,7 +108,13 @@ static void test_who_asks_too_much_is_told_when_to_come_again(void **state)
     stand_start(&stand, &(struct mgmt_options){.requests_per_s = 10});
     for (int i = 0; i < 20; i++)
         expect("GET", "/api/v1/nothing", 404, NULL);
-    answer = stand_ask(&stand, "GET", "/api/v1/hub", STAND_TOKEN, NULL);
+    /* What time has given back meanwhile is asked away. */
+    for (int i = 0; i < 100; i++) {
+        answer = stand_ask(&stand, "GET", "/api/v1/hub", STAND_TOKEN, NULL);
+        if (answer.status != 200)
+            break;
+        stand_answer_clear(&answer);
+    }
     assert_int_equal(answer.status, 429);
     wait = stand_header(&answer, "Retry-After");
     assert_string_equal(wait, "1");
