@@ -131,44 +131,6 @@ def test_another_master_key_opens_all_and_the_old_one_nothing(
     assert status == 1 and "not the one this store was sealed with" in errors, errors
 
 
-def test_planted_secrets_are_found_nowhere(start: StartHub, tmp_path: Path, token_file: Path) -> None:  # noqa: F811
-    hub = start("--log-level", "debug")
-    management = Management(hub)
-    plant(management)
-    command(hub, token_file, "backup", f"{tmp_path}/copy.db")
-    paths = ("hub", "hub/settings", "bridges", "bridges/west", "channels", "users", "audit", "links", "events")
-    said = [str(management.ask("GET", f"/api/v1/{path}")) for path in (*paths, "definitions")]
-    connection = management.connect()
-    connection.request("GET", "/metrics")
-    said.append(connection.getresponse().read().decode())
-    connection.close()
-    hub.stop()
-    places = {f"answer {number}": text.encode() for number, text in enumerate(said)}
-    places |= {"log": "\n".join(hub.lines).encode()}
-    places |= {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    for name, canary in CANARIES.items():
-        found = [place for place, content in places.items() if canary.encode() in content]
-        assert not found, f"the {name} is in {found}"
-
-
-def test_writes_are_done_or_refused_at_whatever_moment_the_hub_is_killed(start: StartHub) -> None:  # noqa: F811
-    acknowledged: list[int] = []
-    for life in range(4):
-        hub = start()
-        management = Management(hub)
-        kept = {item["name"] for item in management.ask("GET", "/api/v1/bridges?limit=1000")[1]["items"]}
-        assert {f"b{number}" for number in acknowledged} <= kept
-        for number in range(life * 100, life * 100 + 15 + 7 * life):
-            body = {"address": "tcp://127.0.0.1:1", "secret": "s", "paused": True}
-            assert management.ask("PUT", f"/api/v1/bridges/b{number}", body)[0] == 201
-            acknowledged.append(number)
-        hub.signal(signal.SIGKILL)
-        hub.await_end(5)
-    hub = start()
-    kept = {item["name"] for item in Management(hub).ask("GET", "/api/v1/bridges?limit=1000")[1]["items"]}
-    assert {f"b{number}" for number in acknowledged} == kept
-
-
 def test_the_service_manager_hears_of_start_watchdog_reload_and_end(tmp_path: Path) -> None:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(f"{tmp_path}/notify")
