@@ -46,13 +46,14 @@ struct bridge_run {
 
     char made_name[16];
     struct log_output log_output;
+    bool has_told_ready;
     struct log *log;
     struct loop *loop;
     struct mailbox *mailbox;
     struct hub *hub;
     struct federation *federation;
     struct loop_source signals;
-    struct loop_timer watch; /* until both links are up */
+    struct loop_timer watch;
 };
 
 static const char *const side_names[N_SIDES] = {"from", "to"};
@@ -280,17 +281,19 @@ static bool are_up(const struct bridge_run *run)
     return n_up == N_SIDES;
 }
 
+/* A timer that has been armed before is armed again without memory. */
 static void on_watch(struct loop_timer *timer)
 {
     struct bridge_run *run = container_of(timer, struct bridge_run, watch);
 
-    if (!are_up(run)) {
-        /* A timer that has been armed before is armed again without memory. */
-        (void)loop_timer_arm(run->loop, timer, loop_now_ms(run->loop) + WATCH_MS);
-        return;
+    log_output_tick(&run->log_output);
+    if (!run->has_told_ready && are_up(run)) {
+        printf("ready %s %s\n", run->sides[FROM].address, run->sides[TO].address);
+        fflush(stdout);
+        run->has_told_ready = true;
     }
-    printf("ready %s %s\n", run->sides[FROM].address, run->sides[TO].address);
-    fflush(stdout);
+    (void)loop_timer_arm(run->loop, timer,
+                         loop_now_ms(run->loop) + (run->has_told_ready ? LOG_OUTPUT_TICK_MS : WATCH_MS));
 }
 
 static int put_sides(struct bridge_run *run)
@@ -344,6 +347,7 @@ static void clear(struct bridge_run *run)
     if (run->signals.fd >= 0)
         close(run->signals.fd);
     log_free(run->log);
+    log_output_clear(&run->log_output);
     for (int i = 0; i < N_SIDES; i++) {
         if (run->sides[i].secret)
             explicit_bzero(run->sides[i].secret, strlen(run->sides[i].secret));
@@ -370,9 +374,9 @@ int bridge_run_command(int argc, char **argv)
         return 0;
     }
     choose_name(&run);
-    run.log_output.format =
-        run.log_format && strcmp(run.log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-    run.log_output.threshold = run.is_verbose ? LOG_FROM_DEBUG : LOG_FROM_INFO;
+    log_output_init(&run.log_output,
+                    run.log_format && strcmp(run.log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+                    run.is_verbose ? LOG_FROM_DEBUG : LOG_FROM_INFO);
     if (status == 0)
         status = check_sides(&run);
     if (status == 0)

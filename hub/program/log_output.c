@@ -136,14 +136,11 @@ static bool is_wanted(enum log_threshold threshold, const struct log_record *rec
     return true;
 }
 
-void log_output_write(const struct log_record *record, void *context)
+static void write_record(const struct log_output *output, const struct log_record *record)
 {
-    const struct log_output *output = context;
     char time[CLOCK_RFC3339_TEXT];
     struct buffer line;
 
-    if (!is_wanted(output->threshold, record))
-        return;
     clock_rfc3339(record->wall_ms, time);
     buffer_init(&line);
     switch ((enum log_format)output->format) {
@@ -162,4 +159,56 @@ void log_output_write(const struct log_record *record, void *context)
         (void)written; /* nowhere to say it */
     }
     buffer_clear(&line);
+}
+
+/* The first text once more, with how many lines like it were not written. */
+static void write_repeat(const struct log_repeat *repeat, void *context)
+{
+    struct log_record record = {
+        .sequence = repeat->sequence,
+        .wall_ms = repeat->last_ms,
+        .level = repeat->level,
+        .stream = repeat->stream,
+        .event = repeat->event,
+        .n_fields = 2,
+    };
+    char text[64];
+
+    snprintf(text, sizeof text, "%llu more times in %llu s", (unsigned long long)log_repeats_held(repeat),
+             (unsigned long long)((repeat->last_ms - repeat->since_ms + 999) / 1000));
+    record.fields[0] = log_text("message", bytes_of((const uint8_t *)repeat->text, repeat->text_len));
+    record.fields[1] = log_text("repeated", bytes_of_text(text));
+    write_record(context, &record);
+}
+
+void log_output_init(struct log_output *output, enum log_format format, enum log_threshold threshold)
+{
+    *output = (struct log_output){.format = format, .threshold = threshold};
+    pthread_mutex_init(&output->mutex, NULL);
+    log_repeats_init(&output->repeats);
+}
+
+void log_output_clear(struct log_output *output)
+{
+    log_repeats_flush(&output->repeats, UINT64_MAX, write_repeat, output);
+    pthread_mutex_destroy(&output->mutex);
+}
+
+void log_output_tick(struct log_output *output)
+{
+    pthread_mutex_lock(&output->mutex);
+    log_repeats_flush(&output->repeats, clock_wall_ms(), write_repeat, output);
+    pthread_mutex_unlock(&output->mutex);
+}
+
+void log_output_write(const struct log_record *record, void *context)
+{
+    struct log_output *output = context;
+
+    if (!is_wanted(output->threshold, record))
+        return;
+    pthread_mutex_lock(&output->mutex);
+    if (record->stream == LOG_LINKS || log_repeats_pass(&output->repeats, record, write_repeat, output))
+        write_record(output, record);
+    pthread_mutex_unlock(&output->mutex);
 }

@@ -71,6 +71,7 @@ struct house {
     struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
     struct loop_timer watchdog;
+    struct loop_timer log_timer;
     pthread_t reloader;
     bool has_reloader;
     atomic_bool is_reloading;
@@ -594,6 +595,22 @@ static int start_watchdog(struct house *house)
     return 0;
 }
 
+/* Repeated lines are told of also where no other line comes. */
+static void on_log_timer(struct loop_timer *timer)
+{
+    struct house *house = container_of(timer, struct house, log_timer);
+
+    log_output_tick(&house->log_output);
+    loop_timer_arm(house->loop, timer, loop_now_ms(house->loop) + LOG_OUTPUT_TICK_MS);
+}
+
+static int start_log_timer(struct house *house)
+{
+    if (loop_timer_arm(house->loop, &house->log_timer, loop_now_ms(house->loop) + LOG_OUTPUT_TICK_MS) < 0)
+        return complain("cannot start: out of memory");
+    return 0;
+}
+
 static int build(struct house *house)
 {
     int r = take_signals(house);
@@ -625,6 +642,8 @@ static int build(struct house *house)
     if (r == 0)
         r = start_watchdog(house);
     if (r == 0)
+        r = start_log_timer(house);
+    if (r == 0)
         r = listen_everywhere(house);
     if (r == 0)
         r = build_mgmt(house);
@@ -652,12 +671,14 @@ static void clear(struct house *house)
     }
     if (house->loop) {
         loop_timer_disarm(house->loop, &house->watchdog);
+        loop_timer_disarm(house->loop, &house->log_timer);
         loop_free(house->loop);
     }
     configuration_free(house->configuration);
     store_close(house->store);
     if (house->log)
         log_free(house->log);
+    log_output_clear(&house->log_output);
     serve_plan_clear(&house->plan);
 }
 
@@ -665,13 +686,14 @@ int serve_run(const struct serve_options *options)
 {
     struct house house = {
         .options = options,
-        .log_output = {options->log_format, options->log_level},
         .signals = {.fd = -1},
     };
     char why[SERVE_WHY_SIZE];
     int status = 0;
 
+    log_output_init(&house.log_output, options->log_format, options->log_level);
     loop_timer_init(&house.watchdog, on_watchdog);
+    loop_timer_init(&house.log_timer, on_log_timer);
     if (serve_plan_make(&house.plan, options, why)) {
         complain(why);
         status = EXIT_USAGE;
