@@ -160,6 +160,12 @@ static void on_store_change(void *context, const struct store_watch_state *state
     rest_announce(&mgmt->rest, LOG_ERROR, text);
 }
 
+void mgmt_show_settings(struct mgmt *mgmt, const struct mgmt_setting *settings)
+{
+    for (size_t i = 0; i < mgmt->options.n_settings; i++)
+        mgmt->settings[i] = (struct rest_setting){settings[i].name, settings[i].value};
+}
+
 static int start_rest(struct mgmt *mgmt)
 {
     const struct mgmt_options *from = &mgmt->options;
@@ -186,8 +192,7 @@ static int start_rest(struct mgmt *mgmt)
     mgmt->settings = calloc(from->n_settings + 1, sizeof *mgmt->settings);
     if (!mgmt->settings)
         return -ENOMEM;
-    for (size_t i = 0; i < from->n_settings; i++)
-        mgmt->settings[i] = (struct rest_setting){from->settings[i].name, from->settings[i].value};
+    mgmt_show_settings(mgmt, from->settings);
     options.settings = mgmt->settings;
     rest_init(&mgmt->rest, &options);
     mgmt->has_rest = true;

@@ -70,6 +70,9 @@ int mgmt_check_settings(const char *listen, const char *token_file, char out_why
 /* Where it listens, with the real port: "127.0.0.1:41087". */
 const char *mgmt_address(const struct mgmt *mgmt);
 
+/* GET /hub shows these from now on: as many as at the start. On the loop's thread. */
+void mgmt_show_settings(struct mgmt *mgmt, const struct mgmt_setting *settings);
+
 /* New connections get the certificate of @tls; those that stand are left alone. Only where the port speaks
  * HTTPS. Any thread. */
 void mgmt_renew_tls(struct mgmt *mgmt, struct tls_context *tls);

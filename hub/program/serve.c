@@ -300,12 +300,12 @@ static int build_federation(struct house *house)
 }
 
 /* What GET /hub shows; never a secret. */
-static size_t list_settings(const struct house *house, struct mgmt_setting *out_settings)
+static size_t list_settings(const struct house *house, const struct serve_options *options,
+                            struct mgmt_setting *out_settings)
 {
     static const char *const channel_policies[] = {"terminate", "promote"};
     static const char *const balance_policies[] = {"least-active", "round-robin"};
     static const char *const error_policies[] = {"ignore", "raise", "broadcast"};
-    const struct serve_options *options = house->options;
     size_t n = 0;
 
     out_settings[n++] = (struct mgmt_setting){"channel-policy", channel_policies[options->channel_policy]};
@@ -342,7 +342,7 @@ static int build_mgmt(struct house *house)
 
     if (strcmp(house->options->mgmt, "off") == 0)
         return 0;
-    options.n_settings = list_settings(house, house->settings);
+    options.n_settings = list_settings(house, configuration_options(house->configuration), house->settings);
     return mgmt_start(&house->mgmt, &options, why) < 0 ? complain(why) : 0;
 }
 
@@ -430,6 +430,9 @@ static void apply(void *context, const struct serve_options *options, struct ser
         say(house, LOG_ERROR, "Reload: out of memory: some secrets are as they were until the next start");
     house->log_output.format = options->log_format;
     house->log_output.threshold = options->log_level;
+    list_settings(house, options, house->settings);
+    if (house->mgmt)
+        mgmt_show_settings(house->mgmt, house->settings);
 }
 
 static int make_configuration(struct house *house)

@@ -53,7 +53,7 @@ struct rest_options {
     const char *version;
     const char *epoch; /* of the log's record ids */
     const struct settings_face *settings_face;
-    const struct rest_setting *settings;
+    const struct rest_setting *settings; /* the loop's: they change with the hub's */
     size_t n_settings;
     uint64_t requests_per_s; /* of one address, and of one credential; a write counts as REST_WRITE_UNITS */
     bool (*live_has_room)(void *context); /* for one more live socket; any thread */

@@ -10,14 +10,26 @@ struct asking {
     struct rest *rest;
     struct server_status status;
     struct federation_identity identity;
+    json_t *settings;
     int result;
 };
+
+static json_t *settings_json(const struct rest *rest)
+{
+    json_t *settings = json_object();
+
+    for (size_t i = 0; i < rest->options.n_settings; i++)
+        json_object_set_new(settings, rest->options.settings[i].name,
+                            json_value_text(rest->options.settings[i].value));
+    return settings;
+}
 
 static void run_ask(void *argument)
 {
     struct asking *asking = argument;
 
     asking->identity = federation_control_identity(asking->rest->options.federation);
+    asking->settings = settings_json(asking->rest);
     asking->result = server_control_status(asking->rest->options.server, &asking->status);
 }
 
@@ -28,16 +40,6 @@ static json_t *listeners_json(const struct server_status *status)
     for (size_t i = 0; i < status->n_listeners; i++)
         json_array_append_new(array, json_value_text(status->listeners[i]));
     return array;
-}
-
-static json_t *settings_json(const struct rest *rest)
-{
-    json_t *settings = json_object();
-
-    for (size_t i = 0; i < rest->options.n_settings; i++)
-        json_object_set_new(settings, rest->options.settings[i].name,
-                            json_value_text(rest->options.settings[i].value));
-    return settings;
 }
 
 /* null while the store can be written. */
@@ -60,6 +62,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
         return;
     if (asking.result < 0) {
         problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+        json_decref(asking.settings);
         return;
     }
     summary = summary_take(rest);
@@ -71,7 +74,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
                                json_value_text(rest->options.version), "started_at",
                                json_value_time(rest->started_wall_ms), "uptime_s",
                                (json_int_t)((clock_monotonic_ms() - rest->started_ms) / 1000), "listeners",
-                               listeners_json(&asking.status), "settings", settings_json(rest), "counts",
+                               listeners_json(&asking.status), "settings", asking.settings, "counts",
                                summary_counts_json(&summary), "counters", summary_counters_json(),
                                "store_fault", store_fault_json(rest)));
     free(asking.status.listeners);

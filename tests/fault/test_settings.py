@@ -152,6 +152,24 @@ def test_a_reload_with_a_fault_changes_nothing(start: StartHub, tmp_path: Path) 
     )
 
 
+def test_the_hubs_own_record_shows_what_is_in_force(start: StartHub, tmp_path: Path) -> None:
+    def shown() -> dict[str, str]:
+        return dict(management.ask("GET", "/api/v1/hub")[1]["settings"])
+
+    secret = tmp_path / "secret"
+    secret.write_text("a secret\n")
+    secret.chmod(0o600)
+    file = tmp_path / "hub.toml"
+    file.write_text("")
+    management = Management(start("--config", str(file)))
+    assert (shown()["links"], shown()["lb-policy"]) == ("refused", "least-active")
+    assert management.ask("PATCH", "/api/v1/hub/settings", {"lb-policy": "round-robin"})[0] == 200
+    file.write_text(f"link-secret-file = '{secret}'\nconnection-secret-file = '{secret}'\n")
+    assert management.ask("POST", "/api/v1/hub/reload")[0] == 200
+    assert (shown()["links"], shown()["lb-policy"]) == ("accepted", "round-robin")
+    assert shown()["connection-secret"] == "required"
+
+
 def second_hub(folder: Path, token_file: Path) -> RunningHub:
     return RunningHub(
         *("--data-dir", f"{folder}/far", "--listen", f"unix:{folder}/far.sock", "--mgmt", "127.0.0.1:0"),
