@@ -11,6 +11,7 @@
 #include "hub/program/admin_commands.h"
 #include "hub/program/care_commands.h"
 #include "hub/program/client_commands.h"
+#include "hub/program/doctor.h"
 #include "hub/program/mesh_commands.h"
 #include "hub/program/operator_commands.h"
 #include "hub/program/serve.h"
@@ -115,6 +116,7 @@ static const struct command {
     {"backup", care_commands_backup, "copy a running hub's store to a file"},
     {"restore", care_commands_restore, "put such a copy back while the hub is down"},
     {"health", care_commands_health, "ask whether a hub takes connections"},
+    {"doctor", doctor_command, "check a running hub and where it runs, and say what to do"},
     {"bench", run_bench, "load a hub and measure it"},
     {"completion", print_completion, "print the shell's completion: commhub completion bash"},
     {"version", print_version, "print the version"},

@@ -5,7 +5,9 @@
  * Aggregated: labels are states and directions, never names, so the number of lines does not depend on what
  * is connected.
  */
+#include <dirent.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hub/base/buffer.h"
@@ -113,6 +115,23 @@ static void append_store_faults(struct buffer *out, struct rest *rest)
                              kind == fault);
 }
 
+/* Descriptors of the process, as Prometheus' own libraries name them. */
+static void append_descriptors(struct buffer *out)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct rlimit limit;
+    uint64_t n = 0;
+
+    if (directory) {
+        while (readdir(directory))
+            n++;
+        closedir(directory);
+        gauge(out, "process_open_fds", "Open file descriptors", n > 3 ? n - 3 : 0); /* ., .. and its own */
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        gauge(out, "process_max_fds", "How many there may be", limit.rlim_cur);
+}
+
 static void append_gauges(struct buffer *out, const struct summary *summary)
 {
     gauge(out, "commhub_up", "1 while the hub's loop answers", summary->is_reachable);
@@ -128,6 +147,7 @@ static void append_gauges(struct buffer *out, const struct summary *summary)
     gauge(out, "commhub_link_queued_bytes", "Bytes that wait in all links", summary->link_queued_bytes);
     append_mesh(out, &summary->mesh);
     gauge(out, "process_resident_memory_bytes", "Memory of the process", resident_bytes());
+    append_descriptors(out);
 }
 
 void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply)
