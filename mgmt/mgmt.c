@@ -75,6 +75,13 @@ static void client_left(void *context, int fd)
     http_server_client_left(mgmt->http, fd);
 }
 
+static void refuse(void *context, unsigned status, const char *why, struct buffer *out_answer)
+{
+    struct mgmt *mgmt = context;
+
+    http_server_refuse(mgmt->http, status, why, out_answer);
+}
+
 static bool live_has_room(void *context)
 {
     struct mgmt *mgmt = context;
@@ -230,6 +237,7 @@ static int start_pump(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
         .serve = serve,
         .serve_upgraded = serve_upgraded,
         .client_left = client_left,
+        .refuse = refuse,
         .tick = tick,
     };
     char why[ACCEPTOR_WHY_SIZE];
@@ -254,6 +262,7 @@ static int start_http(struct mgmt *mgmt)
         .on_request = rest_on_request,
         .on_too_long = rest_on_too_long,
         .on_too_many_headers = rest_on_too_many_headers,
+        .on_bad_head = rest_on_bad_head,
     };
 
     return http_server_new(&mgmt->http, &options, mgmt->pump);

@@ -8,7 +8,8 @@
  * escapes before it shows the path, and a name may hold an escaped slash.
  * - It takes the first of two Content-Lengths, so heads are checked by us (request_check_head) before
  * anything else.
- * - It answers 414 and 431 by itself (a head over HEAD_BYTES), as 400 for what is no HTTP.
+ * - What it would refuse of a head by itself never reaches it (head_scan.h), but where a head comes together
+ *   with the end of the one before; a body that is chunked wrongly it answers itself, with 400.
  * - An answer given before the body is read makes it close the connection after the answer; the pump lingers
  * for that.
  * - A connection that waits is suspended (later.h): it costs no thread and is not polled. The library aborts
@@ -33,8 +34,8 @@
 #include "hub/base/list.h"
 
 #define THREADS 4
-#define STREAM_BLOCK_BYTES 4096 /* of a streamed answer, at most at a time */
-#define HEAD_BYTES ((size_t)40 * 1024)
+#define STREAM_BLOCK_BYTES 4096        /* of a streamed answer, at most at a time */
+#define HEAD_BYTES ((size_t)48 * 1024) /* for a head of HEAD_SCAN_BYTES, and what it is taken apart into */
 #define MOST_DISCARDED_BYTES                                                                                 \
     (8 * HTTP_SERVER_BODY_BYTES) /* of a body that is too long, then the line is cut */
 
@@ -162,26 +163,54 @@ static void begin(struct exchange *exchange, struct MHD_Connection *connection, 
 
 /* ---- answering ---- */
 
-static void add_headers(struct http_server *server, struct MHD_Response *response,
-                        const struct request *request, const struct reply *reply)
+typedef void add_header(void *to, const char *name, const char *value);
+
+static void each_header(struct http_server *server, const struct request *request, const struct reply *reply,
+                        add_header *add, void *to)
 {
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "X-Frame-Options", "DENY");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-    MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-    MHD_add_response_header(response, "Content-Security-Policy", server->options.content_security_policy);
+    add(to, "X-Content-Type-Options", "nosniff");
+    add(to, "X-Frame-Options", "DENY");
+    add(to, "Referrer-Policy", "no-referrer");
+    add(to, "Cross-Origin-Opener-Policy", "same-origin");
+    add(to, "Cross-Origin-Resource-Policy", "same-origin");
+    add(to, "Content-Security-Policy", server->options.content_security_policy);
     if (server->options.is_secure)
-        MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
-    MHD_add_response_header(response, "X-Request-Id", request->id);
+        add(to, "Strict-Transport-Security", "max-age=31536000");
+    add(to, "X-Request-Id", request->id);
     if (!reply->may_be_cached)
-        MHD_add_response_header(response, "Cache-Control", "no-store");
+        add(to, "Cache-Control", "no-store");
     if (reply->content_type)
-        MHD_add_response_header(response, "Content-Type", reply->content_type);
+        add(to, "Content-Type", reply->content_type);
     if (reply->closes_connection)
-        MHD_add_response_header(response, "Connection", "close");
+        add(to, "Connection", "close");
     for (size_t i = 0; i < reply->n_headers; i++)
-        MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+        add(to, reply->headers[i].name, reply->headers[i].value);
+}
+
+static void add_to_response(void *response, const char *name, const char *value)
+{
+    MHD_add_response_header(response, name, value);
+}
+
+static void add_to_text(void *text, const char *name, const char *value)
+{
+    buffer_append_format(text, "%s: %s\r\n", name, value);
+}
+
+void http_server_refuse(struct http_server *server, unsigned status, const char *why,
+                        struct buffer *out_answer)
+{
+    struct request request = {.method = "", .target = ""};
+    struct reply reply = {0};
+
+    request_set_id(&request);
+    server->options.on_bad_head(server->options.context, &request, status, why, &reply);
+    reply.closes_connection = true;
+    buffer_append_format(out_answer, "HTTP/1.1 %u %s\r\n", reply.status, reply_status_title(reply.status));
+    each_header(server, &request, &reply, add_to_text, out_answer);
+    buffer_append_format(out_answer, "Content-Length: %zu\r\n\r\n", reply.body.len);
+    buffer_append_bytes(out_answer, reply.body);
+    reply_clear(&reply);
 }
 
 /* Nobody is there to be answered. */
@@ -245,7 +274,7 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
         reply_clear(reply);
         return MHD_NO;
     }
-    add_headers(server, response, &exchange->request, reply);
+    each_header(server, &exchange->request, reply, add_to_response, response);
     result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     reply_clear(reply);

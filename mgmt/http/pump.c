@@ -19,8 +19,8 @@
  * sending side down still gets its answer.
  * - An answer may be out before all of the request was read (413). Then the rest is read and thrown away for
  * a while, because closing with unread bytes would reset the connection and take the answer along.
- * - Heads are looked at as they pass (head_scan.h) for what the library would take and a proxy before us read
- *   otherwise. A head that comes together with the end of the one before is not: proxies do not do that.
+ * - Heads are looked at as they pass (head_scan.h), and what must be refused is refused here. A head that
+ * comes together with the end of the one before is not: proxies do not do that.
  * - Connections are freed only after the batch of events in which they died.
  *
  * - TLS is the transport of the client's side alone. What OpenSSL has read ahead is unknown to epoll, so a
@@ -40,7 +40,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "hub/base/buffer.h"
 #include "hub/base/check.h"
+#include "hub/base/cleanup.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
 #include "hub/io/tls.h"
@@ -242,19 +244,21 @@ static char *leave_served(struct pump *pump, struct connection *connection);
  */
 static void refuse_head(struct pump *pump, struct connection *connection)
 {
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    cleanup_(buffer_clear) struct buffer answer = {0};
+    const struct head_scan *scan = &connection->scan;
     uint8_t *place;
 
     free(leave_served(pump, connection));
     close_side(pump, &connection->server);
     flow_drop(&connection->up);
     flow_drop(&connection->down);
-    if (!flow_room(&connection->down, &place)) {
+    pump->options.refuse(pump->options.context, scan->status, scan->why, &answer);
+    if (answer.failed || answer.len > FLOW_BYTES || !flow_room(&connection->down, &place)) {
         connection->is_dead = true;
         return;
     }
-    memcpy(place, answer, sizeof answer - 1);
-    connection->down.end += sizeof answer - 1;
+    memcpy(place, answer.ptr, answer.len);
+    connection->down.end += answer.len;
     connection->server.has_ended = true;
     connection->server_is_deaf = true;
     connection->progress_ms = clock_monotonic_ms();

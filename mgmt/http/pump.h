@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 struct pump;
+struct buffer;
 struct tls_context;
 
 struct pump_options {
@@ -26,6 +27,8 @@ struct pump_options {
     void (*serve_upgraded)(void *context, int fd);
     /* The client of a descriptor that serve() got has gone before its owner closed it. May be NULL. */
     void (*client_left)(void *context, int fd);
+    /* A head is refused: appends the whole answer, after which the connection ends. */
+    void (*refuse)(void *context, unsigned status, const char *why, struct buffer *out_answer);
     void (*tick)(void *context, uint64_t now_ms); /* every quarter of a second; may be NULL */
 };
 

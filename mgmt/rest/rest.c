@@ -413,6 +413,13 @@ void rest_on_too_long(void *context, struct request *request, struct reply *repl
     audit_record(context, route, request, reply);
 }
 
+void rest_on_bad_head(void *context, const struct request *request, unsigned status, const char *why,
+                      struct reply *reply)
+{
+    (void)context;
+    problem_reply(reply, request, status, "%s", why);
+}
+
 void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply)
 {
     (void)context;

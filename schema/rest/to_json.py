@@ -36,9 +36,11 @@ PLAN = "application/vnd.commhub.plan+json"
 
 def common_answers(path: str, method: str, operation: dict) -> dict[str, str]:
     """Status to component, of what the course of every request may end in."""
+    answers = {"400": "BadRequest", "414": "AddressTooLong", "431": "HeadTooLong"}
+    answers |= {"501": "OtherEncoding", "505": "OtherVersion"}
     if not path.startswith("/api/"):
-        return {}
-    answers = {"400": "BadRequest", "429": "TooManyRequests", "500": "Fault", "503": "Ending"}
+        return answers
+    answers |= {"429": "TooManyRequests", "500": "Fault", "503": "Ending"}
     if operation.get("security") != []:
         answers |= {"401": "Unauthorized", "403": "Forbidden"}
     if "requestBody" in operation:

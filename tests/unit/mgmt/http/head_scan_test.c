@@ -1,22 +1,50 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "hub/base/buffer.h"
 #include "mgmt/http/head_scan.h"
 #include "tests/support/unit.h"
 
+#define FIRST "GET / HTTP/1.1\r\n"
+#define HOST "Host: a\r\n"
+
+/* @status 0: all is well. */
 static const struct {
     const char *text;
-    bool is_well;
+    unsigned status;
 } rows[] = {
-    {"GET / HTTP/1.1\r\nA: b\r\n\r\n", true},
-    {"GET / HTTP/1.1\nA: b\n\n", true},
-    {"\r\n\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n", true},
-    {"PUT / HTTP/1.1\r\nA: b\r\n\r\n{\n  \"a\": 1,\r \"b\": 2\n}", true}, /* a body is not looked at */
-    {"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", false},
-    {"GET / HTTP/1.1\r\nA: b\r\n\tc\r\n\r\n", false},
-    {"GET / HTTP/1.1\r\n A: b\r\n\r\n", false},
-    {"\r\nGET / HTTP/1.1\r\nA:\r\n b\r\n\r\n", false},
-    {"GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", false},
-    {"GET / HTTP/1.1\rA: b\r\n\r\n", false},
-    {"GET / HTTP/1.1\r\nA: b\r\r\n\r\n", false},
+    {FIRST HOST "\r\n", 0},
+    {"GET / HTTP/1.1\nHost: b\n\n", 0},
+    {"GET / HTTP/1.0\r\nA: b\r\n\r\n", 0},
+    {"\r\n\r\n" FIRST HOST "\r\n", 0},
+    {FIRST HOST "A: b:c\td\xff\r\n\r\n", 0},
+    {FIRST HOST "A:\r\n\r\n", 0},
+    {FIRST "host: a\r\nContent-length:  17 \r\n\r\n", 0},
+    {"PUT / HTTP/1.1\r\nHost: b\r\n\r\n{\n  \"a\": 1,\r \"b\": 2\n}", 0}, /* a body is not looked at */
+    {FIRST HOST " c\r\n\r\n", 400},
+    {FIRST HOST "\tc\r\n\r\n", 400},
+    {FIRST " A: b\r\n\r\n", 400},
+    {"\r\n" FIRST "A:\r\n b\r\n\r\n", 400},
+    {FIRST HOST "A: b\rC: d\r\n\r\n", 400},
+    {"GET / HTTP/1.1\rA: b\r\n\r\n", 400},
+    {FIRST HOST "A: b\r\r\n\r\n", 400},
+    {FIRST "\r\n", 400},
+    {FIRST "Hosts: a\r\n\r\n", 400},
+    {"GET /\r\n\r\n", 400},
+    {"GET  / HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"GET / x HTTP/1.1\r\n" HOST "\r\n", 400},
+    {" / HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"\x16\x03\x01\x02\x00\x01", 400},
+    {"hello\r\n", 400},
+    {"GET / HTTP/2.0\r\n" HOST "\r\n", 505},
+    {"PRI * HTTP/2.0\r\n\r\n", 505},
+    {"GET / HTTP/1.12\r\n" HOST "\r\n", 400},
+    {FIRST HOST "nothing\r\n\r\n", 400},
+    {FIRST HOST ": a\r\n\r\n", 400},
+    {FIRST HOST "A: \x01\r\n\r\n", 400},
+    {FIRST HOST "Content-Length: +1\r\n\r\n", 400},
+    {FIRST HOST "Content-Length:\r\n\r\n", 400},
+    {FIRST HOST "Content-Length: 1, 1\r\n\r\n", 400},
+    {FIRST HOST "Content-Length: 0x1\r\n\r\n", 400},
+    {FIRST HOST "Content-Length: 9999999999999999999\r\n\r\n", 400},
 };
 
 static void test_a_head_is_judged_the_same_however_it_is_cut(void **state)
@@ -30,17 +58,41 @@ static void test_a_head_is_judged_the_same_however_it_is_cut(void **state)
             bool is_well = head_scan_feed(&scan, bytes_of(all.ptr, cut));
 
             is_well = is_well && head_scan_feed(&scan, bytes_from(all, cut));
-            assert_row(rows[i].text, is_well == rows[i].is_well);
-            if (is_well)
-                assert_row(rows[i].text, scan.is_done);
+            assert_row(rows[i].text, is_well == (rows[i].status == 0));
+            assert_row(rows[i].text, scan.status == rows[i].status);
+            assert_row(rows[i].text, is_well ? scan.is_done : *scan.why != '\0');
         }
     }
+}
+
+static unsigned status_of(const char *before, size_t n, const char *after)
+{
+    struct head_scan scan = {0};
+    struct buffer text = {0};
+
+    buffer_append_text(&text, before);
+    for (size_t i = 0; i < n; i++)
+        buffer_append_text(&text, "x");
+    buffer_append_text(&text, after);
+    head_scan_feed(&scan, buffer_bytes(&text));
+    buffer_clear(&text);
+    return scan.status;
+}
+
+static void test_lines_and_heads_have_an_end(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of("GET /", HEAD_SCAN_LINE_BYTES - 14, " HTTP/1.1\r\n" HOST "\r\n"), 0);
+    assert_int_equal(status_of("GET /", HEAD_SCAN_LINE_BYTES - 13, " HTTP/1.1\r\n" HOST "\r\n"), 414);
+    assert_int_equal(status_of(FIRST HOST "A: ", HEAD_SCAN_BYTES - 32, "\r\n\r\n"), 0);
+    assert_int_equal(status_of(FIRST HOST "A: ", HEAD_SCAN_BYTES - 31, "\r\n\r\n"), 431);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_head_is_judged_the_same_however_it_is_cut),
+        cmocka_unit_test(test_lines_and_heads_have_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
