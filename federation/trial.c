@@ -90,7 +90,7 @@ static void tell_late(const struct trial *trial, struct trial_report *report)
     char detail[64];
 
     snprintf(detail, sizeof detail, "no answer came within %u s", TRIAL_WAIT_MS / 1000);
-    report->failed_step = trial->steps[trial->n_steps - 1].step;
+    report->failed_step = trial->n_steps > 0 ? trial->steps[trial->n_steps - 1].step : LINK_STEP_RESOLVE;
     link_step_explain(report->kind, report->failed_step, detail, report->last_error,
                       sizeof report->last_error);
 }
