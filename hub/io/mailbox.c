@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "hub/base/check.h"
+#include "hub/base/clock.h"
 
 struct letter {
     struct list link;
-    void (*run)(void *argument);
+    void (*run)(void *argument);  /* either this */
+    bool (*step)(void *argument); /* or this */
     void *argument;
-    bool is_awaited; /* on the stack of a thread in mailbox_run(), which waits for is_done */
+    bool is_awaited; /* on the stack of a thread, which waits for is_done */
     bool is_done;
 };
 
@@ -27,33 +29,83 @@ struct mailbox {
     bool is_closed;
 };
 
-/* One after the other, the lock only between them: a letter may post another. */
-static void run_letters(struct mailbox *mailbox, struct list *letters)
+/* Whether it has to be carried on with. */
+static bool carry_out(const struct letter *letter)
+{
+    if (letter->step)
+        return letter->step(letter->argument);
+    letter->run(letter->argument);
+    return false;
+}
+
+static void finish(struct mailbox *mailbox, struct letter *letter)
+{
+    if (!letter->is_awaited) {
+        free(letter);
+        return;
+    }
+    pthread_mutex_lock(&mailbox->lock);
+    letter->is_done = true;
+    pthread_cond_broadcast(&mailbox->some_done);
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+/*
+ * One after the other, the lock only between them: a letter may post another. One with more steps goes to the
+ * end after each. At @until_us the rest is left.
+ */
+static void run_letters(struct mailbox *mailbox, struct list *letters, uint64_t until_us)
 {
     while (!list_is_empty(letters)) {
         struct letter *letter = list_first_entry(letters, struct letter, link);
 
         list_unlink(&letter->link);
-        letter->run(letter->argument);
-        if (!letter->is_awaited) {
-            free(letter);
-            continue;
-        }
-        pthread_mutex_lock(&mailbox->lock);
-        letter->is_done = true;
-        pthread_cond_broadcast(&mailbox->some_done);
-        pthread_mutex_unlock(&mailbox->lock);
+        if (carry_out(letter))
+            list_append(letters, &letter->link);
+        else
+            finish(mailbox, letter);
+        if (clock_monotonic_us() >= until_us)
+            return;
     }
+}
+
+static void wake(struct mailbox *mailbox)
+{
+    uint64_t one = 1;
+
+    if (write(mailbox->source.fd, &one, sizeof one) < 0)
+        check(errno == EAGAIN);
+}
+
+/* All that hangs on @from hangs before what is on @to. */
+static void move_letters(struct list *from, struct list *to)
+{
+    if (list_is_empty(from))
+        return;
+    from->prev->next = to->next;
+    to->next->prev = from->prev;
+    to->next = from->next;
+    from->next->prev = to;
+    list_init(from);
 }
 
 static void take_letters(struct mailbox *mailbox, struct list *out_letters)
 {
     list_init(out_letters);
     pthread_mutex_lock(&mailbox->lock);
-    if (!list_is_empty(&mailbox->letters)) {
-        list_prepend(&mailbox->letters, out_letters);
-        list_unlink(&mailbox->letters);
-    }
+    move_letters(&mailbox->letters, out_letters);
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+/* What is left comes before what has come meanwhile, which has woken us already. */
+static void return_letters(struct mailbox *mailbox, struct list *letters)
+{
+    if (list_is_empty(letters))
+        return;
+    pthread_mutex_lock(&mailbox->lock);
+    if (list_is_empty(&mailbox->letters))
+        wake(mailbox);
+    move_letters(letters, &mailbox->letters);
     pthread_mutex_unlock(&mailbox->lock);
 }
 
@@ -68,7 +120,8 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (read(source->fd, &count, sizeof count) < 0)
         check(errno == EAGAIN || errno == EINTR);
     take_letters(mailbox, &letters);
-    run_letters(mailbox, &letters);
+    run_letters(mailbox, &letters, clock_monotonic_us() + MAILBOX_TURN_US);
+    return_letters(mailbox, &letters);
 }
 
 int mailbox_new(struct mailbox **out_mailbox, struct loop *loop)
@@ -114,30 +167,42 @@ void mailbox_free(struct mailbox *mailbox)
 /* With the lock held. */
 static void put(struct mailbox *mailbox, struct letter *letter)
 {
-    uint64_t one = 1;
-
     /* A letter that is there already has woken the loop. */
-    if (list_is_empty(&mailbox->letters) && write(mailbox->source.fd, &one, sizeof one) < 0)
-        check(errno == EAGAIN);
+    if (list_is_empty(&mailbox->letters))
+        wake(mailbox);
     list_append(&mailbox->letters, &letter->link);
 }
 
-int mailbox_run(struct mailbox *mailbox, void (*run)(void *argument), void *argument)
+static int put_and_wait(struct mailbox *mailbox, struct letter *letter)
 {
-    struct letter letter = {.run = run, .argument = argument, .is_awaited = true};
     int r = 0;
 
-    list_init(&letter.link);
+    list_init(&letter->link);
+    letter->is_awaited = true;
     pthread_mutex_lock(&mailbox->lock);
     if (mailbox->is_closed) {
         r = MAILBOX_E_CLOSED;
     } else {
-        put(mailbox, &letter);
-        while (!letter.is_done)
+        put(mailbox, letter);
+        while (!letter->is_done)
             pthread_cond_wait(&mailbox->some_done, &mailbox->lock);
     }
     pthread_mutex_unlock(&mailbox->lock);
     return r;
+}
+
+int mailbox_run(struct mailbox *mailbox, void (*run)(void *argument), void *argument)
+{
+    struct letter letter = {.run = run, .argument = argument};
+
+    return put_and_wait(mailbox, &letter);
+}
+
+int mailbox_walk(struct mailbox *mailbox, bool (*step)(void *argument), void *argument)
+{
+    struct letter letter = {.step = step, .argument = argument};
+
+    return put_and_wait(mailbox, &letter);
 }
 
 int mailbox_post(struct mailbox *mailbox, void (*run)(void *argument), void *argument)
@@ -168,5 +233,5 @@ void mailbox_close(struct mailbox *mailbox)
     mailbox->is_closed = true;
     pthread_mutex_unlock(&mailbox->lock);
     take_letters(mailbox, &letters);
-    run_letters(mailbox, &letters);
+    run_letters(mailbox, &letters, UINT64_MAX);
 }

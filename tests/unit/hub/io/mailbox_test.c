@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "hub/base/clock.h"
 #include "hub/io/mailbox.h"
 #include "tests/support/allocation.h"
 
@@ -138,6 +139,138 @@ static void test_closing_runs_what_waits_and_refuses_what_comes(void **state)
     assert_int_equal(n, 2);
 }
 
+#define N_STEPS 100
+
+struct walk {
+    struct place *place;
+    unsigned n_turns; /* of the loop, counted by a timer that is due in each */
+    unsigned n_steps;
+    unsigned n_steps_in_turn;
+    unsigned most_steps_in_turn;
+    struct loop_timer timer;
+    bool is_done;
+};
+
+static void on_turn(struct loop_timer *timer)
+{
+    struct walk *walk = container_of(timer, struct walk, timer);
+
+    walk->n_turns++;
+    walk->n_steps_in_turn = 0;
+    if (walk->is_done)
+        loop_stop(walk->place->loop);
+    else
+        assert_int_equal(loop_timer_arm(walk->place->loop, timer, 0), 0);
+}
+
+/* Each takes a good part of what a turn may give. */
+static bool step_slowly(void *argument)
+{
+    struct walk *walk = argument;
+    uint64_t until_us = clock_monotonic_us() + MAILBOX_TURN_US / 2 + 1;
+
+    while (clock_monotonic_us() < until_us)
+        ;
+    walk->n_steps_in_turn++;
+    if (walk->n_steps_in_turn > walk->most_steps_in_turn)
+        walk->most_steps_in_turn = walk->n_steps_in_turn;
+    return ++walk->n_steps < N_STEPS;
+}
+
+static void note_done(void *argument)
+{
+    struct walk *walk = argument;
+
+    walk->is_done = true;
+}
+
+static void *walk_slowly(void *argument)
+{
+    struct walk *walk = argument;
+
+    if (mailbox_walk(walk->place->mailbox, step_slowly, walk) != 0 || walk->n_steps != N_STEPS)
+        abort();
+    if (mailbox_run(walk->place->mailbox, note_done, walk) != 0)
+        abort();
+    return NULL;
+}
+
+static void test_a_long_walk_gives_way_to_the_loop(void **state)
+{
+    struct walk walk = {.place = *state};
+    pthread_t thread;
+
+    loop_timer_init(&walk.timer, on_turn);
+    assert_int_equal(loop_timer_arm(walk.place->loop, &walk.timer, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, walk_slowly, &walk), 0);
+    assert_int_equal(loop_run(walk.place->loop), 0);
+    pthread_join(thread, NULL);
+    assert_true(walk.most_steps_in_turn <= 2);
+    assert_true(walk.n_turns >= N_STEPS / 2);
+}
+
+/* A walk that has begun, and what comes while it is under way. */
+struct overtaken {
+    struct mailbox *mailbox;
+    int n_posted;
+    int n_steps;
+};
+
+static bool step_until_overtaken(void *argument)
+{
+    struct overtaken *overtaken = argument;
+
+    if (overtaken->n_steps++ == 0 && mailbox_post(overtaken->mailbox, count, &overtaken->n_posted) != 0)
+        abort();
+    return overtaken->n_posted == 0;
+}
+
+static void *walk_until_overtaken(void *argument)
+{
+    struct overtaken *overtaken = argument;
+
+    if (mailbox_walk(overtaken->mailbox, step_until_overtaken, overtaken) != 0)
+        abort();
+    return NULL;
+}
+
+static void test_a_walk_does_not_keep_others_waiting_to_its_end(void **state)
+{
+    struct place *place = *state;
+    struct overtaken overtaken = {.mailbox = place->mailbox};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, walk_until_overtaken, &overtaken), 0);
+    while (overtaken.n_posted == 0)
+        assert_int_equal(loop_turn(place->loop, 10), 0);
+    while (overtaken.n_steps < 2)
+        assert_int_equal(loop_turn(place->loop, 10), 0);
+    assert_int_equal(overtaken.n_posted, 1);
+    pthread_join(thread, NULL);
+}
+
+static void *walk_a_hundred(void *argument)
+{
+    struct walk *walk = argument;
+
+    if (mailbox_walk(walk->place->mailbox, step_slowly, walk) == 0 && walk->n_steps != N_STEPS)
+        abort();
+    return NULL;
+}
+
+static void test_closing_carries_a_walk_to_its_end(void **state)
+{
+    struct walk walk = {.place = *state};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, walk_a_hundred, &walk), 0);
+    while (walk.n_steps == 0)
+        assert_int_equal(loop_turn(walk.place->loop, 10), 0);
+    mailbox_close(walk.place->mailbox);
+    assert_int_equal(walk.n_steps, N_STEPS);
+    pthread_join(thread, NULL);
+}
+
 static void test_freeing_runs_what_waits(void **state)
 {
     struct place *place = *state;
@@ -195,6 +328,10 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_closing_runs_what_waits_and_refuses_what_comes, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_long_walk_gives_way_to_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_walk_does_not_keep_others_waiting_to_its_end, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_closing_carries_a_walk_to_its_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_freeing_runs_what_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_letter_may_post_another_which_comes_next_turn, set_up,
                                         tear_down),
