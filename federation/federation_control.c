@@ -238,10 +238,11 @@ void federation_control_free_why(struct route_why *why)
 }
 
 int federation_control_routes(struct federation *federation, const struct route_filter *filter,
-                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
-                              bool *out_has_more)
+                              struct route_page *page)
 {
-    return route_why_list(federation->mesh, filter, after, limit, out_rows, out_n, out_has_more);
+    int r = route_why_list(federation->mesh, filter, page);
+
+    return r == ROUTE_WHY_E_GOES_ON ? FEDERATION_E_GOES_ON : r;
 }
 
 void federation_control_serve_errands(struct federation *federation, federation_errand_handler *serve,

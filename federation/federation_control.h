@@ -58,6 +58,7 @@ enum {
     FEDERATION_E_INVALID = 1, /* out_why says what and what to do */
     FEDERATION_E_UNKNOWN,
     FEDERATION_E_BUSY,     /* too much of it is under way: later */
+    FEDERATION_E_GOES_ON,  /* call again: there is more to do */
     FEDERATION_E_BAD_NAME, /* names have 1 to 255 bytes of UTF-8 without control characters */
 };
 
@@ -226,10 +227,10 @@ int federation_control_trace(struct federation *federation, const char *channel,
 /* The asker is not called any more. False: it has been. */
 bool federation_control_forget_trace(struct federation *federation, uint64_t id);
 
-/* See route_why_list(); @out_rows is for the caller to free(). 0 or -ENOMEM. */
+/* A step of a page, see route_why_list(). 0, FEDERATION_E_GOES_ON or -ENOMEM. */
 int federation_control_routes(struct federation *federation, const struct route_filter *filter,
-                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
-                              bool *out_has_more);
+                              struct route_page *page);
+
 /*
  * Errands: asking the management plane of another hub (errand.h)
  *

@@ -30,6 +30,15 @@ struct route_row {
     size_t n_ways; /* that are known, this one too */
 };
 
+/* One page of a list. Starts with after and limit, the rest 0. */
+struct route_page {
+    uint64_t after;         /* moves on to the last route that was looked at */
+    size_t limit;           /* at least 1 */
+    struct route_row *rows; /* for free(), whatever the outcome */
+    size_t n;
+    bool has_more; /* there may be rows after `after` */
+};
+
 /* Which rows a list wants; NULL: all. */
 struct route_filter {
     const char *kind;

@@ -54,7 +54,6 @@ void route_table_init(struct route_table *table)
     *table = (struct route_table){0};
     map_init(&table->by_key);
     map_init(&table->by_name);
-    list_init(&table->all);
     list_init(&table->graves);
     path_table_init(&table->paths);
 }
@@ -66,7 +65,7 @@ static void route_free(struct route_table *table, struct route *route)
     map_remove(&table->by_key, &route->by_key);
     map_remove(&table->by_name, &route->by_name);
     list_unlink(&route->in_origin);
-    list_unlink(&route->in_table);
+    roll_remove(&table->all, route->serial);
     list_unlink(&route->untold);
     list_unlink(&route->unoffered);
     list_unlink(&route->in_graves);
@@ -80,8 +79,11 @@ static void route_free(struct route_table *table, struct route *route)
 
 void route_table_clear(struct route_table *table)
 {
-    list_for_each (at, &table->all)
-        route_free(table, container_of(at, struct route, in_table));
+    struct route *route;
+    uint64_t serial = 0;
+
+    while ((route = roll_next(&table->all, serial, &serial)))
+        route_free(table, route);
     map_clear(&table->by_key);
     map_clear(&table->by_name);
     path_table_clear(&table->paths);
@@ -107,12 +109,25 @@ static struct route *route_new(const struct route_key *key, struct bytes packed)
     route->name = bytes_of(route->key + 3 + key->channel.len + 2, key->name.len);
     list_init(&route->candidates);
     list_init(&route->in_origin);
-    list_init(&route->in_table);
     list_init(&route->untold);
     list_init(&route->unoffered);
     list_init(&route->in_graves);
     pacer_rest_init(&route->rest);
     return route;
+}
+
+/* Into all that it is found by, or nothing. */
+static int enter(struct route_table *table, struct route *route, size_t key_len)
+{
+    if (map_insert(&table->by_key, &route->by_key, bytes_of(route->key, key_len)) < 0)
+        return -ENOMEM;
+    if (map_insert(&table->by_name, &route->by_name, bytes_of(route->key, key_len - HUB_ID_BYTES)) == 0) {
+        if (roll_add(&table->all, route->serial, route) == 0)
+            return 0;
+        map_remove(&table->by_name, &route->by_name);
+    }
+    map_remove(&table->by_key, &route->by_key);
+    return -ENOMEM;
 }
 
 struct route *route_table_get(struct route_table *table, const struct route_key *key, struct origin *origin,
@@ -128,19 +143,13 @@ struct route *route_table_get(struct route_table *table, const struct route_key 
     route = route_new(key, packed);
     if (!route)
         return NULL;
-    if (map_insert(&table->by_key, &route->by_key, bytes_of(route->key, packed.len)) < 0) {
-        free(route);
-        return NULL;
-    }
-    if (map_insert(&table->by_name, &route->by_name, bytes_of(route->key, packed.len - HUB_ID_BYTES)) < 0) {
-        map_remove(&table->by_key, &route->by_key);
+    route->serial = ++table->last_serial;
+    if (enter(table, route, packed.len) < 0) {
         free(route);
         return NULL;
     }
     route->origin = origin;
-    route->serial = ++table->last_serial;
     list_append(routes, &route->in_origin);
-    list_append(&table->all, &route->in_table);
     return route;
 }
 

@@ -24,6 +24,7 @@
 #include "hub/base/block.h"
 #include "hub/base/list.h"
 #include "hub/base/map.h"
+#include "hub/base/roll.h"
 
 struct mesh_link;
 struct origin;
@@ -84,7 +85,6 @@ struct route {
     struct map_node by_key;
     struct map_node by_name; /* the same without the origin */
     struct list in_origin;
-    struct list in_table;
     uint64_t serial;       /* grows in the order of making; of this table */
     struct list untold;    /* in the mesh's list of routes to advertise; else linked to itself */
     struct list unoffered; /* in the mesh's list of routes to show to the core */
@@ -114,7 +114,7 @@ struct route {
 struct route_table {
     struct map by_key;
     struct map by_name;
-    struct list all; /* in the order of their serials */
+    struct roll all; /* by their serials */
     uint64_t last_serial;
     struct list graves; /* oldest first */
     size_t n_graves;

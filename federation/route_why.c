@@ -10,6 +10,8 @@
 #include "federation/origins.h"
 #include "federation/route_choice.h"
 
+#define STEP_ROUTES 32 /* some tens of microseconds */
+
 static const char *kind_name(enum route_kind kind)
 {
     static const char *const names[ROUTE_KIND_COUNT] = {
@@ -86,24 +88,24 @@ static bool is_wanted(const struct mesh *mesh, const struct route *route, const 
            is_origin(mesh, route, filter->origin);
 }
 
-int route_why_list(const struct mesh *mesh, const struct route_filter *filter, uint64_t after, size_t limit,
-                   struct route_row **out_rows, size_t *out_n, bool *out_has_more)
+int route_why_list(const struct mesh *mesh, const struct route_filter *filter, struct route_page *page)
 {
-    struct route_row *rows = calloc(limit + 1, sizeof *rows);
-    size_t n = 0;
-
-    if (!rows)
+    if (!page->rows)
+        page->rows = calloc(page->limit, sizeof *page->rows);
+    if (!page->rows)
         return -ENOMEM;
-    for (struct list *at = mesh->table.all.next; at != &mesh->table.all && n <= limit; at = at->next) {
-        const struct route *route = container_of(at, struct route, in_table);
+    for (size_t i = 0; i < STEP_ROUTES; i++) {
+        uint64_t serial;
+        const struct route *route = roll_next(&mesh->table.all, page->after, &serial);
 
-        if (route->serial > after && is_wanted(mesh, route, filter))
-            describe_route(mesh, route, &rows[n++]);
+        page->has_more = route != NULL;
+        if (!route || page->n == page->limit)
+            return 0;
+        page->after = serial;
+        if (is_wanted(mesh, route, filter))
+            describe_route(mesh, route, &page->rows[page->n++]);
     }
-    *out_has_more = n > limit;
-    *out_n = n > limit ? limit : n;
-    *out_rows = rows;
-    return 0;
+    return ROUTE_WHY_E_GOES_ON;
 }
 
 /* --- ways ----------------------------------------------------------------------------------------------- */

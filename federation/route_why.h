@@ -16,11 +16,13 @@
 int route_why(const struct mesh *mesh, const struct route_question *question, struct route_why **out_why);
 void route_why_free(struct route_why *why);
 
+enum { ROUTE_WHY_E_GOES_ON = 1 };
+
 /*
- * At most @limit rows with a serial greater than @after, in its order, as one allocation; @out_has_more: the
- * filter lets more of them through. 0 or -ENOMEM.
+ * A step of a page, for the loop must not be held up: some routes in the order of their serials. 0: the page
+ * is complete; ROUTE_WHY_E_GOES_ON: call again; or -ENOMEM. Between two steps routes may come and go, as with
+ * the hub's lists (hub/core/view.h).
  */
-int route_why_list(const struct mesh *mesh, const struct route_filter *filter, uint64_t after, size_t limit,
-                   struct route_row **out_rows, size_t *out_n, bool *out_has_more);
+int route_why_list(const struct mesh *mesh, const struct route_filter *filter, struct route_page *page);
 
 #endif

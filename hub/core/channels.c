@@ -24,6 +24,16 @@ struct channel *channels_find(const struct hub *hub, struct bytes name)
     return node ? container_of(node, struct channel, by_name) : NULL;
 }
 
+static int enter(struct hub *hub, struct channel *channel)
+{
+    if (map_insert(&hub->channels_by_name, &channel->by_name, channel->name) < 0)
+        return -ENOMEM;
+    if (roll_add(&hub->channels_by_serial, channel->serial, channel) == 0)
+        return 0;
+    map_remove(&hub->channels_by_name, &channel->by_name);
+    return -ENOMEM;
+}
+
 int channels_get(struct hub *hub, struct bytes name, struct channel **out_channel)
 {
     struct channel *channel = channels_find(hub, name);
@@ -37,11 +47,11 @@ int channels_get(struct hub *hub, struct bytes name, struct channel **out_channe
         return -ENOMEM;
     memcpy(channel->name_bytes, name.ptr, name.len);
     channel->name = bytes_of(channel->name_bytes, name.len);
-    if (map_insert(&hub->channels_by_name, &channel->by_name, channel->name) < 0) {
+    channel->serial = hub_next_serial(hub);
+    if (enter(hub, channel) < 0) {
         free(channel);
         return -ENOMEM;
     }
-    channel->serial = hub_next_serial(hub);
     channel->is_system = channels_is_system_name(name);
     list_init(&channel->members);
     map_init(&channel->events_by_name);
@@ -52,7 +62,6 @@ int channels_get(struct hub *hub, struct bytes name, struct channel **out_channe
     list_init(&channel->remotes);
     list_init(&channel->challenges);
     list_append(&hub->channels, &channel->all);
-    hub->n_channels++;
     *out_channel = channel;
     return 0;
 }
@@ -106,8 +115,8 @@ void channels_release(struct hub *hub, struct channel *channel)
     map_clear(&channel->topics_by_name);
     map_clear(&channel->remotes_by_id);
     map_remove(&hub->channels_by_name, &channel->by_name);
+    roll_remove(&hub->channels_by_serial, channel->serial);
     list_unlink(&channel->all);
-    hub->n_channels--;
     free(channel);
 }
 
@@ -118,6 +127,16 @@ struct member *channels_member(const struct hub *hub, const struct client *clien
     struct map_node *node = map_find(&hub->members_by_pair, pair_bytes(&pair));
 
     return node ? container_of(node, struct member, by_pair) : NULL;
+}
+
+static int enter_member(struct hub *hub, struct channel *channel, struct member *member)
+{
+    if (map_insert(&hub->members_by_pair, &member->by_pair, pair_bytes(&member->pair)) < 0)
+        return -ENOMEM;
+    if (roll_add(&channel->members_by_serial, member->serial, member) == 0)
+        return 0;
+    map_remove(&hub->members_by_pair, &member->by_pair);
+    return -ENOMEM;
 }
 
 int channels_join(struct hub *hub, struct channel *channel, struct client *client, struct member **out_member,
@@ -136,7 +155,8 @@ int channels_join(struct hub *hub, struct channel *channel, struct client *clien
     if (!member)
         return -ENOMEM;
     member->pair = (struct pair){client, channel};
-    if (map_insert(&hub->members_by_pair, &member->by_pair, pair_bytes(&member->pair)) < 0) {
+    member->serial = hub_next_serial(hub);
+    if (enter_member(hub, channel, member) < 0) {
         free(member);
         return -ENOMEM;
     }
@@ -177,6 +197,7 @@ void channels_leave(struct hub *hub, struct member *member)
     list_unlink(&member->in_channel);
     list_unlink(&member->in_client);
     map_remove(&hub->members_by_pair, &member->by_pair);
+    roll_remove(&channel->members_by_serial, member->serial);
     free(member);
 }
 

@@ -24,15 +24,20 @@ struct channel {
     uint8_t signing_key[SIGNATURE_KEY_BYTES];
 
     struct list members; /* in order of joining */
+    struct roll members_by_serial;
     uint32_t n_members;
     uint32_t n_openers; /* members that receive broadcasts */
 
     struct map events_by_name;
     struct list events;
+    struct roll events_by_serial;
     struct map topics_by_name;
     struct list topics;
+    struct roll topics_by_serial;
     struct map remotes_by_id; /* several bridges may know the same id */
     struct list remotes;
+    struct roll remotes_by_serial;
+    uint32_t n_remote_ids; /* how many of them are shown: one of each id */
     struct list challenges;
 
     struct bytes name;
@@ -44,6 +49,7 @@ struct member {
     struct pair pair;
     struct list in_channel;
     struct list in_client;
+    uint64_t serial;
     struct channel *channel;
     struct client *client;
     bool has_opened;

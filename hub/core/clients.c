@@ -7,10 +7,20 @@
 #include "hub/base/check.h"
 #include "hub/base/metrics.h"
 
-/* As a client that operators see. */
-static bool is_counted(const struct client *client)
+bool clients_is_counted(const struct client *client)
 {
     return client->kind == CLIENT_LOCAL || client->kind == CLIENT_BRIDGE;
+}
+
+/* Into the tables that it is found by. */
+static int enter(struct hub *hub, struct client *client)
+{
+    if (client->kind != CLIENT_PEER && map_insert(&hub->clients_by_id, &client->by_id, client->id) < 0)
+        return -ENOMEM;
+    if (!clients_is_counted(client) || roll_add(&hub->clients_by_serial, client->serial, client) == 0)
+        return 0;
+    map_remove(&hub->clients_by_id, &client->by_id);
+    return -ENOMEM;
 }
 
 int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const struct client_port *port,
@@ -25,13 +35,13 @@ int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const s
         return -ENOMEM;
     memcpy(client->id_bytes, id.ptr, id.len);
     client->id = bytes_of(client->id_bytes, id.len);
-    if (kind != CLIENT_PEER && map_insert(&hub->clients_by_id, &client->by_id, client->id) < 0) {
-        free(client);
-        return -ENOMEM;
-    }
     client->serial = hub_next_serial(hub);
     client->since_s = hub->time.wall_s;
     client->kind = kind;
+    if (enter(hub, client) < 0) {
+        free(client);
+        return -ENOMEM;
+    }
     client->port = port;
     client->owner = owner;
     list_init(&client->memberships);
@@ -43,8 +53,6 @@ int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const s
     list_init(&client->challenges);
     list_init(&client->remotes);
     list_append(&hub->clients, &client->all);
-    if (is_counted(client))
-        hub->n_clients++;
     *out_client = client;
     return 0;
 }
@@ -65,8 +73,8 @@ void clients_remove(struct hub *hub, struct client *client)
     check(client->held_bytes == 0);
     if (client->kind != CLIENT_PEER)
         map_remove(&hub->clients_by_id, &client->by_id);
-    if (is_counted(client))
-        hub->n_clients--;
+    if (clients_is_counted(client))
+        roll_remove(&hub->clients_by_serial, client->serial);
     list_unlink(&client->all);
     free(client);
 }

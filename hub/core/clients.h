@@ -47,6 +47,9 @@ int clients_add(struct hub *hub, struct bytes id, enum client_kind kind, const s
 
 struct client *clients_find(const struct hub *hub, struct bytes id);
 
+/* As a client that operators see: no peer, no guest. */
+bool clients_is_counted(const struct client *client);
+
 /* The client must hold nothing any more. */
 void clients_remove(struct hub *hub, struct client *client);
 

@@ -84,6 +84,7 @@ void hub_free(struct hub *hub)
         passwords_configure(hub, container_of(link, struct channel, all)->name, BYTES_NONE, PASSWORD_NONE,
                             NULL);
     check(list_is_empty(&hub->channels));
+    check(hub->clients_by_serial.n_elements == 0 && hub->channels_by_serial.n_elements == 0);
     map_clear(&hub->clients_by_id);
     map_clear(&hub->channels_by_name);
     map_clear(&hub->members_by_pair);
@@ -173,6 +174,13 @@ void hub_log(struct hub *hub, enum log_level level, struct bytes text, struct by
 {
     hub->time = time;
     system_channels_log(hub, level, text, client_id);
+}
+
+void *hub_client_owner(const struct hub *hub, struct bytes id)
+{
+    const struct client *client = clients_find(hub, id);
+
+    return client && clients_is_counted(client) ? client->owner : NULL;
 }
 
 struct bytes hub_client_id(const struct client *client)

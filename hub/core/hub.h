@@ -94,6 +94,9 @@ int hub_configure_password(struct hub *hub, struct bytes channel, struct bytes p
 void hub_log(struct hub *hub, enum log_level level, struct bytes text, struct bytes client_id,
              struct hub_time time);
 
+/* The owner of the port of the local client or bridge with that id; NULL: there is none. */
+void *hub_client_owner(const struct hub *hub, struct bytes id);
+
 struct bytes hub_client_id(const struct client *client);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "hub/base/list.h"
 #include "hub/base/map.h"
+#include "hub/base/roll.h"
 #include "hub/core/hub.h"
 
 struct peering_observer;
@@ -38,11 +39,11 @@ struct hub {
 
     struct map clients_by_id; /* peers are not in it: their names are not clients' names */
     struct list clients;
-    uint64_t n_clients; /* without peers and guests */
+    struct roll clients_by_serial; /* without peers and guests */
 
     struct map channels_by_name;
     struct list channels;
-    uint64_t n_channels;
+    struct roll channels_by_serial;
     uint64_t n_events;
     uint64_t n_topics;
 

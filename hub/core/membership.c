@@ -44,15 +44,6 @@ static void write_remote(struct buffer *out, const struct remote *remote)
     msgpack_write_raw(out, remote->raw_path);
 }
 
-static uint32_t count_shown(struct channel *channel)
-{
-    uint32_t n = 0;
-
-    list_for_each (link, &channel->remotes)
-        n += !remotes_is_shadowed(container_of(link, struct remote, in_channel));
-    return n;
-}
-
 static void write_members(struct buffer *out, struct channel *channel)
 {
     msgpack_write_map(out, 1);
@@ -61,7 +52,7 @@ static void write_members(struct buffer *out, struct channel *channel)
         msgpack_write_array(out, 0);
         return;
     }
-    msgpack_write_array(out, channel->n_members + count_shown(channel));
+    msgpack_write_array(out, channel->n_members + channel->n_remote_ids);
     list_for_each (link, &channel->members)
         write_local(out, container_of(link, struct member, in_channel)->client);
     list_for_each (link, &channel->remotes) {

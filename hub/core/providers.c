@@ -81,6 +81,16 @@ static int take_traits(struct event *event, const struct event_traits *traits, s
     return 0;
 }
 
+static int enter(struct channel *channel, struct event *event)
+{
+    if (map_insert(&channel->events_by_name, &event->by_name, event->name) < 0)
+        return -ENOMEM;
+    if (roll_add(&channel->events_by_serial, event->serial, event) == 0)
+        return 0;
+    map_remove(&channel->events_by_name, &event->by_name);
+    return -ENOMEM;
+}
+
 static int get_event(struct hub *hub, struct channel *channel, struct bytes name, struct event **out_event)
 {
     struct event *event = providers_find_event(channel, name);
@@ -93,7 +103,8 @@ static int get_event(struct hub *hub, struct channel *channel, struct bytes name
         event->name = bytes_of(event->name_bytes, name.len);
         event->channel = channel;
         list_init(&event->providers);
-        if (map_insert(&channel->events_by_name, &event->by_name, event->name) < 0) {
+        event->serial = hub_next_serial(hub);
+        if (enter(channel, event) < 0) {
             free(event);
             return -ENOMEM;
         }
@@ -110,6 +121,7 @@ static void drop_event_if_unprovided(struct hub *hub, struct event *event)
         return;
     forget_schemas(event);
     map_remove(&event->channel->events_by_name, &event->by_name);
+    roll_remove(&event->channel->events_by_serial, event->serial);
     list_unlink(&event->in_channel);
     hub->n_events--;
     free(event);

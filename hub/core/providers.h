@@ -13,6 +13,7 @@
 struct event {
     struct map_node by_name;
     struct list in_channel;
+    uint64_t serial;
     struct channel *channel;
     struct list providers; /* in order of registration */
     uint32_t n_local;

@@ -61,7 +61,11 @@ static void tell(struct channel *channel, const struct remote *remote, bool has_
 
 static void detach(struct remote *remote)
 {
-    map_remove(&remote->channel->remotes_by_id, &remote->by_id);
+    struct channel *channel = remote->channel;
+
+    map_remove(&channel->remotes_by_id, &remote->by_id);
+    roll_remove(&channel->remotes_by_serial, remote->serial);
+    channel->n_remote_ids -= !first_with(channel, remote->id);
     list_unlink(&remote->in_channel);
     list_unlink(&remote->in_via);
     remote->via->n_remotes--;
@@ -101,6 +105,20 @@ static struct remote *make(struct channel *channel, struct client *via, const st
     return remote;
 }
 
+static int enter(struct channel *channel, struct remote *remote)
+{
+    bool is_first = !first_with(channel, remote->id);
+
+    if (map_insert(&channel->remotes_by_id, &remote->by_id, remote->id) < 0)
+        return -ENOMEM;
+    if (roll_add(&channel->remotes_by_serial, remote->serial, remote) < 0) {
+        map_remove(&channel->remotes_by_id, &remote->by_id);
+        return -ENOMEM;
+    }
+    channel->n_remote_ids += is_first;
+    return 0;
+}
+
 static int insert(struct hub *hub, struct channel *channel, struct client *via,
                   const struct remote_traits *traits)
 {
@@ -114,12 +132,13 @@ static int insert(struct hub *hub, struct channel *channel, struct client *via,
     if (!clients_charge(via, charge))
         return REMOTES_E_TOO_MUCH;
     remote = make(channel, via, traits);
-    if (!remote || map_insert(&channel->remotes_by_id, &remote->by_id, remote->id) < 0) {
+    if (remote)
+        remote->serial = hub_next_serial(hub);
+    if (!remote || enter(channel, remote) < 0) {
         clients_discharge(via, charge);
         free(remote);
         return -ENOMEM;
     }
-    remote->serial = hub_next_serial(hub);
     remote->charged_bytes = charge;
     list_append(&channel->remotes, &remote->in_channel);
     list_append(&via->remotes, &remote->in_via);

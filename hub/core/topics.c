@@ -23,6 +23,16 @@ struct bytes topics_owner_id(const struct topic *topic)
     return topic->owner_name.len ? topic->owner_name : topic->owner->id;
 }
 
+static int enter(struct channel *channel, struct topic *topic)
+{
+    if (map_insert(&channel->topics_by_name, &topic->by_name, topic->name) < 0)
+        return -ENOMEM;
+    if (roll_add(&channel->topics_by_serial, topic->serial, topic) == 0)
+        return 0;
+    map_remove(&channel->topics_by_name, &topic->by_name);
+    return -ENOMEM;
+}
+
 static int get_topic(struct hub *hub, struct channel *channel, struct bytes name, struct topic **out_topic)
 {
     const struct bytes prefix = CHANNELS_RESERVED_PREFIX;
@@ -41,7 +51,8 @@ static int get_topic(struct hub *hub, struct channel *channel, struct bytes name
         topic->channel = channel;
         list_init(&topic->in_owner);
         list_init(&topic->subscriptions);
-        if (map_insert(&channel->topics_by_name, &topic->by_name, topic->name) < 0) {
+        topic->serial = hub_next_serial(hub);
+        if (enter(channel, topic) < 0) {
             free(topic);
             return -ENOMEM;
         }
@@ -57,6 +68,7 @@ static void drop_topic_if_unused(struct hub *hub, struct topic *topic)
     if (topic->owner || !list_is_empty(&topic->subscriptions) || topic->is_pinned)
         return;
     map_remove(&topic->channel->topics_by_name, &topic->by_name);
+    roll_remove(&topic->channel->topics_by_serial, topic->serial);
     list_unlink(&topic->in_channel);
     hub->n_topics--;
     free(topic);

@@ -14,6 +14,7 @@
 struct topic {
     struct map_node by_name;
     struct list in_channel;
+    uint64_t serial;
     struct list in_owner; /* unlinked where there is no owner */
     struct channel *channel;
     struct client *owner;

@@ -8,16 +8,39 @@
 #ifndef COMMHUB_SERVER_SERVER_CONTROL_H
 #define COMMHUB_SERVER_SERVER_CONTROL_H
 
+#include "hub/core/channel_view.h"
 #include "hub/core/hub_view.h"
 
 struct server;
 
-/* The rows with address and queue filled in. 0 or -ENOMEM; the caller frees out_clients->view. */
-int server_control_clients(struct server *server, uint64_t after, size_t limit,
-                           struct view_clients *out_clients);
-int server_control_channels(struct server *server, uint64_t after, size_t limit,
-                            struct view_channels *out_channels);
-int server_control_channel(struct server *server, struct bytes name, struct view_channels *out_channels);
+/*
+ * Lists: a step of a page, for mailbox_walk(). Answers are the views'; the caller frees list->view.
+ * Of clients address and queue are filled in.
+ */
+int server_control_clients(struct server *server, struct view_list *list);
+int server_control_channels(struct server *server, struct view_list *list);
+int server_control_members(struct server *server, struct view_list *list);
+int server_control_events(struct server *server, struct view_list *list);
+int server_control_topics(struct server *server, struct view_list *list);
+
+/* One client, and what its connection tells. */
+struct server_client {
+    struct view *view; /* view_free() */
+    struct view_client client;
+    struct view_holdings holds;
+    bool is_tls;
+    bool is_held_up; /* more waits for it than it should: who sends to it is not read meanwhile */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t silent_ms; /* since its last message */
+};
+
+/* 0, VIEW_E_UNKNOWN or -ENOMEM. */
+int server_control_client(struct server *server, struct bytes id, struct server_client *out_client);
+
+/* One channel: the same; the caller frees the view. */
+int server_control_channel(struct server *server, struct bytes name, struct view **out_view,
+                           struct view_channel *out_channel);
 
 struct server_status {
     struct view_counts counts;

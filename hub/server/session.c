@@ -492,6 +492,7 @@ int session_new(struct server *server, int fd, struct tls_context *tls, const ch
     }
     memcpy(session->peer, peer, peer_len);
     session->server = server;
+    session->is_tls = tls != NULL;
     session->state = tls ? SESSION_AWAIT_TLS : SESSION_AWAIT_IDENTIFY;
     list_init(&session->waiting);
     list_init(&session->waiters);

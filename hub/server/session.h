@@ -26,6 +26,7 @@ struct session {
     struct loop_timer timer;
     enum session_state state;
     enum end_reason end_reason;
+    bool is_tls;
     bool is_in_frame;  /* a frame has begun and is not complete */
     uint64_t heard_ms; /* last complete frame, or the first byte of the one that is not */
 

@@ -13,7 +13,7 @@
 #include "mgmt/auth/rate_limit.h"
 
 #define REQUEST_MAX_HEADERS 64   /* browsers send some 20 */
-#define REQUEST_MAX_SEGMENTS 8   /* the deepest route has 5 */
+#define REQUEST_MAX_SEGMENTS 8   /* as the deepest route has */
 #define REQUEST_MAX_ARGUMENTS 16 /* of the query */
 #define REQUEST_PEER_KEY_BYTES 16
 #define REQUEST_PEER_TEXT 64

@@ -311,10 +311,15 @@ static json_t *remap_json(const struct bridge_spec *spec)
                      renames_json(&spec->remap_out));
 }
 
+const char *bridge_form_kind_name(enum bridge_kind kind)
+{
+    return kind_names[kind];
+}
+
 json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls)
 {
     return json_pack("{s:o, s:s, s:o, s:b, s:b, s:I, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s}", "name",
-                     json_value_text(spec->name), "kind", kind_names[spec->kind], "address",
+                     json_value_text(spec->name), "kind", bridge_form_kind_name(spec->kind), "address",
                      json_value_text(spec->address), "secret_set", spec->secret != NULL,
                      "connection_secret_set", spec->connection_secret != NULL, "cost", (json_int_t)spec->cost,
                      "paused", spec->is_paused, "channels", channels_json(spec), "remap", remap_json(spec),

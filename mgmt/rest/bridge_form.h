@@ -25,6 +25,9 @@ void bridge_form_clear(struct bridge_form *bridge);
 /* What the form does not say of secrets stays as @old has it. NULL: there is none. */
 void bridge_form_keep_secrets(struct bridge_form *bridge, const struct bridge_spec *old);
 
+/* "native" and so on. */
+const char *bridge_form_kind_name(enum bridge_kind kind);
+
 /* Name and wish, without secrets (but whether there are any); NULL: out of memory. */
 json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls);
 

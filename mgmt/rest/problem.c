@@ -58,16 +58,28 @@ void problem_reply(struct reply *reply, const struct request *request, unsigned 
     fill(reply, request, status, detail, json_array());
 }
 
-void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
-                             struct problem_faults *faults)
+/* @one and @some are sentences about the faults. */
+static void fill_faults(struct reply *reply, const struct request *request, unsigned status, const char *one,
+                        const char *some, struct problem_faults *faults)
 {
     json_t *list = faults->list ? faults->list : json_array();
 
     faults->list = NULL;
-    fill(reply, request, status,
-         json_array_size(list) == 1 ? "A member of the body is not accepted."
-                                    : "Some members of the body are not accepted.",
-         list);
+    fill(reply, request, status, json_array_size(list) == 1 ? one : some, list);
+}
+
+void problem_reply_arguments(struct reply *reply, const struct request *request,
+                             struct problem_faults *faults)
+{
+    fill_faults(reply, request, 400, "An argument of the query is not accepted.",
+                "Some arguments of the query are not accepted.", faults);
+}
+
+void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
+                             struct problem_faults *faults)
+{
+    fill_faults(reply, request, status, "A member of the body is not accepted.",
+                "Some members of the body are not accepted.", faults);
 }
 
 void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults)

@@ -13,7 +13,7 @@
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
 
-/* Faults of a body, gathered. Starts as {0}. */
+/* Faults of a body or a query, gathered. Starts as {0}. */
 struct problem_faults {
     json_t *list; /* array; NULL: none */
     bool failed;  /* out of memory: some are missing */
@@ -24,7 +24,8 @@ static inline bool problem_faults_are_any(const struct problem_faults *faults)
     return faults->list || faults->failed;
 }
 
-/* @pointer is a JSON pointer as a fragment: "#/channels/allow/0". */
+/* @pointer is a JSON pointer as a fragment, "#/channels/allow/0", or names an argument of the query, "?sort".
+ */
 void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -35,7 +36,11 @@ void problem_reply(struct reply *reply, const struct request *request, unsigned 
 /* 422 with all faults, which are the reply's then. */
 void problem_reply_faults(struct reply *reply, const struct request *request, struct problem_faults *faults);
 
-/* The same with another status. */
+/* 400: the same, of arguments of the query. */
+void problem_reply_arguments(struct reply *reply, const struct request *request,
+                             struct problem_faults *faults);
+
+/* Those of a body with another status. */
 void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
                              struct problem_faults *faults);
 

@@ -9,6 +9,12 @@
 
 #include "mgmt/rest/rest.h"
 
+/* link_state_name() of all that a list may show. */
+#define RESOURCES_LINK_STATES "paused dialing handshake syncing up degraded backoff refused"
+
+#define RESOURCES_BRIDGE_KINDS "native reference auto"
+#define RESOURCES_ROLES "viewer operator admin"
+
 #define RESOURCES_NAME_SEGMENT 3 /* api, v1, channels, {name} */
 
 void rest_health_livez(struct rest *rest, const struct request *request, struct reply *reply);
@@ -23,6 +29,7 @@ void rest_settings_list(struct rest *rest, const struct request *request, struct
 void rest_settings_patch(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_settings_reload(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_clients_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_clients_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_clients_delete(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply);
@@ -33,6 +40,9 @@ void rest_mesh_list(struct rest *rest, const struct request *request, struct rep
 
 void rest_channels_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_channels_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_channels_list_members(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_channels_list_events(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_channels_list_topics(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_passwords_put(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_passwords_delete(struct rest *rest, const struct request *request, struct reply *reply);

@@ -47,13 +47,24 @@ void rest_clear(struct rest *rest)
     pthread_mutex_destroy(&rest->write_mutex);
 }
 
-bool rest_ask(struct rest *rest, void (*run)(void *argument), void *argument, const struct request *request,
-              struct reply *reply)
+static bool is_run(int mailbox_result, const struct request *request, struct reply *reply)
 {
-    if (mailbox_run(rest->options.mailbox, run, argument) == 0)
+    if (mailbox_result == 0)
         return true;
     problem_reply(reply, request, 503, "The hub is ending.");
     return false;
+}
+
+bool rest_ask(struct rest *rest, void (*run)(void *argument), void *argument, const struct request *request,
+              struct reply *reply)
+{
+    return is_run(mailbox_run(rest->options.mailbox, run, argument), request, reply);
+}
+
+bool rest_walk(struct rest *rest, bool (*step)(void *argument), void *argument, const struct request *request,
+               struct reply *reply)
+{
+    return is_run(mailbox_walk(rest->options.mailbox, step, argument), request, reply);
 }
 
 void rest_reply_store_fault(struct reply *reply, const struct request *request, int r, const char *why)

@@ -83,6 +83,10 @@ void rest_clear(struct rest *rest);
 bool rest_ask(struct rest *rest, void (*run)(void *argument), void *argument, const struct request *request,
               struct reply *reply);
 
+/* The same in steps, as long as @step answers true: the loop goes on between them (mailbox.h). */
+bool rest_walk(struct rest *rest, bool (*step)(void *argument), void *argument, const struct request *request,
+               struct reply *reply);
+
 /* A store's fault as a reply: 507 where the disk is full, else 500. */
 void rest_reply_store_fault(struct reply *reply, const struct request *request, int r, const char *why);
 

@@ -12,8 +12,8 @@
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_value.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/merge_patch.h"
-#include "mgmt/rest/page.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/store/store_bridge.h"
 
@@ -73,18 +73,24 @@ static json_t *spool_json(const struct durable_status *status)
                      (json_int_t)status->n_turned_away);
 }
 
+static const char *state_name(const struct bridge_spec *spec, const struct link_status *link)
+{
+    enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
+
+    return link_state_name(link ? link->state : otherwise);
+}
+
 static json_t *bridge_json(const struct store_bridge *bridge, const struct link_status *link)
 {
     const struct bridge_spec *spec = &bridge->spec;
-    enum link_state otherwise = spec->is_paused ? LINK_PAUSED : LINK_DIALING; /* the link is not made yet */
     json_t *wish = bridge_form_json(spec, bridge->has_tls);
-    json_t *state = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state", link_state_name(link ? link->state : otherwise),
-        "state_since", link ? json_value_time(link->since_ms) : json_null(), "reason",
-        json_value_text_or_null(link ? link->reason : NULL), "last_error",
-        json_value_text_or_null(link ? link->last_error : NULL), "failed_step",
-        json_value_text_or_null(link ? link_step_name(link->failed_step) : NULL), "peer", peer_json(link),
-        "spool", spool_json(link ? &link->durable : &(struct durable_status){0}));
+    json_t *state =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state", state_name(spec, link), "state_since",
+                  link ? json_value_time(link->since_ms) : json_null(), "reason",
+                  json_value_text_or_null(link ? link->reason : NULL), "last_error",
+                  json_value_text_or_null(link ? link->last_error : NULL), "failed_step",
+                  json_value_text_or_null(link ? link_step_name(link->failed_step) : NULL), "peer",
+                  peer_json(link), "spool", spool_json(link ? &link->durable : &(struct durable_status){0}));
 
     if (json_object_update(wish, state)) {
         json_decref(wish);
@@ -94,39 +100,144 @@ static json_t *bridge_json(const struct store_bridge *bridge, const struct link_
     return wish;
 }
 
-static json_t *page_json(const struct asking *asking, const struct store_bridges *bridges)
+/* A row of the list. */
+struct row {
+    const struct store_bridge *bridge;
+    const struct link_status *link; /* NULL: none is made yet */
+};
+
+/* What the rows of a list are of. */
+struct showing {
+    struct store_bridges bridges;
+    struct link_status *links;
+    struct row *rows;
+};
+
+static struct listing_value column_name(const void *row)
 {
-    json_t *items = json_array();
+    return (struct listing_value){.text = ((const struct row *)row)->bridge->spec.name};
+}
 
-    for (size_t i = 0; i < bridges->n; i++) {
-        const struct store_bridge *bridge = bridges->rows[i];
+static struct listing_value column_address(const void *row)
+{
+    return (struct listing_value){.text = ((const struct row *)row)->bridge->spec.address};
+}
 
-        if (json_array_append_new(items, bridge_json(bridge, link_of(asking, bridge->spec.name)))) {
-            json_decref(items);
-            return NULL;
-        }
+static struct listing_value column_kind(const void *row)
+{
+    return (struct listing_value){.text =
+                                      bridge_form_kind_name(((const struct row *)row)->bridge->spec.kind)};
+}
+
+static struct listing_value column_state(const void *row)
+{
+    const struct row *shown = row;
+
+    return (struct listing_value){.text = state_name(&shown->bridge->spec, shown->link)};
+}
+
+static struct listing_value column_cost(const void *row)
+{
+    return (struct listing_value){.number = ((const struct row *)row)->bridge->spec.cost};
+}
+
+static uint64_t place_of(const void *row)
+{
+    return (uint64_t)((const struct row *)row)->bridge->serial;
+}
+
+static json_t *row_json(const struct request *request, const void *row)
+{
+    const struct row *shown = row;
+
+    (void)request;
+    return bridge_json(shown->bridge, shown->link);
+}
+
+static void free_showing(void *memory)
+{
+    struct showing *showing = memory;
+
+    store_bridge_list_clear(&showing->bridges);
+    free(showing->links);
+    free(showing->rows);
+    free(showing);
+}
+
+static bool fill_rows(struct showing *showing, const struct asking *asking)
+{
+    const struct store_bridges *bridges = &showing->bridges;
+
+    showing->rows = calloc(bridges->n + 1, sizeof *showing->rows);
+    for (size_t i = 0; showing->rows && i < bridges->n; i++)
+        showing->rows[i] = (struct row){bridges->rows[i], link_of(asking, bridges->rows[i]->spec.name)};
+    return showing->rows != NULL;
+}
+
+/* The links first: a bridge that is made in between shows none. */
+static bool read_showing(struct showing *showing, const struct listing_ask *ask)
+{
+    struct asking asking = {.rest = ask->rest};
+    char why[STORE_WHY_SIZE];
+    int r;
+
+    if (!ask_links(&asking, ask->request, ask->reply))
+        return false;
+    showing->links = asking.links;
+    r = store_bridge_list(ask->rest->options.store, (int64_t)ask->after, ask->limit, &showing->bridges, why);
+    if (r < 0)
+        rest_reply_store_fault(ask->reply, ask->request, r, why);
+    else if (fill_rows(showing, &asking))
+        return true;
+    else
+        problem_reply(ask->reply, ask->request, 500, "out of memory");
+    return false;
+}
+
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct showing *showing = calloc(1, sizeof *showing);
+    size_t n;
+
+    if (!showing) {
+        problem_reply(ask->reply, ask->request, 500, "out of memory");
+        return false;
     }
-    return json_value_page(
-        items, bridges->has_more ? page_cursor((uint64_t)bridges->rows[bridges->n - 1]->serial) : NULL);
+    if (!read_showing(showing, ask)) {
+        free_showing(showing);
+        return false;
+    }
+    n = showing->bridges.n;
+    *out_chunk = (struct listing_chunk){.rows = showing->rows,
+                                        .n = n,
+                                        .reached = n ? place_of(&showing->rows[n - 1]) : ask->after,
+                                        .has_more = showing->bridges.has_more,
+                                        .free = free_showing,
+                                        .memory = showing};
+    return true;
 }
 
 void rest_bridges_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    struct asking asking = {.rest = rest};
-    struct store_bridges bridges = {0};
-    char why[STORE_WHY_SIZE];
-    struct page page;
-    int r;
+    static const struct listing_column columns[] = {
+        {"name", column_name, .sorts = true, LISTING_PART},
+        {"kind", column_kind, .sorts = true, LISTING_WORD, RESOURCES_BRIDGE_KINDS},
+        {"address", column_address, .sorts = true, LISTING_PART},
+        {"state", column_state, .sorts = true, LISTING_WORD, RESOURCES_LINK_STATES},
+        {"cost", column_cost, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "bridges",
+        .order = "created",
+        .row_bytes = sizeof(struct row),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .place = place_of,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply) || !ask_links(&asking, request, reply))
-        return;
-    r = store_bridge_list(rest->options.store, (int64_t)page.after, page.limit, &bridges, why);
-    if (r < 0)
-        rest_reply_store_fault(reply, request, r, why);
-    else
-        json_value_reply(reply, 200, page_json(&asking, &bridges));
-    store_bridge_list_clear(&bridges);
-    free(asking.links);
+    listing_reply(&listing, rest, request, reply);
 }
 
 /* The row of @name as it now is, or a 404. */

@@ -64,14 +64,15 @@ static void run_find_pinned(void *argument)
 
     for (size_t i = 0; i < definitions->n_changes && !asking->pinned; i++) {
         const struct definitions_change *change = &definitions->changes[i];
-        struct view_channels view;
+        struct view *view;
+        struct view_channel channel;
 
-        if (!is_channel(change) ||
-            server_control_channel(asking->rest->options.server, bytes_of_text(change->name), &view) < 0)
+        if (!is_channel(change) || server_control_channel(asking->rest->options.server,
+                                                          bytes_of_text(change->name), &view, &channel) != 0)
             continue;
-        if (view.n_channels && view.channels[0].password_origin == PASSWORD_BY_CONFIGURATION)
+        if (channel.password_origin == PASSWORD_BY_CONFIGURATION)
             asking->pinned = change->name;
-        hub_view_free(view.view);
+        view_free(view);
     }
 }
 

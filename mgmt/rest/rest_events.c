@@ -13,7 +13,7 @@
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/live/live_session.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/sse.h"
@@ -103,9 +103,9 @@ static bool read_limits(struct events *events, const struct request *request, st
 {
     const char *limit = request_argument(request, "limit");
     const char *wait = request_argument(request, "wait");
-    uint64_t most = PAGE_LIMIT, wait_s = 0;
+    uint64_t most = LISTING_LIMIT, wait_s = 0;
 
-    if (limit && text_to_u64(limit, 1, PAGE_MOST, &most) < 0)
+    if (limit && text_to_u64(limit, 1, LISTING_MOST, &most) < 0)
         return refuse(reply, request, "limit must be a number from 1 to 1000.");
     if (wait && text_to_u64(wait, 0, MOST_WAIT_S, &wait_s) < 0)
         return refuse(reply, request, "wait must be a number of seconds from 0 to 60.");

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include <stdlib.h>
-
 #include "mgmt/rest/json_value.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 
@@ -36,14 +34,23 @@ static json_t *channels_json(const struct link_status *link)
                      (json_int_t)link->channels_unproven, "foreign", (json_int_t)link->channels_foreign);
 }
 
+static const char *kind_name(const struct link_status *link)
+{
+    return link->kind == BRIDGE_REFERENCE ? "reference" : "native";
+}
+
+static const char *direction_name(const struct link_status *link)
+{
+    return link->is_outgoing ? "out" : "in";
+}
+
 static json_t *link_json(const struct link_status *link)
 {
     return json_pack(
         "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, "
         "s:o}",
-        "bridge", json_value_text_or_null(link->bridge), "kind",
-        link->kind == BRIDGE_REFERENCE ? "reference" : "native", "release",
-        json_value_text_or_null(link->release), "direction", link->is_outgoing ? "out" : "in", "address",
+        "bridge", json_value_text_or_null(link->bridge), "kind", kind_name(link), "release",
+        json_value_text_or_null(link->release), "direction", direction_name(link), "address",
         json_value_text(link->address), "hub_id", json_value_text_or_null(link->hub_id), "server_id",
         json_value_text_or_null(link->server_id), "state", link_state_name(link->state), "since",
         json_value_time(link->since_ms), "reason", json_value_text_or_null(link->reason), "last_error",
@@ -55,23 +62,85 @@ static json_t *link_json(const struct link_status *link)
         channels_json(link), "failed_step", json_value_text_or_null(link_step_name(link->failed_step)));
 }
 
-static json_t *link_at(const void *rows, size_t place)
-{
-    const struct link_status *links = rows;
+LISTING_COLUMN(link_status, bridge, text)
+LISTING_COLUMN(link_status, address, text)
+LISTING_COLUMN(link_status, hub_id, text)
+LISTING_COLUMN(link_status, server_id, text)
+LISTING_COLUMN(link_status, messages_in, number)
+LISTING_COLUMN(link_status, messages_out, number)
+LISTING_COLUMN(link_status, queued_bytes, number)
 
-    return link_json(&links[place]);
+static struct listing_value column_kind(const void *row)
+{
+    const struct link_status *link = row;
+
+    return (struct listing_value){.text = kind_name(link)};
+}
+
+static struct listing_value column_direction(const void *row)
+{
+    const struct link_status *link = row;
+
+    return (struct listing_value){.text = direction_name(link)};
+}
+
+static struct listing_value column_state(const void *row)
+{
+    const struct link_status *link = row;
+
+    return (struct listing_value){.text = link_state_name(link->state)};
+}
+
+/* What is not known yet comes first. */
+static struct listing_value column_rtt(const void *row)
+{
+    const struct link_status *link = row;
+
+    return (struct listing_value){.number = link->rtt_us < 0 ? 0 : (uint64_t)link->rtt_us + 1};
+}
+
+static json_t *row_json(const struct request *request, const void *row)
+{
+    (void)request;
+    return link_json(row);
+}
+
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct asking asking = {.rest = ask->rest};
+
+    if (!rest_ask(ask->rest, run_ask, &asking, ask->request, ask->reply))
+        return false;
+    *out_chunk = listing_rows(asking.links, asking.n, asking.n, false);
+    if (asking.result < 0)
+        problem_reply(ask->reply, ask->request, 500, "The hub could not answer: out of memory.");
+    return asking.result == 0;
 }
 
 void rest_links_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    struct asking asking = {.rest = rest};
-    struct page page;
+    static const struct listing_column columns[] = {
+        {"bridge", column_bridge, .sorts = true, LISTING_PART},
+        {"kind", column_kind, .sorts = true, LISTING_WORD, "native reference"},
+        {"direction", column_direction, .sorts = true, LISTING_WORD, "in out"},
+        {"address", column_address, .sorts = true, LISTING_PART},
+        {"hub_id", column_hub_id, .sorts = true, LISTING_WHOLE},
+        {"server_id", column_server_id, .sorts = true, LISTING_PART},
+        {"state", column_state, .sorts = true, LISTING_WORD, RESOURCES_LINK_STATES},
+        {"rtt_ms", column_rtt, .sorts = true},
+        {"messages_in", column_messages_in, .sorts = true},
+        {"messages_out", column_messages_out, .sorts = true},
+        {"queued_bytes", column_queued_bytes, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "links",
+        .order = "made",
+        .row_bytes = sizeof(struct link_status),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply) || !rest_ask(rest, run_ask, &asking, request, reply))
-        return;
-    if (asking.result < 0)
-        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
-    else
-        json_value_reply(reply, 200, page_of_places(&page, asking.n, link_at, asking.links));
-    free(asking.links);
+    listing_reply(&listing, rest, request, reply);
 }

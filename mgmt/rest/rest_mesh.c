@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mgmt/rest/json_value.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 
@@ -73,23 +73,77 @@ static json_t *hub_json(const struct mesh_hub *hub)
                      links_json(hub));
 }
 
-static json_t *hub_at(const void *rows, size_t place)
-{
-    const struct mesh_hub *hubs = rows;
+LISTING_COLUMN(mesh_hub, hub_id, text)
+LISTING_COLUMN(mesh_hub, server_id, text)
+LISTING_COLUMN(mesh_hub, version, text)
+LISTING_COLUMN(mesh_hub, cost, number)
+LISTING_COLUMN(mesh_hub, n_hops, number)
+LISTING_COLUMN(mesh_hub, n_links, number)
+LISTING_COLUMN(mesh_hub, started_s, number)
 
-    return hub_json(&hubs[place]);
+static struct listing_value column_health(const void *row)
+{
+    return (struct listing_value){.text = health_of(row)};
+}
+
+static json_t *row_json(const struct request *request, const void *row)
+{
+    (void)request;
+    return hub_json(row);
+}
+
+struct hubs {
+    struct mesh_hub *hubs;
+    size_t n;
+};
+
+static void free_hubs(void *memory)
+{
+    struct hubs *hubs = memory;
+
+    federation_control_free_hubs(hubs->hubs, hubs->n);
+    free(hubs);
+}
+
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct asking asking = {.rest = ask->rest};
+    struct hubs *hubs;
+
+    if (!rest_ask(ask->rest, run_ask, &asking, ask->request, ask->reply))
+        return false;
+    hubs = asking.result == 0 ? malloc(sizeof *hubs) : NULL;
+    if (!hubs) {
+        federation_control_free_hubs(asking.hubs, asking.n);
+        problem_reply(ask->reply, ask->request, 500, "The hub could not answer: out of memory.");
+        return false;
+    }
+    *hubs = (struct hubs){asking.hubs, asking.n};
+    *out_chunk = (struct listing_chunk){.rows = hubs->hubs, .n = hubs->n, .free = free_hubs, .memory = hubs};
+    return true;
 }
 
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    struct asking asking = {.rest = rest};
-    struct page page;
+    static const struct listing_column columns[] = {
+        {"hub_id", column_hub_id, .sorts = true, LISTING_WHOLE},
+        {"server_id", column_server_id, .sorts = true, LISTING_PART},
+        {"health", column_health, .sorts = true, LISTING_WORD, "ok degraded unknown"},
+        {"version", column_version, .sorts = true, LISTING_PART},
+        {"started", column_started_s, .sorts = true},
+        {"cost", column_cost, .sorts = true},
+        {"hops", column_n_hops, .sorts = true},
+        {"n_links", column_n_links, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "mesh",
+        .order = "self_first",
+        .row_bytes = sizeof(struct mesh_hub),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply) || !rest_ask(rest, run_ask, &asking, request, reply))
-        return;
-    if (asking.result < 0)
-        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
-    else
-        json_value_reply(reply, 200, page_of_places(&page, asking.n, hub_at, asking.hubs));
-    federation_control_free_hubs(asking.hubs, asking.n);
+    listing_reply(&listing, rest, request, reply);
 }

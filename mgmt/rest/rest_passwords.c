@@ -31,13 +31,12 @@ struct asking {
 static void run_find_origin(void *argument)
 {
     struct asking *asking = argument;
-    struct view_channels view = {0};
+    struct view *view = NULL;
+    struct view_channel channel = {0};
 
-    asking->result = server_control_channel(asking->rest->options.server, asking->channel, &view);
-    if (asking->result < 0)
-        return;
-    asking->is_pinned = view.n_channels && view.channels[0].password_origin == PASSWORD_BY_CONFIGURATION;
-    hub_view_free(view.view);
+    asking->result = server_control_channel(asking->rest->options.server, asking->channel, &view, &channel);
+    asking->is_pinned = channel.password_origin == PASSWORD_BY_CONFIGURATION;
+    view_free(view);
 }
 
 static void run_set(void *argument)

@@ -7,17 +7,14 @@
 
 #include "hub/base/name.h"
 #include "mgmt/rest/json_value.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 
 struct asking {
     struct rest *rest;
-    const struct page *page;
     struct route_filter filter;
-    struct route_row *rows;
-    size_t n_rows;
-    bool has_more;
+    struct route_page page;
     struct route_question question;
     struct route_why *why;
     int result;
@@ -47,10 +44,11 @@ static json_t *list_json(const void *items, size_t n, size_t size, json_t *(*ite
 
 /* --- the list ------------------------------------------------------------------------------------------- */
 
-static json_t *row_json(const void *item)
+static json_t *row_json(const struct request *request, const void *item)
 {
     const struct route_row *row = item;
 
+    (void)request;
     return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I}", "kind", row->kind, "channel",
                      json_value_text_or_null(row->channel), "name", json_value_text_or_null(row->name),
                      "origin", hub_json(&row->origin), "is_own", (int)row->is_own, "via", hub_json(&row->via),
@@ -58,58 +56,72 @@ static json_t *row_json(const void *item)
                      (json_int_t)row->n_ways);
 }
 
-static void run_list(void *argument)
+LISTING_COLUMN(route_row, kind, text)
+LISTING_COLUMN(route_row, channel, text)
+LISTING_COLUMN(route_row, name, text)
+LISTING_COLUMN(route_row, cost, number)
+LISTING_COLUMN(route_row, n_hops, number)
+LISTING_COLUMN(route_row, n_ways, number)
+
+static uint64_t place_of(const void *row)
+{
+    return ((const struct route_row *)row)->serial;
+}
+
+static bool step_list(void *argument)
 {
     struct asking *asking = argument;
 
     asking->result =
-        federation_control_routes(asking->rest->options.federation, &asking->filter, asking->page->after,
-                                  asking->page->limit, &asking->rows, &asking->n_rows, &asking->has_more);
+        federation_control_routes(asking->rest->options.federation, &asking->filter, &asking->page);
+    return asking->result == FEDERATION_E_GOES_ON;
 }
 
-static json_t *page_json(const struct asking *asking)
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
 {
-    json_t *items = list_json(asking->rows, asking->n_rows, sizeof *asking->rows, row_json);
+    struct asking asking = {
+        .rest = ask->rest,
+        .filter = {.kind = listing_argument(ask, "kind"),
+                   .channel = listing_argument(ask, "channel"),
+                   .name = listing_argument(ask, "name"),
+                   .origin = listing_argument(ask, "origin")},
+        .page = {.after = ask->after, .limit = ask->limit},
+    };
+    const struct route_page *page = &asking.page;
+    bool is_run = rest_walk(ask->rest, step_list, &asking, ask->request, ask->reply);
 
-    return json_value_page(items,
-                           asking->has_more ? page_cursor(asking->rows[asking->n_rows - 1].serial) : NULL);
-}
-
-static bool is_kind(const char *kind)
-{
-    static const char *const kinds[] = {"hub", "service", "topic", "interest", "member", "profile"};
-
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kind, kinds[i]) == 0)
-            return true;
-    }
+    *out_chunk = listing_rows(page->rows, page->n, page->after, page->has_more);
+    if (is_run && asking.result == 0)
+        return true;
+    if (is_run)
+        problem_reply(ask->reply, ask->request, 500, "The hub could not answer: out of memory.");
+    free(page->rows);
     return false;
 }
 
 void rest_routes_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    struct page page;
-    struct asking asking = {
-        .rest = rest,
-        .page = &page,
-        .filter = {.kind = request_argument(request, "kind"),
-                   .channel = request_argument(request, "channel"),
-                   .name = request_argument(request, "name"),
-                   .origin = request_argument(request, "origin")},
+    static const struct listing_column columns[] = {
+        {"kind", column_kind, .sorts = true, LISTING_BY_SOURCE, "hub service topic interest member profile"},
+        {"channel", column_channel, .sorts = true, LISTING_BY_SOURCE},
+        {"name", column_name, .sorts = true, LISTING_BY_SOURCE},
+        {"origin", .match = LISTING_BY_SOURCE},
+        {"cost", column_cost, .sorts = true},
+        {"hops", column_n_hops, .sorts = true},
+        {"ways", column_n_ways, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "routes",
+        .order = "heard",
+        .row_bytes = sizeof(struct route_row),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .place = place_of,
+        .row_json = row_json,
+        .read = read_rows,
     };
 
-    if (asking.filter.kind && !is_kind(asking.filter.kind)) {
-        problem_reply(reply, request, 400,
-                      "kind is one of hub, service, topic, interest, member and profile.");
-        return;
-    }
-    if (!page_parse(&page, request, reply) || !rest_ask(rest, run_list, &asking, request, reply))
-        return;
-    if (asking.result < 0)
-        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
-    else
-        json_value_reply(reply, 200, page_json(&asking));
-    free(asking.rows);
+    listing_reply(&listing, rest, request, reply);
 }
 
 /* --- why ------------------------------------------------------------------------------------------------ */

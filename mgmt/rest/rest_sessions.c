@@ -8,7 +8,7 @@
 #include "hub/base/text.h"
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/json_value.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 
@@ -26,41 +26,63 @@ static json_t *session_json(const struct store_session *session, const struct pr
                      by->kind == PRINCIPAL_SESSION && by->serial == session->serial);
 }
 
-static json_t *page_json(const struct store_sessions *sessions, const struct page *page,
-                         const struct principal *by)
+LISTING_COLUMN(store_session, user, text)
+LISTING_COLUMN(store_session, address, text)
+LISTING_COLUMN(store_session, seen_ms, number)
+
+static struct listing_value column_role(const void *row)
 {
-    json_t *items = json_array(), *next = NULL;
+    return (struct listing_value){.text = role_name(((const struct store_session *)row)->role)};
+}
 
-    for (size_t i = 0; i < sessions->n; i++) {
-        const struct store_session *row = &sessions->rows[i];
+static json_t *row_json(const struct request *request, const void *row)
+{
+    return session_json(row, &request->by);
+}
 
-        if ((uint64_t)row->serial <= page->after)
-            continue;
-        if (json_array_size(items) == page->limit) {
-            next = page_cursor((uint64_t)sessions->rows[i - 1].serial);
-            break;
-        }
-        if (json_array_append_new(items, session_json(row, by))) {
-            json_decref(items);
-            return NULL;
-        }
+static uint64_t place_of(const void *row)
+{
+    return (uint64_t)((const struct store_session *)row)->serial;
+}
+
+/* They are all in memory: those behind the place that was asked for, in one go. */
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct store_sessions sessions;
+    size_t first = 0;
+
+    if (sessions_list(ask->rest->options.sessions, clock_wall_ms(), &sessions) < 0) {
+        problem_reply(ask->reply, ask->request, 500, "out of memory");
+        return false;
     }
-    return json_value_page(items, next);
+    while (first < sessions.n && place_of(&sessions.rows[first]) <= ask->after)
+        first++;
+    *out_chunk = listing_rows(sessions.rows, sessions.n - first, 0, false);
+    if (first < sessions.n)
+        out_chunk->rows = &sessions.rows[first];
+    return true;
 }
 
 void rest_sessions_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    struct store_sessions sessions;
-    struct page page;
+    static const struct listing_column columns[] = {
+        {"user", column_user, .sorts = true, LISTING_PART},
+        {"role", column_role, .sorts = true, LISTING_WORD, RESOURCES_ROLES},
+        {"address", column_address, .sorts = true, LISTING_PART},
+        {"seen_at", column_seen_ms, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "sessions",
+        .order = "created_at",
+        .row_bytes = sizeof(struct store_session),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .place = place_of,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply))
-        return;
-    if (sessions_list(rest->options.sessions, clock_wall_ms(), &sessions) < 0) {
-        problem_reply(reply, request, 500, "out of memory");
-        return;
-    }
-    json_value_reply(reply, 200, page_json(&sessions, &page, &request->by));
-    free(sessions.rows);
+    listing_reply(&listing, rest, request, reply);
 }
 
 /* The session as JSON; NULL: there is none (or no memory). */

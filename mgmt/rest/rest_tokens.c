@@ -11,7 +11,7 @@
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_value.h"
-#include "mgmt/rest/page.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/role_json.h"
 #include "mgmt/store/store_user.h"
@@ -30,36 +30,74 @@ static json_t *token_json(const struct store_token *token)
                      token->expires_ms ? json_value_time(token->expires_ms) : json_null());
 }
 
-static json_t *page_json(const struct store_tokens *tokens)
-{
-    json_t *items = json_array();
+LISTING_COLUMN(store_token, name, text)
+LISTING_COLUMN(store_token, created_by, text)
 
-    for (size_t i = 0; i < tokens->n; i++) {
-        if (json_array_append_new(items, token_json(&tokens->rows[i]))) {
-            json_decref(items);
-            return NULL;
-        }
+static struct listing_value column_role(const void *row)
+{
+    return (struct listing_value){.text = role_name(((const struct store_token *)row)->role)};
+}
+
+static struct listing_value column_origin(const void *row)
+{
+    return (struct listing_value){.text = store_token_origin_name(((const struct store_token *)row)->origin)};
+}
+
+/* Those without an end come last. */
+static struct listing_value column_expires(const void *row)
+{
+    const struct store_token *token = row;
+
+    return (struct listing_value){.number = token->expires_ms ? token->expires_ms : UINT64_MAX};
+}
+
+static uint64_t place_of(const void *row)
+{
+    return (uint64_t)((const struct store_token *)row)->serial;
+}
+
+static json_t *row_json(const struct request *request, const void *row)
+{
+    (void)request;
+    return token_json(row);
+}
+
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct store_tokens tokens;
+    char why[STORE_WHY_SIZE];
+    int r = store_token_list(ask->rest->options.store, (int64_t)ask->after, ask->limit, &tokens, why);
+
+    if (r < 0) {
+        rest_reply_store_fault(ask->reply, ask->request, r, why);
+        return false;
     }
-    return json_value_page(items, tokens->has_more ? page_cursor((uint64_t)tokens->rows[tokens->n - 1].serial)
-                                                   : NULL);
+    *out_chunk = listing_rows(tokens.rows, tokens.n,
+                              tokens.n ? place_of(&tokens.rows[tokens.n - 1]) : ask->after, tokens.has_more);
+    return true;
 }
 
 void rest_tokens_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    char why[STORE_WHY_SIZE];
-    struct store_tokens tokens;
-    struct page page;
-    int r;
+    static const struct listing_column columns[] = {
+        {"name", column_name, .sorts = true, LISTING_PART},
+        {"role", column_role, .sorts = true, LISTING_WORD, RESOURCES_ROLES},
+        {"origin", column_origin, .sorts = true, LISTING_WORD, "api first_run configuration"},
+        {"created_by", column_created_by, .sorts = true, LISTING_PART},
+        {"expires_at", column_expires, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "tokens",
+        .order = "created_at",
+        .row_bytes = sizeof(struct store_token),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .place = place_of,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply))
-        return;
-    r = store_token_list(rest->options.store, (int64_t)page.after, page.limit, &tokens, why);
-    if (r < 0) {
-        rest_reply_store_fault(reply, request, r, why);
-        return;
-    }
-    json_value_reply(reply, 200, page_json(&tokens));
-    free(tokens.rows);
+    listing_reply(&listing, rest, request, reply);
 }
 
 /* True and the token; else the reply is filled. */

@@ -15,8 +15,8 @@
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_value.h"
+#include "mgmt/rest/listing.h"
 #include "mgmt/rest/merge_patch.h"
-#include "mgmt/rest/page.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/role_json.h"
 
@@ -29,36 +29,65 @@ json_t *rest_users_json(const struct store_user *user)
                      json_value_time(user->created_ms), "changed_at", json_value_time(user->changed_ms));
 }
 
-static json_t *page_json(const struct store_users *users)
-{
-    json_t *items = json_array();
+LISTING_COLUMN(store_user, name, text)
+LISTING_COLUMN(store_user, changed_ms, number)
 
-    for (size_t i = 0; i < users->n; i++) {
-        if (json_array_append_new(items, rest_users_json(&users->rows[i]))) {
-            json_decref(items);
-            return NULL;
-        }
+static struct listing_value column_role(const void *row)
+{
+    return (struct listing_value){.text = role_name(((const struct store_user *)row)->role)};
+}
+
+static struct listing_value column_enabled(const void *row)
+{
+    return (struct listing_value){.text = ((const struct store_user *)row)->is_enabled ? "true" : "false"};
+}
+
+static uint64_t place_of(const void *row)
+{
+    return (uint64_t)((const struct store_user *)row)->serial;
+}
+
+static json_t *row_json(const struct request *request, const void *row)
+{
+    (void)request;
+    return rest_users_json(row);
+}
+
+static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
+{
+    struct store_users users;
+    char why[STORE_WHY_SIZE];
+    int r = store_user_list(ask->rest->options.store, (int64_t)ask->after, ask->limit, &users, why);
+
+    if (r < 0) {
+        rest_reply_store_fault(ask->reply, ask->request, r, why);
+        return false;
     }
-    return json_value_page(items,
-                           users->has_more ? page_cursor((uint64_t)users->rows[users->n - 1].serial) : NULL);
+    *out_chunk = listing_rows(users.rows, users.n, users.n ? place_of(&users.rows[users.n - 1]) : ask->after,
+                              users.has_more);
+    return true;
 }
 
 void rest_users_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    char why[STORE_WHY_SIZE];
-    struct store_users users;
-    struct page page;
-    int r;
+    static const struct listing_column columns[] = {
+        {"name", column_name, .sorts = true, LISTING_PART},
+        {"role", column_role, .sorts = true, LISTING_WORD, RESOURCES_ROLES},
+        {"enabled", column_enabled, .sorts = true, LISTING_WORD, "true false"},
+        {"changed_at", column_changed_ms, .sorts = true},
+    };
+    static const struct listing listing = {
+        .name = "users",
+        .order = "created_at",
+        .row_bytes = sizeof(struct store_user),
+        .columns = columns,
+        .n_columns = sizeof columns / sizeof *columns,
+        .place = place_of,
+        .row_json = row_json,
+        .read = read_rows,
+    };
 
-    if (!page_parse(&page, request, reply))
-        return;
-    r = store_user_list(rest->options.store, (int64_t)page.after, page.limit, &users, why);
-    if (r < 0) {
-        rest_reply_store_fault(reply, request, r, why);
-        return;
-    }
-    json_value_reply(reply, 200, page_json(&users));
-    free(users.rows);
+    listing_reply(&listing, rest, request, reply);
 }
 
 /* True and the user; else the reply is filled. */

@@ -237,23 +237,27 @@ static struct bytes text_or_none(const char *text)
     return text ? bytes_of_text(text) : BYTES_NONE;
 }
 
-static int list(struct store *store, const struct store_audit_filter *filter, int64_t before, size_t limit,
+#define IS_WANTED                                                                                            \
+    "(?3 IS NULL OR who = ?3) AND (?4 IS NULL OR method = ?4) AND (?5 IS NULL OR substr(target, 1, "         \
+    "length(?5)) = ?5) AND (?6 IS NULL OR request_id = ?6) AND (?7 = 0 OR status = ?7)"
+
+static int list(struct store *store, const struct store_audit_filter *filter, int64_t after, size_t limit,
                 struct store_audits *rows)
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r =
-        db_prepare(store->db,
-                   "SELECT " COLUMNS " FROM audit WHERE id < ?1 AND (?3 IS NULL OR who = ?3) AND (?4 IS "
-                   "NULL OR method = ?4) AND (?5 IS NULL OR substr(target, 1, length(?5)) = ?5) AND (?6 IS "
-                   "NULL OR request_id = ?6) AND (?7 = 0 OR status = ?7) ORDER BY id DESC LIMIT ?2",
-                   &statement);
+    int r = db_prepare(store->db,
+                       filter->is_oldest_first ? "SELECT " COLUMNS " FROM audit WHERE id > ?1 AND " IS_WANTED
+                                                 " ORDER BY id LIMIT ?2"
+                                               : "SELECT " COLUMNS " FROM audit WHERE id < ?1 AND " IS_WANTED
+                                                 " ORDER BY id DESC LIMIT ?2",
+                       &statement);
 
     rows->rows = r == 0 ? calloc(limit, sizeof *rows->rows) : NULL;
     if (r == 0 && !rows->rows)
         r = -ENOMEM;
     if (r < 0)
         return r;
-    db_bind_number(statement, 1, before ? before : INT64_MAX);
+    db_bind_number(statement, 1, after || filter->is_oldest_first ? after : INT64_MAX);
     db_bind_number(statement, 2, (int64_t)limit + 1);
     db_bind_text(statement, 3, text_or_none(filter->who));
     db_bind_text(statement, 4, text_or_none(filter->method));
@@ -270,14 +274,14 @@ static int list(struct store *store, const struct store_audit_filter *filter, in
     return r;
 }
 
-int store_audit_list(struct store *store, const struct store_audit_filter *filter, int64_t before,
+int store_audit_list(struct store *store, const struct store_audit_filter *filter, int64_t after,
                      size_t limit, struct store_audits *out_rows, char out_why[STORE_WHY_SIZE])
 {
     int r;
 
     *out_rows = (struct store_audits){0};
     store_lock(store);
-    r = store_unlock(store, list(store, filter, before, limit, out_rows), out_why);
+    r = store_unlock(store, list(store, filter, after, limit, out_rows), out_why);
     if (r < 0)
         free(take(out_rows->rows));
     return r;

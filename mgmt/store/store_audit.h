@@ -49,6 +49,7 @@ struct store_audit_filter {
     const char *target; /* how it begins */
     const char *request_id;
     int64_t status;
+    bool is_oldest_first;
 };
 
 struct store_audits {
@@ -57,9 +58,9 @@ struct store_audits {
     bool has_more;
 };
 
-/* At most @limit rows with a serial less than @before (0: from the newest), newest first. 0 or a negative
- * errno. */
-int store_audit_list(struct store *store, const struct store_audit_filter *filter, int64_t before,
+/* At most @limit rows behind the serial @after (0: from the first), newest first unless the filter says
+ * otherwise. 0 or a negative errno. */
+int store_audit_list(struct store *store, const struct store_audit_filter *filter, int64_t after,
                      size_t limit, struct store_audits *out_rows, char out_why[STORE_WHY_SIZE]);
 
 struct store_audit_verdict {

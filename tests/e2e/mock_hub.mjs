@@ -165,6 +165,12 @@ function bridgeOf(name, input, former) {
   };
 }
 
+const clientRow = (client) => ({ ...client, n_channels: client.channels.length, channels: client.channels.slice(0, 16) });
+
+function channelRow({ members, events, topics, ...row }) {
+  return { ...row, n_members: members.length, n_events: events.length, n_topics: topics.length };
+}
+
 function page(items, query) {
   const limit = Number(query.get("limit") ?? 100);
   const from = Number(query.get("cursor") ?? 0);
@@ -187,9 +193,12 @@ function answer(method, path, query, body) {
       counts: counts(), counters,
     }];
   }
-  if (is("GET", "clients")) return [200, page([...clients.values()], query)];
-  if (is("GET", "channels")) return [200, page([...channels.values()], query)];
-  if (is("GET", "channels", "*")) return [200, found(channels.get(name))];
+  if (is("GET", "clients")) return [200, page([...clients.values()].map(clientRow), query)];
+  if (is("GET", "channels")) return [200, page([...channels.values()].map(channelRow), query)];
+  if (is("GET", "channels", "*")) {
+    const { members, events, topics } = found(channels.get(name));
+    return [200, { ...channelRow(channels.get(name)), members, events, topics }];
+  }
   if (kind === "channels" && sub === "password") {
     const channel = found(channels.get(name));
     if (method === "PUT") Object.assign(channel, { protected: true, password_origin: "operator" });

@@ -204,7 +204,7 @@ async def test_python_clients_are_listed(
     for transport, client in clients.items():
         shown = item(items, "id", client.client_id)
         assert {
-            "id", "mode", "address", "since", "channels", "queued_bytes", "messages_in", "messages_out"
+            "id", "mode", "address", "since", "n_channels", "channels", "queued_bytes", "messages_in", "messages_out"
         } <= shown.keys()  # fmt: skip
         assert shown["mode"] == "client"
         assert is_time(shown["since"])
@@ -242,6 +242,9 @@ async def test_a_channel_shows_members_in_joining_order_events_and_topics(
         "protected": False,
         "password_origin": None,
         "owner": zoe.client_id,
+        "n_members": len(ids),
+        "n_events": 2,
+        "n_topics": 1,
         "members": None,
         "events": None,
         "topics": [{"name": "ticks", "owner": adam.client_id, "subscribers": 2}],
@@ -251,11 +254,11 @@ async def test_a_channel_shows_members_in_joining_order_events_and_topics(
     events = {event["name"]: event for event in shown["events"]}
     assert events == {
         "plain": {
-            "name": "plain", "is_group": False, "is_stream": False, "providers": [zoe.client_id],
-            "param_schema": takes, "return_schema": gives,
+            "name": "plain", "is_group": False, "is_stream": False, "n_providers": 1,
+            "providers": [zoe.client_id], "param_schema": takes, "return_schema": gives,
         },
         "workers.run": {
-            "name": "workers.run", "is_group": True, "is_stream": True,
+            "name": "workers.run", "is_group": True, "is_stream": True, "n_providers": 2,
             "providers": [adam.client_id, mia.client_id], "param_schema": None, "return_schema": None,
         },
     }  # fmt: skip

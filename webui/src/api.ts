@@ -21,6 +21,8 @@ export interface Client {
   readonly mode: string;
   readonly address: string;
   readonly since: string | number;
+  readonly n_channels: number;
+  /** The first of them. */
   readonly channels: readonly string[];
   readonly queued_bytes: number;
   readonly messages_in: number;
@@ -49,11 +51,18 @@ export interface Topic {
   readonly subscribers: number | readonly string[];
 }
 
-export interface Channel {
+export interface ChannelRow {
   readonly name: string;
   readonly protected: boolean;
   readonly password_origin: "client" | "operator" | "configuration" | null;
   readonly owner: string | null;
+  readonly n_members: number;
+  readonly n_events: number;
+  readonly n_topics: number;
+}
+
+/** One channel shows the first hundred of each. */
+export interface Channel extends ChannelRow {
   readonly members: readonly Member[];
   readonly events: readonly ChannelEvent[];
   readonly topics: readonly Topic[];
@@ -311,7 +320,7 @@ export async function postSetup(token: string, name: string, password: string): 
 
 export const getHub = (signal?: AbortSignal): Promise<Hub> => request("GET", "hub", undefined, signal) as Promise<Hub>;
 export const getClients = (signal?: AbortSignal): Promise<Listing<Client>> => list("clients", LIST_MOST, signal);
-export const getChannels = (signal?: AbortSignal): Promise<Listing<Channel>> => list("channels", LIST_MOST, signal);
+export const getChannels = (signal?: AbortSignal): Promise<Listing<ChannelRow>> => list("channels", LIST_MOST, signal);
 export const getBridges = (signal?: AbortSignal): Promise<Listing<Bridge>> => list("bridges", LIST_MOST, signal);
 export const getLinks = (signal?: AbortSignal): Promise<Listing<Link>> => list("links", LIST_MOST, signal);
 

@@ -22,7 +22,7 @@ LAYERS: dict[str, list[str]] = {
     "federation": ["hub/core/peering.h", "hub/client/*", "hub/wire/*", "hub/io/*", "hub/base/*"],
     "mgmt": [
         "hub/server/*control*.h",
-        "hub/core/hub_view.h",
+        "hub/core/*view.h",
         "hub/wire/msgpack_*.h",
         "hub/wire/signature.h",
         "hub/io/*",

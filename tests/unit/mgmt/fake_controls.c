@@ -14,7 +14,7 @@ struct fake_controls fake_controls;
 /* A view is the list of its allocations. */
 struct view {
     size_t n;
-    void *parts[4096];
+    void *parts[65536];
 };
 
 void fake_controls_reset(void)
@@ -63,7 +63,7 @@ static struct view *new_view(void)
     return view;
 }
 
-void hub_view_free(struct view *view)
+void view_free(struct view *view)
 {
     if (!view)
         return;
@@ -72,106 +72,188 @@ void hub_view_free(struct view *view)
     free(view);
 }
 
-int server_control_clients(struct server *server, uint64_t after, size_t limit,
-                           struct view_clients *out_clients)
+/*
+ * A step of a list of @n elements with the serials from 1: a few rows at a time, as the hub's own lists do.
+ * @fill makes the row of a serial, or says that it is not wanted.
+ */
+#define ROWS_A_STEP 32
+
+static int step(struct view_list *list, size_t n, size_t row_bytes,
+                bool (*fill)(struct view_list *list, uint64_t serial, void *row))
+{
+    enter();
+    if (!list->view) {
+        list->view = new_view();
+        list->rows = part(list->view, list->limit * row_bytes);
+    }
+    for (unsigned i = 0; i < ROWS_A_STEP; i++) {
+        list->has_more = list->after < n;
+        if (!list->has_more || list->n == list->limit)
+            return 0;
+        list->after++;
+        list->n += fill(list, list->after, (char *)list->rows + list->n * row_bytes);
+    }
+    return VIEW_E_GOES_ON;
+}
+
+/* Every third is a bridge; the queues are long in no order. */
+static bool fill_client(struct view_list *list, uint64_t serial, void *row)
+{
+    struct view_client *client = row;
+    char *id = part(list->view, 32);
+
+    if (list->channel.ptr && !bytes_equal_text(list->channel, "jobs"))
+        return false;
+    snprintf(id, 32, "client-%llu", (unsigned long long)serial);
+    *client = (struct view_client){.serial = serial,
+                                   .id = id,
+                                   .mode = serial % 3 == 0 ? "bridge" : "client",
+                                   .since_s = 1700000000,
+                                   .address = "tcp://192.0.2.1:4711",
+                                   .queued_bytes = serial * 7919 % 1000,
+                                   .messages_in = 11,
+                                   .messages_out = 13,
+                                   .n_channels = 20,
+                                   .n_named = 1};
+    client->channels = part(list->view, sizeof(char *));
+    client->channels[0] = "jobs";
+    return true;
+}
+
+int server_control_clients(struct server *server, struct view_list *list)
 {
     (void)server;
-    enter();
-    *out_clients = (struct view_clients){.view = new_view()};
-    out_clients->clients = part(out_clients->view, (limit + 1) * sizeof *out_clients->clients);
-    for (size_t serial = after + 1; serial <= fake_controls.n_clients; serial++) {
-        struct view_client *client = &out_clients->clients[out_clients->n_clients];
-        char *id;
-
-        if (out_clients->n_clients == limit) {
-            out_clients->has_more = true;
-            break;
-        }
-        out_clients->n_clients++;
-        id = part(out_clients->view, 32);
-        snprintf(id, 32, "client-%zu", serial);
-        *client = (struct view_client){.serial = serial,
-                                       .id = id,
-                                       .mode = "client",
-                                       .since_s = 1700000000,
-                                       .address = "tcp://192.0.2.1:4711",
-                                       .queued_bytes = 7,
-                                       .messages_in = 11,
-                                       .messages_out = 13};
-        client->channels = part(out_clients->view, sizeof(char *));
-        client->channels[0] = "jobs";
-        client->n_channels = 1;
-    }
-    return 0;
+    if (list->channel.ptr && bytes_equal_text(list->channel, "none"))
+        return VIEW_E_UNKNOWN;
+    return step(list, fake_controls.n_clients, sizeof(struct view_client), fill_client);
 }
 
-static void fill_channel(struct view *view, struct view_channel *channel, uint64_t serial, const char *name)
+int server_control_client(struct server *server, struct bytes id, struct server_client *out_client)
 {
-    /* {"type": "object"} */
-    static const uint8_t schema[] = "\x81\xa4type\xa6object";
-    static const char *path[] = {"hub-b", "hub-c"};
-    static const char *providers[] = {"alice"};
-
-    *channel = (struct view_channel){.serial = serial, .name = name, .owner = "alice"};
-    channel->password_origin = fake_controls.pinned_channel && strcmp(fake_controls.pinned_channel, name) == 0
-                                   ? PASSWORD_BY_CONFIGURATION
-                                   : PASSWORD_NONE;
-    channel->n_members = 2;
-    channel->members = part(view, 2 * sizeof *channel->members);
-    channel->members[0] = (struct view_member){.id = "alice", .mode = "client", .is_local = true};
-    channel->members[1] = (struct view_member){.id = "\xff"
-                                                     "bob",
-                                               .mode = "client",
-                                               .n_path = 2,
-                                               .path = path};
-    channel->n_events = 1;
-    channel->events = part(view, sizeof *channel->events);
-    channel->events[0] = (struct view_event){.name = "add",
-                                             .is_group = true,
-                                             .n_providers = 1,
-                                             .providers = providers,
-                                             .raw_param_schema = bytes_of(schema, sizeof schema - 1)};
-    channel->n_topics = 1;
-    channel->topics = part(view, sizeof *channel->topics);
-    channel->topics[0] = (struct view_topic){.name = "news", .n_subscribers = 5};
-}
-
-int server_control_channels(struct server *server, uint64_t after, size_t limit,
-                            struct view_channels *out_channels)
-{
-    static const char *const names[] = {"jobs", "__comm_ipc_logs", "a/b c"};
+    struct view_list list = {.limit = 1};
 
     (void)server;
     enter();
-    *out_channels = (struct view_channels){.view = new_view()};
-    out_channels->channels = part(out_channels->view, (limit + 1) * sizeof *out_channels->channels);
-    for (uint64_t serial = after + 1; serial <= 3; serial++) {
-        if (out_channels->n_channels == limit) {
-            out_channels->has_more = true;
-            break;
-        }
-        fill_channel(out_channels->view, &out_channels->channels[out_channels->n_channels++], serial,
-                     names[serial - 1]);
-    }
+    if (!bytes_equal_text(id, "client-1"))
+        return VIEW_E_UNKNOWN;
+    list.view = new_view();
+    *out_client = (struct server_client){.view = list.view,
+                                         .holds = {.n_events = 2, .n_calls_taken = 1, .held_bytes = 99},
+                                         .is_tls = true,
+                                         .bytes_in = 1000,
+                                         .bytes_out = 2000,
+                                         .silent_ms = 5};
+    fill_client(&list, 1, &out_client->client);
     return 0;
 }
 
-int server_control_channel(struct server *server, struct bytes name, struct view_channels *out_channels)
-{
-    struct view_channels all;
-    int r = server_control_channels(server, 0, 10, &all);
+static const char *const channel_names[] = {"jobs", "__comm_ipc_logs", "a/b c"};
 
-    for (size_t i = 0; r == 0 && i < all.n_channels; i++) {
-        if (bytes_equal_text(name, all.channels[i].name)) {
-            all.channels[0] = all.channels[i];
-            all.n_channels = 1;
-            *out_channels = all;
+static bool fill_channel(struct view_list *list, uint64_t serial, void *row)
+{
+    struct view_channel *channel = row;
+    const char *name = channel_names[serial - 1];
+
+    (void)list;
+    *channel = (struct view_channel){
+        .serial = serial, .name = name, .owner = "alice", .n_members = 2, .n_events = 1, .n_topics = 1};
+    if (fake_controls.pinned_channel && strcmp(fake_controls.pinned_channel, name) == 0)
+        channel->password_origin = PASSWORD_BY_CONFIGURATION;
+    return true;
+}
+
+int server_control_channels(struct server *server, struct view_list *list)
+{
+    (void)server;
+    return step(list, 3, sizeof(struct view_channel), fill_channel);
+}
+
+static bool is_channel(struct bytes name)
+{
+    for (size_t i = 0; i < 3; i++) {
+        if (bytes_equal_text(name, channel_names[i]))
+            return true;
+    }
+    return false;
+}
+
+int server_control_channel(struct server *server, struct bytes name, struct view **out_view,
+                           struct view_channel *out_channel)
+{
+    (void)server;
+    enter();
+    for (size_t i = 0; i < 3; i++) {
+        if (bytes_equal_text(name, channel_names[i])) {
+            *out_view = new_view();
+            fill_channel(NULL, i + 1, out_channel);
             return 0;
         }
     }
-    all.n_channels = 0;
-    *out_channels = all;
-    return r;
+    return VIEW_E_UNKNOWN;
+}
+
+static bool fill_member(struct view_list *list, uint64_t serial, void *row)
+{
+    static const char *path[] = {"hub-b", "hub-c"};
+    static const struct view_member members[] = {
+        {.place = 1, .id = "alice", .mode = "client", .is_local = true},
+        {.place = 2,
+         .id = "\xff"
+               "bob",
+         .mode = "client",
+         .n_path = 2,
+         .path = path},
+    };
+
+    (void)list;
+    memcpy(row, &members[serial - 1], sizeof members[0]);
+    return true;
+}
+
+int server_control_members(struct server *server, struct view_list *list)
+{
+    (void)server;
+    return is_channel(list->channel) ? step(list, 2, sizeof(struct view_member), fill_member)
+                                     : VIEW_E_UNKNOWN;
+}
+
+static bool fill_event(struct view_list *list, uint64_t serial, void *row)
+{
+    /* {"type": "object"} */
+    static const uint8_t schema[] = "\x81\xa4type\xa6object";
+    static const char *providers[] = {"alice"};
+    struct view_event *event = row;
+
+    (void)list;
+    *event = (struct view_event){.serial = serial,
+                                 .name = "add",
+                                 .is_group = true,
+                                 .n_providers = 3,
+                                 .n_named = 1,
+                                 .providers = providers,
+                                 .raw_param_schema = bytes_of(schema, sizeof schema - 1)};
+    return true;
+}
+
+int server_control_events(struct server *server, struct view_list *list)
+{
+    (void)server;
+    return is_channel(list->channel) ? step(list, 1, sizeof(struct view_event), fill_event) : VIEW_E_UNKNOWN;
+}
+
+static bool fill_topic(struct view_list *list, uint64_t serial, void *row)
+{
+    struct view_topic *topic = row;
+
+    (void)list;
+    *topic = (struct view_topic){.serial = serial, .name = "news", .n_subscribers = 5};
+    return true;
+}
+
+int server_control_topics(struct server *server, struct view_list *list)
+{
+    (void)server;
+    return is_channel(list->channel) ? step(list, 1, sizeof(struct view_topic), fill_topic) : VIEW_E_UNKNOWN;
 }
 
 int server_control_status(struct server *server, struct server_status *out_status)
@@ -297,23 +379,22 @@ int federation_control_hubs(struct federation *federation, struct mesh_hub **out
 
 /* One service of hub b, which two ways lead to, and whatever is asked about is this. */
 int federation_control_routes(struct federation *federation, const struct route_filter *filter,
-                              uint64_t after, size_t limit, struct route_row **out_rows, size_t *out_n,
-                              bool *out_has_more)
+                              struct route_page *page)
 {
-    struct route_row *row = calloc(2, sizeof *row);
+    struct route_row *row = calloc(page->limit, sizeof *row);
 
     (void)federation;
     enter();
-    check(row && limit > 0);
+    check(row);
     row->serial = 3;
     row->kind = "service";
     snprintf(row->channel, sizeof row->channel, "%s", filter->channel ? filter->channel : "room");
     snprintf(row->name, sizeof row->name, "add");
     snprintf(row->origin.id, sizeof row->origin.id, "%032x", 0xb);
     row->n_ways = 2;
-    *out_rows = row;
-    *out_n = after < row->serial;
-    *out_has_more = after == 0;
+    page->rows = row;
+    page->n = page->after < row->serial;
+    page->after = row->serial;
     return 0;
 }
 

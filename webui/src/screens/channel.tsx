@@ -52,7 +52,8 @@ function Body({ channel, refresh }: { readonly channel: Channel; readonly refres
   return (
     <>
       <Protection channel={channel} refresh={refresh} />
-      <h3>{plural(members.length, "member")}, in the order they joined</h3>
+      <h3>{plural(channel.n_members, "member")}, in the order they joined</h3>
+      <Rest of={channel.n_members} shown={members.length} />
       <Table
         caption="Members"
         columns={memberColumns(channel)}
@@ -61,7 +62,8 @@ function Body({ channel, refresh }: { readonly channel: Channel; readonly refres
         rowKey={(row) => `${row.place} ${row.member.id}`}
         empty={<p>Nobody is in this channel.</p>}
       />
-      <h3>{plural((channel.events ?? []).length, "event")}</h3>
+      <h3>{plural(channel.n_events, "event")}</h3>
+      <Rest of={channel.n_events} shown={(channel.events ?? []).length} />
       {(channel.events ?? []).length === 0 ? (
         <div class="empty">
           <p>Nobody provides anything here.</p>
@@ -73,7 +75,8 @@ function Body({ channel, refresh }: { readonly channel: Channel; readonly refres
           ))}
         </ul>
       )}
-      <h3>{plural((channel.topics ?? []).length, "topic")}</h3>
+      <h3>{plural(channel.n_topics, "topic")}</h3>
+      <Rest of={channel.n_topics} shown={(channel.topics ?? []).length} />
       <Table
         caption="Topics"
         columns={TOPICS}
@@ -83,6 +86,11 @@ function Body({ channel, refresh }: { readonly channel: Channel; readonly refres
       />
     </>
   );
+}
+
+/** Of a long list the hub tells the first ones here. */
+function Rest({ of, shown }: { readonly of: number; readonly shown: number }): JSX.Element | null {
+  return of > shown ? <p>The first {count(shown)} are shown.</p> : null;
 }
 
 function memberColumns(channel: Channel): readonly Column<Place>[] {

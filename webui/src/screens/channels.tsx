@@ -3,7 +3,7 @@
 
 import { useMemo } from "preact/hooks";
 import type { JSX } from "preact";
-import { getChannels, LIST_MOST, type Channel, type Hub } from "../api.ts";
+import { getChannels, LIST_MOST, type ChannelRow, type Hub } from "../api.ts";
 import { count, plural } from "../format.ts";
 import { matches, words } from "../filter.ts";
 import { IconLock } from "../parts/icons.tsx";
@@ -16,11 +16,11 @@ import { href, route, setQuery } from "../router.ts";
 import { ChannelDetail } from "./channel.tsx";
 
 /** The hub's own channels come after those that people made. */
-function isSystem(channel: Channel): boolean {
+function isSystem(channel: ChannelRow): boolean {
   return channel.name.startsWith("__comm_ipc_");
 }
 
-const HEAD: Column<Channel> = {
+const HEAD: Column<ChannelRow> = {
   key: "name",
   title: "Channel",
   isHead: true,
@@ -38,15 +38,15 @@ const HEAD: Column<Channel> = {
   ),
 };
 
-const COLUMNS: readonly Column<Channel>[] = [
+const COLUMNS: readonly Column<ChannelRow>[] = [
   HEAD,
   { key: "owner", title: "Owner", sort: (channel) => channel.owner ?? "", render: (channel) => <Name value={channel.owner} />, width: "wide" },
-  { key: "members", title: "Members", isNumber: true, sort: (channel) => channel.members?.length ?? 0, render: (channel) => count(channel.members?.length) },
-  { key: "events", title: "Events", isNumber: true, sort: (channel) => channel.events?.length ?? 0, render: (channel) => count(channel.events?.length) },
-  { key: "topics", title: "Topics", isNumber: true, sort: (channel) => channel.topics?.length ?? 0, render: (channel) => count(channel.topics?.length) },
+  { key: "members", title: "Members", isNumber: true, sort: (channel) => channel.n_members, render: (channel) => count(channel.n_members) },
+  { key: "events", title: "Events", isNumber: true, sort: (channel) => channel.n_events, render: (channel) => count(channel.n_events) },
+  { key: "topics", title: "Topics", isNumber: true, sort: (channel) => channel.n_topics, render: (channel) => count(channel.n_topics) },
 ];
 
-const NARROW: readonly Column<Channel>[] = COLUMNS.filter((column) => column.key === "name" || column.key === "members");
+const NARROW: readonly Column<ChannelRow>[] = COLUMNS.filter((column) => column.key === "name" || column.key === "members");
 
 export function ChannelsScreen({ hub }: { readonly hub: Resource<Hub> }): JSX.Element {
   const channels = useResource("channels", getChannels, 3000);

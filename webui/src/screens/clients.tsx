@@ -26,7 +26,7 @@ function channelsOf(client: Client): JSX.Element {
           <Name value={name} />
         </a>
       ))}
-      {names.length > 3 && <a href={href(["clients", client.id], route.value.query)}>+{count(names.length - 3)}</a>}
+      {client.n_channels > 3 && <a href={href(["clients", client.id], route.value.query)}>+{count(client.n_channels - 3)}</a>}
     </span>
   );
 }
@@ -51,7 +51,7 @@ const COLUMNS: readonly Column<Client>[] = [
     sort: (client) => -instant(client.since),
     render: (client) => <time title={dateTime(instant(client.since))}>{ago(instant(client.since), now.value)}</time>,
   },
-  { key: "channels", title: "Channels", sort: (client) => client.channels?.length ?? 0, render: channelsOf, width: "wide" },
+  { key: "channels", title: "Channels", sort: (client) => client.n_channels, render: channelsOf, width: "wide" },
   { key: "in", title: "Sent", isNumber: true, sort: (client) => client.messages_in, render: (client) => count(client.messages_in) },
   { key: "out", title: "Received", isNumber: true, sort: (client) => client.messages_out, render: (client) => count(client.messages_out) },
   { key: "queue", title: "Queue", isNumber: true, sort: (client) => client.queued_bytes, render: (client) => bytes(client.queued_bytes) },
@@ -162,7 +162,8 @@ function Detail({ id, client }: { readonly id: string; readonly client: Client |
               <dd>{bytes(client.queued_bytes)}</dd>
             </div>
           </dl>
-          <h3>{plural((client.channels ?? []).length, "channel")}</h3>
+          <h3>{plural(client.n_channels, "channel")}</h3>
+          {client.n_channels > (client.channels ?? []).length && <p>The first {count(client.channels.length)} are shown.</p>}
           <ul class="plain-list">
             {(client.channels ?? []).map((name) => (
               <li>

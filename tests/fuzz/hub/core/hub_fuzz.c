@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "hub/base/check.h"
+#include "hub/core/channel_view.h"
 #include "hub/core/hub_view.h"
 #include "hub/core/peering.h"
 #include "hub/wire/frame.h"
@@ -483,17 +484,40 @@ static void enter(struct world *world, size_t i, uint8_t kind)
     check(r == 0);
 }
 
+typedef int view_lister(const struct hub *hub, struct view_list *list);
+
+static void look_at_page(struct world *world, view_lister *lister, uint64_t after, struct bytes channel)
+{
+    struct view_list list = {.after = after, .limit = 3, .channel = channel};
+    int r;
+
+    do
+        r = lister(world->hub, &list);
+    while (r == VIEW_E_GOES_ON);
+    check(r == 0 || (r == VIEW_E_UNKNOWN && channel.ptr && !list.view));
+    check(list.n <= 3 && list.after >= after);
+    view_free(list.view);
+}
+
 static void look(struct world *world, uint8_t where)
 {
-    struct view_clients clients;
-    struct view_channels found;
+    struct bytes channel = PICK(channels, where);
+    struct view *view = view_new();
+    struct view_channel found;
+    struct view_list members = {.limit = 1000, .channel = channel};
+    int r = hub_view_channel(world->hub, channel, view, &found);
 
-    check(hub_view_clients(world->hub, where, 3, &clients) == 0);
-    hub_view_free(clients.view);
-    check(hub_view_channels(world->hub, 0, 3, &found) == 0);
-    hub_view_free(found.view);
-    check(hub_view_channel(world->hub, PICK(channels, where), &found) == 0);
-    hub_view_free(found.view);
+    look_at_page(world, hub_view_clients, where, BYTES_NONE);
+    look_at_page(world, hub_view_clients, 0, channel);
+    look_at_page(world, hub_view_channels, where, BYTES_NONE);
+    look_at_page(world, channel_view_members, where % 2 ? VIEW_LATER_PLACES : 0, channel);
+    look_at_page(world, channel_view_events, 0, channel);
+    look_at_page(world, channel_view_topics, 0, channel);
+    while (r == 0 && (r = channel_view_members(world->hub, &members)) == VIEW_E_GOES_ON)
+        r = 0;
+    check(r == VIEW_E_UNKNOWN || members.has_more || members.n == found.n_members);
+    view_free(members.view);
+    view_free(view);
 }
 
 static void act(struct world *world, uint8_t what, struct actor *actor)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include <errno.h>
 
-#include "hub/core/hub_view.h"
 #include "tests/support/allocation.h"
 #include "tests/support/stage.h"
 #include "tests/support/unit.h"
@@ -83,61 +82,11 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
-static void test_views_show_clients_and_channels_in_pages(void **state)
-{
-    struct stage *stage = stage_new(NULL);
-    struct view_clients clients;
-    struct view_channels channels;
-
-    (void)state;
-    stage_enter(stage, "a");
-    stage_enter_bridge(stage, "b");
-    stage_say(stage, "a",
-              "{'type':'register','channel':'one','event':'e','is_provider':true,'param_schema':{'x':1}}");
-    stage_say(stage, "a", "{'type':'register','channel':'two'}");
-    stage_say(stage, "b", "{'type':'subscribe','channel':'one','sub_name':'t'}");
-    assert_int_equal(hub_view_clients(stage_hub(stage), 0, 1, &clients), 0);
-    assert_int_equal(clients.n_clients, 1);
-    assert_true(clients.has_more);
-    assert_string_equal(clients.clients[0].id, "a");
-    assert_int_equal(clients.clients[0].n_channels, 2);
-    assert_string_equal(clients.clients[0].channels[1], "two");
-    assert_int_equal(clients.clients[0].messages_in, 2);
-    {
-        uint64_t after = clients.clients[0].serial;
-
-        hub_view_free(clients.view);
-        assert_int_equal(hub_view_clients(stage_hub(stage), after, 10, &clients), 0);
-    }
-    assert_int_equal(clients.n_clients, 1);
-    assert_false(clients.has_more);
-    assert_string_equal(clients.clients[0].mode, "bridge");
-    hub_view_free(clients.view);
-
-    assert_int_equal(hub_view_channel(stage_hub(stage), BYTES_LITERAL("one"), &channels), 0);
-    assert_int_equal(channels.n_channels, 1);
-    assert_string_equal(channels.channels[0].owner, "a");
-    assert_string_equal(channels.channels[0].events[0].providers[0], "a");
-    assert_int_equal(channels.channels[0].events[0].raw_param_schema.len, 4);
-    assert_null(channels.channels[0].topics[0].owner);
-    assert_int_equal(channels.channels[0].topics[0].n_subscribers, 1);
-    hub_view_free(channels.view);
-
-    assert_int_equal(hub_view_channels(stage_hub(stage), 0, 1, &channels), 0);
-    assert_true(channels.has_more);
-    hub_view_free(channels.view);
-    assert_int_equal(hub_view_channel(stage_hub(stage), BYTES_LITERAL("three"), &channels), 0);
-    assert_int_equal(channels.n_channels, 0);
-    hub_view_free(channels.view);
-    stage_free(stage);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_are_unique_and_valid),
         cmocka_unit_test(test_every_allocation_may_fail),
-        cmocka_unit_test(test_views_show_clients_and_channels_in_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,16 +261,39 @@ static void test_the_rows_of_clients_say_address_and_queue(void **state)
 {
     struct stand stand;
     struct peer *alice;
-    struct view_clients clients;
+    struct view_list list = {.limit = 10};
+    const struct view_client *rows;
 
     (void)state;
     stand_begin(&stand, NULL);
     alice = peer_enter(&stand, "alice");
-    assert_int_equal(server_control_clients(stand.server, 0, 10, &clients), 0);
-    assert_int_equal(clients.n_clients, 1);
-    assert_string_equal(clients.clients[0].address, "test");
-    assert_int_equal(clients.clients[0].queued_bytes, 0);
-    hub_view_free(clients.view);
+    assert_int_equal(server_control_clients(stand.server, &list), 0);
+    rows = list.rows;
+    assert_int_equal(list.n, 1);
+    assert_string_equal(rows[0].address, "test");
+    assert_int_equal(rows[0].queued_bytes, 0);
+    view_free(list.view);
+    peer_free(alice);
+    stand_end(&stand);
+}
+
+static void test_a_client_tells_of_its_connection(void **state)
+{
+    struct stand stand;
+    struct peer *alice;
+    struct server_client client;
+
+    (void)state;
+    stand_begin(&stand, NULL);
+    alice = peer_enter(&stand, "alice");
+    assert_int_equal(server_control_client(stand.server, BYTES_LITERAL("alice"), &client), 0);
+    assert_string_equal(client.client.address, "test");
+    assert_false(client.is_tls);
+    assert_false(client.is_held_up);
+    assert_true(client.bytes_in > 0 && client.bytes_out > 0);
+    assert_true(client.silent_ms < 60000);
+    view_free(client.view);
+    assert_int_equal(server_control_client(stand.server, BYTES_LITERAL("bob"), &client), VIEW_E_UNKNOWN);
     peer_free(alice);
     stand_end(&stand);
 }
@@ -310,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_tls_addresses_need_a_certificate),
         cmocka_unit_test(test_an_operator_ends_a_client_by_its_id),
         cmocka_unit_test(test_the_rows_of_clients_say_address_and_queue),
+        cmocka_unit_test(test_a_client_tells_of_its_connection),
         cmocka_unit_test(test_a_server_may_be_freed_with_everything_under_way),
     };
 
