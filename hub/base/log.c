@@ -214,6 +214,8 @@ const char *log_stream_name(enum log_stream stream)
         return "system";
     case LOG_LINKS:
         return "links";
+    case LOG_AUDIT:
+        return "audit";
     case LOG_N_STREAMS:
         break;
     }

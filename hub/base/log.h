@@ -27,12 +27,14 @@ enum log_stream {
     LOG_ERRORS, /* event server_error */
     LOG_SYSTEM, /* event new_registration */
     LOG_LINKS,  /* event link_state */
+    LOG_AUDIT,  /* event audit: for administrators alone */
     LOG_N_STREAMS,
 };
 
 enum log_field_type {
     LOG_FIELD_TEXT,
     LOG_FIELD_BOOL,
+    LOG_FIELD_NUMBER,
     LOG_FIELD_NULL,
 };
 
@@ -41,6 +43,7 @@ struct log_field {
     enum log_field_type type;
     struct bytes text;
     bool is_true;
+    int64_t number;
 };
 
 #define LOG_MAX_FIELDS 8
@@ -50,7 +53,8 @@ struct log_record {
     uint64_t wall_ms;
     enum log_level level;
     enum log_stream stream;
-    const char *event; /* static storage: "server_log", "server_error", "new_registration", "link_state" */
+    const char
+        *event; /* static storage: "server_log", "server_error", "new_registration", "link_state", "audit" */
     size_t n_fields;
     struct log_field fields[LOG_MAX_FIELDS];
 };
@@ -99,6 +103,11 @@ static inline struct log_field log_text_or_null(const char *name, struct bytes t
 static inline struct log_field log_bool(const char *name, bool is_true)
 {
     return (struct log_field){.name = name, .type = LOG_FIELD_BOOL, .is_true = is_true};
+}
+
+static inline struct log_field log_number(const char *name, int64_t number)
+{
+    return (struct log_field){.name = name, .type = LOG_FIELD_NUMBER, .number = number};
 }
 
 const char *log_level_name(enum log_level level);

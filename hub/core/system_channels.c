@@ -25,6 +25,9 @@ static void write_fields(struct buffer *out, const struct log_field *fields, siz
         case LOG_FIELD_BOOL:
             msgpack_write_bool(out, fields[i].is_true);
             break;
+        case LOG_FIELD_NUMBER:
+            msgpack_write_i64(out, fields[i].number);
+            break;
         case LOG_FIELD_NULL:
             msgpack_write_nil(out);
             break;

@@ -34,6 +34,9 @@ static void append_json_field(struct buffer *line, const struct log_field *field
     case LOG_FIELD_BOOL:
         buffer_append_text(line, field->is_true ? "true" : "false");
         return;
+    case LOG_FIELD_NUMBER:
+        buffer_append_format(line, "%lld", (long long)field->number);
+        return;
     case LOG_FIELD_NULL:
         buffer_append_text(line, "null");
         return;
@@ -67,6 +70,9 @@ static void append_text_field(struct buffer *line, const struct log_field *field
         if (field->is_true)
             buffer_append_format(line, " %s", field->name);
         return;
+    case LOG_FIELD_NUMBER:
+        buffer_append_format(line, " %s=%lld", field->name, (long long)field->number);
+        return;
     case LOG_FIELD_NULL:
         return;
     }
@@ -85,6 +91,9 @@ static void append_logfmt_field(struct buffer *line, const struct log_field *fie
         return;
     case LOG_FIELD_BOOL:
         buffer_append_format(line, " %s=%s", field->name, field->is_true ? "true" : "false");
+        return;
+    case LOG_FIELD_NUMBER:
+        buffer_append_format(line, " %s=%lld", field->name, (long long)field->number);
         return;
     case LOG_FIELD_NULL:
         return;
@@ -123,6 +132,9 @@ static bool is_wanted(enum log_threshold threshold, const struct log_record *rec
 {
     if (record->stream == LOG_LINKS)
         return true;
+    /* What was changed stands in the logs too, and all of it in the audit log itself. */
+    if (record->stream == LOG_AUDIT)
+        return false;
     switch (threshold) {
     case LOG_FROM_ERROR:
         return record->level >= LOG_ERROR;

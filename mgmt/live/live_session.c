@@ -20,9 +20,9 @@ struct copy {
     uint8_t texts[MOST_TEXT_BYTES];
 };
 
-void live_session_init(struct live_session *session)
+void live_session_init(struct live_session *session, bool may_audit)
 {
-    *session = (struct live_session){.owes_hello = true};
+    *session = (struct live_session){.owes_hello = true, .may_audit = may_audit};
 }
 
 void live_session_note_metrics(struct live_session *session)
@@ -79,10 +79,14 @@ static bool read_streams(struct live_session *session, const json_t *streams, un
             }
         }
         if (!is_known) {
-            set_error(session, "there is no stream %s; there are logs, errors, system, links, metrics",
+            set_error(session, "there is no stream %s; there are logs, errors, system, links, audit, metrics",
                       name ? name : "that is no text");
             return false;
         }
+    }
+    if ((*out_streams & (1U << LOG_AUDIT)) && !session->may_audit) {
+        set_error(session, "the stream audit needs the role admin and the scope audit%s", "");
+        return false;
     }
     return true;
 }
@@ -162,6 +166,8 @@ static json_t *field_json(const struct log_field *field)
         return text_json(field->text);
     case LOG_FIELD_BOOL:
         return json_boolean(field->is_true);
+    case LOG_FIELD_NUMBER:
+        return json_integer(field->number);
     case LOG_FIELD_NULL:
         return json_null();
     }

@@ -27,6 +27,7 @@ struct live_session {
     bool owes_reset;
     bool owes_metrics;
     bool wants_metrics;
+    bool may_audit;   /* the stream audit is for those who may read the audit log */
     unsigned streams; /* bits 1 << enum log_stream */
     struct live_filter filter;
     uint64_t position;                   /* the last record that was told or passed over */
@@ -41,8 +42,11 @@ struct live_source {
     uint64_t metrics_wall_ms;
 };
 
+/* The target of a socket's head that says so: the head is made by mgmt/rest, which knows who asks. */
+#define LIVE_SESSION_AUDIT_TARGET "/audit"
+
 /* A session that owes the hello. */
-void live_session_init(struct live_session *session);
+void live_session_init(struct live_session *session, bool may_audit);
 
 /* A message of the browser: subscribes, or makes an error that is owed. */
 void live_session_receive(struct live_session *session, struct log *log, struct bytes text);

@@ -159,8 +159,12 @@ static int receive(struct ws_server *server, struct socket *socket, const void *
 
 static void begin_socket(struct ws_server *server, struct socket *socket, struct lws *wsi)
 {
+    char target[16] = "";
+
     *socket = (struct socket){.wsi = wsi};
-    live_session_init(&socket->live);
+    /* The head is of our own making (mgmt/rest/rest_live.c): its target says what they may. */
+    (void)lws_hdr_copy(wsi, target, sizeof target, WSI_TOKEN_GET_URI);
+    live_session_init(&socket->live, strcmp(target, LIVE_SESSION_AUDIT_TARGET) == 0);
     list_append(&server->sockets, &socket->link);
     atomic_fetch_add(&server->n_sockets, 1);
     want_to_write(socket);

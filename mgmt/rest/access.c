@@ -132,6 +132,11 @@ static const char *authority_of(const struct rest *rest, const char *origin)
     return !rest->options.is_secure && strncasecmp(origin, "http://", 7) == 0 ? origin + 7 : NULL;
 }
 
+bool access_may_audit(const struct request *request)
+{
+    return principal_has_role(&request->by, ROLE_ADMIN) && principal_has_scope(&request->by, SCOPE_AUDIT);
+}
+
 bool access_is_same_origin(const struct rest *rest, const struct request *request)
 {
     const char *origin = request_header(request, "Origin");

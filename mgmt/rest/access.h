@@ -21,6 +21,9 @@ bool access_check(struct rest *rest, const struct route *route, struct request *
  */
 bool access_may_grant(const struct request *request, struct reply *reply);
 
+/* Whether they may read the audit log, row by row or as a stream. */
+bool access_may_audit(const struct request *request);
+
 /*
  * True if there is no Origin, or it is the very host that was asked: a page of ours. Where the port speaks
  * TLS its scheme must be https: a page that came in the clear may be anybody's. A plain port takes both, for

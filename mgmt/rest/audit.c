@@ -54,16 +54,34 @@ static bool append(struct rest *rest, const struct request *request, struct stor
     return false;
 }
 
+/* The row as a record of the live socket, as soon as it is written. */
+static void announce(struct rest *rest, const struct store_audit *row)
+{
+    struct log_field fields[] = {
+        log_number("id", row->serial),
+        log_text("who", bytes_of_text(row->who)),
+        log_text("address", bytes_of_text(row->address)),
+        log_text("request_id", bytes_of_text(row->request_id)),
+        log_text("method", bytes_of_text(row->method)),
+        log_text("target", bytes_of_text(row->target)),
+        log_number("status", row->status),
+    };
+
+    log_record(rest->options.log, row->status < 400 ? LOG_INFO : LOG_WARN, LOG_AUDIT, "audit", fields,
+               sizeof fields / sizeof fields[0]);
+}
+
 void audit_end(struct rest *rest, const struct route *route, const struct request *request,
                struct store_audit *row, const struct reply *reply)
 {
     bool is_written = row->serial && row->status == reply->status;
 
     store_audit_stage(NULL, 0);
-    if (is_written)
-        return;
     row->status = reply->status;
-    if (!is_worth_it(route, request, reply) || !may_record(rest, request) || !append(rest, request, row))
+    if (is_written ||
+        (is_worth_it(route, request, reply) && may_record(rest, request) && append(rest, request, row)))
+        announce(rest, row);
+    else
         atomic_fetch_add(&rest->n_omitted, (uint_fast64_t)row->omitted);
 }
 

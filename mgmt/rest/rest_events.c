@@ -13,6 +13,7 @@
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/live/live_session.h"
+#include "mgmt/rest/access.h"
 #include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
@@ -38,12 +39,12 @@ static bool refuse(struct reply *reply, const struct request *request, const cha
     return false;
 }
 
-/* "logs,errors"; without: all. */
+/* "logs,errors"; without: all but audit. */
 static bool read_streams(struct events *events, const struct request *request, struct reply *reply)
 {
     const char *at = request_argument(request, "streams");
 
-    events->session.streams = at ? 0 : (1u << LOG_N_STREAMS) - 1;
+    events->session.streams = at ? 0 : ((1u << LOG_N_STREAMS) - 1) & ~(1u << LOG_AUDIT);
     while (at && *at) {
         struct bytes word = bytes_of(at, strcspn(at, ","));
         unsigned before = events->session.streams;
@@ -52,9 +53,14 @@ static bool read_streams(struct events *events, const struct request *request, s
             if (bytes_equal_text(word, log_stream_name(stream)))
                 events->session.streams |= 1u << stream;
         if (events->session.streams == before)
-            return refuse(reply, request,
-                          "streams must be some of logs, errors, system, links, each once, with commas.");
+            return refuse(
+                reply, request,
+                "streams must be some of logs, errors, system, links, audit, each once, with commas.");
         at += word.len + (at[word.len] == ',');
+    }
+    if ((events->session.streams & (1u << LOG_AUDIT)) && !access_may_audit(request)) {
+        problem_reply(reply, request, 403, "The stream audit needs the role admin and the scope audit.");
+        return false;
     }
     return events->session.streams ||
            refuse(reply, request, "streams must name one at least; without it there are all.");

@@ -4,12 +4,14 @@
  *
  * All is judged before the upgrade, as an ordinary request: the library behind it drops what it does not like
  * without a word. It gets a head of our own making, without token and without anything else the browser sent
- * but the key; its host is where the browser comes from, for the connection's record.
+ * but the key; its host is where the browser comes from, for the connection's record, its target what they
+ * may read.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "hub/base/clock.h"
+#include "mgmt/live/live_session.h"
 #include "mgmt/rest/access.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/problem.h"
@@ -37,8 +39,8 @@ static bool has_body(const struct request *request)
     return request_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
-static void upgrade(struct rest *rest, const char *protocol, const struct request *request,
-                    struct reply *reply)
+static void upgrade(struct rest *rest, const char *protocol, const char *target,
+                    const struct request *request, struct reply *reply)
 {
     const char *key = request_header(request, "Sec-WebSocket-Key");
 
@@ -55,10 +57,10 @@ static void upgrade(struct rest *rest, const char *protocol, const struct reques
     } else if (!rest->options.live_has_room(rest->options.live_context)) {
         problem_reply(reply, request, 503, "There are as many WebSockets open as may be.");
     } else if (asprintf(&reply->upgrade_head,
-                        "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
+                        "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Protocol: %s\r\n\r\n",
-                        request->peer, key, protocol) < 0) {
+                        target, request->peer, key, protocol) < 0) {
         reply->upgrade_head = NULL;
         problem_reply(reply, request, 500, "out of memory");
     }
@@ -66,12 +68,13 @@ static void upgrade(struct rest *rest, const char *protocol, const struct reques
 
 void rest_live_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    upgrade(rest, "commhub.live.v1", request, reply);
+    upgrade(rest, "commhub.live.v1", access_may_audit(request) ? LIVE_SESSION_AUDIT_TARGET : "/", request,
+            reply);
 }
 
 void rest_live_bus(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    upgrade(rest, "commipc.v1", request, reply);
+    upgrade(rest, "commipc.v1", "/", request, reply);
 }
 
 void rest_live_ticket(struct rest *rest, const struct request *request, struct reply *reply)

@@ -18,7 +18,7 @@ static int set_up(void **state)
     place = (struct place){0};
     assert_int_equal(log_new(&place.log, 10), 0);
     place.source = (struct live_source){.log = place.log, .epoch = "hub.1"};
-    live_session_init(&place.session);
+    live_session_init(&place.session, false);
     *state = &place;
     return 0;
 }

@@ -3,7 +3,9 @@
  * What stands in the audit log, and that nobody alters it unseen
  */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub/base/check.h"
 #include "mgmt/store/store_audit.h"
@@ -310,6 +312,83 @@ static void test_what_is_dropped_for_age_leaves_a_chain_that_holds(void **state)
     assert_int_equal(verdict.broken_at, 131);
 }
 
+static json_t *next_live(int fd)
+{
+    int code;
+    json_t *message = stand_next_live(fd, &code);
+
+    if (!message)
+        fail_msg("closed with %d", code);
+    return message;
+}
+
+static int subscribe_to_audit(const char *token)
+{
+    char protocols[256];
+    int fd;
+
+    snprintf(protocols, sizeof protocols, "commhub.live.v1, bearer.%s", token);
+    fd = stand_open_live(&stand, protocols, "", NULL);
+    assert_true(fd >= 0);
+    json_decref(next_live(fd)); /* hello */
+    stand_send_live(fd, "{\"type\": \"subscribe\", \"streams\": [\"audit\"], \"since\": 0}");
+    return fd;
+}
+
+static void test_who_may_read_the_audit_log_hears_of_its_rows_as_they_are_written(void **state)
+{
+    int fd = subscribe_to_audit(STAND_TOKEN);
+    json_t *message, *data;
+
+    (void)state;
+    assert_int_equal(
+        ask("PUT", "/api/v1/users/bob", "{\"role\": \"viewer\", \"password\": \"a canary bird\"}"), 201);
+    assert_int_equal(ask("PUT", "/api/v1/bridges/x", "{}"), 422);
+    message = next_live(fd);
+    assert_string_equal(text(message, "stream"), "audit");
+    assert_string_equal(text(message, "type"), "audit");
+    data = json_object_get(message, "data");
+    assert_int_equal(json_integer_value(json_object_get(data, "id")), 1);
+    assert_string_equal(text(data, "who"), "token:configuration");
+    assert_string_equal(text(data, "method"), "PUT");
+    assert_string_equal(text(data, "target"), "/api/v1/users/bob");
+    assert_int_equal(json_integer_value(json_object_get(data, "status")), 201);
+    json_decref(message);
+    message = next_live(fd);
+    data = json_object_get(message, "data");
+    assert_int_equal(json_integer_value(json_object_get(data, "id")), 2);
+    assert_int_equal(json_integer_value(json_object_get(data, "status")), 422);
+    json_decref(message);
+    close(fd);
+}
+
+static void test_others_do_not_hear_of_them(void **state)
+{
+    struct stand_answer made =
+        stand_ask(&stand, "POST", "/api/v1/tokens", STAND_TOKEN, "{\"name\": \"t\", \"role\": \"operator\"}");
+    const char *token = text(made.json, "token");
+    struct stand_answer listed;
+    json_t *message;
+    int fd;
+
+    (void)state;
+    assert_int_equal(made.status, 201);
+    fd = subscribe_to_audit(token);
+    message = next_live(fd);
+    assert_string_equal(text(message, "type"), "error");
+    assert_non_null(strstr(text(message, "detail"), "admin"));
+    json_decref(message);
+    close(fd);
+    assert_int_equal(ask_with(token, "GET", "/api/v1/events?streams=logs,audit", NULL), 403);
+    listed = stand_ask(&stand, "GET", "/api/v1/events", STAND_TOKEN, NULL);
+    assert_null(strstr(listed.body, "\"stream\":\"audit\""));
+    stand_answer_clear(&listed);
+    listed = stand_ask(&stand, "GET", "/api/v1/events?streams=audit", STAND_TOKEN, NULL);
+    assert_int_equal(json_array_size(json_object_get(listed.json, "items")), 1);
+    stand_answer_clear(&listed);
+    stand_answer_clear(&made);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -323,6 +402,8 @@ int main(void)
         TEST(test_the_log_is_read_in_pages),
         TEST(test_an_altered_row_is_named),
         TEST(test_what_is_dropped_for_age_leaves_a_chain_that_holds),
+        TEST(test_who_may_read_the_audit_log_hears_of_its_rows_as_they_are_written),
+        TEST(test_others_do_not_hear_of_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
