@@ -51,6 +51,10 @@ static int read_one(struct arguments *arguments, int argc, char **argv)
         arguments->data_dir = argv[1];
         return 2;
     }
+    if ((strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0) && argc > 1 && !arguments->file) {
+        arguments->file = argv[1];
+        return 2;
+    }
     if (argv[0][0] == '-' || arguments->file)
         return 0;
     arguments->file = argv[0];
@@ -89,10 +93,12 @@ static int ask(const struct arguments *arguments, const char *method, const char
     return r;
 }
 
-static int take_backup(const struct arguments *arguments)
+/* What the hub answers becomes the file; @note is said behind its size. */
+static int fetch_file(const struct arguments *arguments, const char *method, const char *path,
+                      const char *note)
 {
     struct api_answer answer = {0};
-    int r = ask(arguments, "POST", "/api/v1/backup", &answer);
+    int r = ask(arguments, method, path, &answer);
 
     if (r == 0 && answer.status != 200) {
         api_client_complain(arguments->command, &answer);
@@ -103,8 +109,7 @@ static int take_backup(const struct arguments *arguments)
         if (written < 0)
             r = failed(arguments, strerror(-written));
         else
-            printf("%s: %zu bytes. The master key, <data-dir>/master.key, is no part of it: keep it apart.\n",
-                   arguments->file, answer.body.len);
+            printf("%s: %zu bytes. %s\n", arguments->file, answer.body.len, note);
     }
     api_client_answer_clear(&answer);
     return r;
@@ -124,7 +129,34 @@ int care_commands_backup(int argc, char **argv)
 
     if (!read_arguments(&arguments, argc, argv, &status))
         return status;
-    return arguments.file ? take_backup(&arguments) : misused(&arguments, "where to? Give a FILE", "");
+    if (!arguments.file)
+        return misused(&arguments, "where to? Give a FILE", "");
+    return fetch_file(&arguments, "POST", "/api/v1/backup",
+                      "The master key, <data-dir>/master.key, is no part of it: keep it apart.");
+}
+
+int care_commands_support_bundle(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .command = "support-bundle",
+        .usage =
+            "Usage: commhub support-bundle -o FILE.tar [--api URL] [--token-file FILE]\n\n"
+            "Writes what somebody who helps from afar has to see to FILE.tar (mode 0600): the hub, its "
+            "settings with\n"
+            "their origins, mesh, links, bridges, routes, clients, metrics, the last records of the log. "
+            "No secrets,\n"
+            "but names and addresses. The token must be an administrator's.\n\n"
+            "  -o, --output FILE  where to\n" API_CLIENT_HELP
+            "\nExit status: 0 done, 1 not done, 2 wrong use, 3 no answer in time, 4 no connection.\n",
+    };
+    int status;
+
+    if (!read_arguments(&arguments, argc, argv, &status))
+        return status;
+    if (!arguments.file)
+        return misused(&arguments, "where to? Give -o FILE.tar", "");
+    return fetch_file(&arguments, "GET", "/api/v1/support-bundle",
+                      "It holds names and addresses, and no secrets: look before you give it away.");
 }
 
 static int read_image(const char *path, struct buffer *out_image)

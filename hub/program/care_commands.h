@@ -8,6 +8,7 @@
 /* Arguments begin behind the subcommand; each answers the exit status. */
 int care_commands_backup(int argc, char **argv);
 int care_commands_restore(int argc, char **argv);
+int care_commands_support_bundle(int argc, char **argv);
 int care_commands_health(int argc, char **argv);
 
 #endif

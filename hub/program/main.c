@@ -114,6 +114,7 @@ static const struct command {
     {"audit", run_audit, "list the audit log, or verify it while the hub is down"},
     {"trace", mesh_commands_trace, "follow a call through the mesh without carrying it out"},
     {"backup", care_commands_backup, "copy a running hub's store to a file"},
+    {"support-bundle", care_commands_support_bundle, "put what helpers have to see into one file"},
     {"restore", care_commands_restore, "put such a copy back while the hub is down"},
     {"health", care_commands_health, "ask whether a hub takes connections"},
     {"doctor", doctor_command, "check a running hub and where it runs, and say what to do"},

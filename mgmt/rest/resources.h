@@ -24,6 +24,7 @@ void rest_health_startupz(struct rest *rest, const struct request *request, stru
 void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_openapi_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_bundle_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_backup_take(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_settings_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_settings_patch(struct rest *rest, const struct request *request, struct reply *reply);

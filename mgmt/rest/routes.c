@@ -23,6 +23,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/hub/settings", ROLE_VIEWER, SCOPE_HUB, .handle = rest_settings_list},
     {"PATCH", "/api/v1/hub/settings", ROLE_ADMIN, SCOPE_HUB, .takes_body = true, .has_dry_run = true,
      .handle = rest_settings_patch},
+    {"GET", "/api/v1/support-bundle", ROLE_ADMIN, SCOPE_HUB, .handle = rest_bundle_get},
     {"POST", "/api/v1/backup", ROLE_ADMIN, SCOPE_ACCESS, .handle = rest_backup_take},
     {"POST", "/api/v1/hub/reload", ROLE_ADMIN, SCOPE_HUB, .handle = rest_settings_reload},
     {"GET", "/api/v1/clients", ROLE_VIEWER, SCOPE_CLIENTS, .arguments = PAGED " id mode address channel",
