@@ -318,15 +318,24 @@ static int sign(struct buffer *body, uint8_t n_pairs, const uint8_t *key)
     return r;
 }
 
+/* Metadata is not signed, and hubs pass it on as it is. */
+static void metadata_pair(struct buffer *out, struct bytes traceparent)
+{
+    msgpack_write_str(out, BYTES_LITERAL("metadata"));
+    msgpack_write_map(out, 1);
+    text_pair(out, "traceparent", traceparent);
+}
+
 /* Every field that is signed stands there, as the receiver fills in what does not. */
 static void say_event(struct guest *guest, const struct guest_wish *wish, const char *type)
 {
     bool is_call = wish->verb == GUEST_CALL || wish->verb == GUEST_STREAM;
     struct bytes server_id = hub_server_id(guest->server->hub);
+    uint8_t n_pairs = wish->traceparent.len ? 14 : 13;
     struct buffer body = {0};
     int r = 0;
 
-    msgpack_write_map(&body, 13);
+    msgpack_write_map(&body, n_pairs);
     text_pair(&body, "type", bytes_of_text(type));
     text_pair(&body, "channel", wish->channel);
     text_pair(&body, "event", wish->name);
@@ -341,8 +350,10 @@ static void say_event(struct guest *guest, const struct guest_wish *wish, const 
     bool_pair(&body, "is_stream", wish->verb == GUEST_STREAM);
     bool_pair(&body, "is_final", wish->verb != GUEST_STREAM);
     text_pair(&body, "sub_name", BYTES_NONE);
+    if (wish->traceparent.len)
+        metadata_pair(&body, wish->traceparent);
     if (wish->signing_key)
-        r = sign(&body, 13, wish->signing_key);
+        r = sign(&body, n_pairs, wish->signing_key);
     if (r > 0) {
         end(guest, GUEST_REFUSED,
             BYTES_LITERAL("binary data cannot be signed, which a protected channel asks for"));

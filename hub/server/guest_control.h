@@ -54,6 +54,7 @@ struct guest_wish {
     struct bytes raw_data;      /* MessagePack; empty: nil */
     struct bytes password;      /* of a protected channel; empty: none */
     const uint8_t *signing_key; /* signature_derive_key() of the password; NULL without one */
+    struct bytes traceparent;   /* told in the metadata of a call, send or broadcast; empty: none */
     uint64_t timeout_ms;        /* to the answer, or to a stream's next chunk; 0: the hub's deadline alone */
 };
 

@@ -159,6 +159,7 @@ static void begin(struct exchange *exchange, struct MHD_Connection *connection, 
         set_peer(request, peer->client_addr);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, exchange);
     request_set_id(request);
+    request_set_trace(request);
 }
 
 /* ---- answering ---- */
@@ -177,6 +178,7 @@ static void each_header(struct http_server *server, const struct request *reques
     if (server->options.is_secure)
         add(to, "Strict-Transport-Security", "max-age=31536000");
     add(to, "X-Request-Id", request->id);
+    add(to, "traceparent", request->traceparent);
     if (!reply->may_be_cached)
         add(to, "Cache-Control", "no-store");
     if (reply->content_type)
@@ -204,6 +206,7 @@ void http_server_refuse(struct http_server *server, unsigned status, const char 
     struct reply reply = {0};
 
     request_set_id(&request);
+    request_set_trace(&request);
     server->options.on_bad_head(server->options.context, &request, status, why, &reply);
     reply.closes_connection = true;
     buffer_append_format(out_answer, "HTTP/1.1 %u %s\r\n", reply.status, reply_status_title(reply.status));

@@ -130,6 +130,57 @@ void request_set_id(struct request *request)
         random_hex(request->id, 8);
 }
 
+#define TRACE_AT 3U
+#define TRACE_DIGITS 32U
+#define SPAN_AT 36U
+#define SPAN_DIGITS 16U
+#define FLAGS_AT 53U
+
+/* @n lowercase hexadecimal digits. */
+static bool is_hex(const char *text, size_t n)
+{
+    return strspn(text, "0123456789abcdef") >= n;
+}
+
+static bool is_zero(const char *text, size_t n)
+{
+    return strspn(text, "0") >= n;
+}
+
+/* A later version may say more behind what version 00 says. */
+static bool is_traceparent(const char *text)
+{
+    size_t len = strlen(text);
+    bool is_first_version = strncmp(text, "00", 2) == 0;
+
+    if (len < REQUEST_TRACE_SIZE - 1 || (is_first_version && len != REQUEST_TRACE_SIZE - 1) ||
+        (len > REQUEST_TRACE_SIZE - 1 && text[REQUEST_TRACE_SIZE - 1] != '-'))
+        return false;
+    return is_hex(text, 2) && strncmp(text, "ff", 2) != 0 && text[2] == '-' &&
+           is_hex(text + TRACE_AT, TRACE_DIGITS) && !is_zero(text + TRACE_AT, TRACE_DIGITS) &&
+           text[SPAN_AT - 1] == '-' && is_hex(text + SPAN_AT, SPAN_DIGITS) &&
+           !is_zero(text + SPAN_AT, SPAN_DIGITS) && text[FLAGS_AT - 1] == '-' && is_hex(text + FLAGS_AT, 2);
+}
+
+void request_set_trace(struct request *request)
+{
+    const char *given = request_header(request, "traceparent");
+    char *out = request->traceparent;
+
+    memcpy(out, "00-", TRACE_AT);
+    if (given && is_traceparent(given)) {
+        memcpy(out + TRACE_AT, given + TRACE_AT, TRACE_DIGITS);
+        memcpy(out + FLAGS_AT - 1, given + FLAGS_AT - 1, 3);
+    } else {
+        random_hex(out + TRACE_AT, TRACE_DIGITS / 2);
+        memcpy(out + FLAGS_AT - 1, "-00", 3);
+    }
+    out[SPAN_AT - 1] = '-';
+    random_hex(out + SPAN_AT, SPAN_DIGITS / 2);
+    out[FLAGS_AT - 1] = '-'; /* where the digits before have put their zero */
+    out[REQUEST_TRACE_SIZE - 1] = '\0';
+}
+
 static bool is_token(const char *text)
 {
     static const char signs[] = "!#$%&'*+-.^_`|~";

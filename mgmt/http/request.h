@@ -18,6 +18,7 @@
 #define REQUEST_PEER_KEY_BYTES 16
 #define REQUEST_PEER_TEXT 64
 #define REQUEST_ID_SIZE 65
+#define REQUEST_TRACE_SIZE 56 /* "00-", 32 digits, "-", 16 digits, "-", 2 digits */
 
 struct store_audit; /* mgmt/store/store_audit.h */
 
@@ -27,7 +28,8 @@ struct request_pair {
 };
 
 struct request {
-    char id[REQUEST_ID_SIZE]; /* names the request in answers, logs and the audit log */
+    char id[REQUEST_ID_SIZE];             /* names the request in answers, logs and the audit log */
+    char traceparent[REQUEST_TRACE_SIZE]; /* the request as a span of a trace; "": it has come by no HTTP */
     const char *method;
     const char *target; /* as sent: path and query, escaped */
     size_t n_headers;
@@ -71,6 +73,12 @@ const char *request_argument(const struct request *request, const char *name);
  * chance.
  */
 void request_set_id(struct request *request);
+
+/*
+ * Makes the request a span of the trace that its header traceparent names (W3C Trace Context); of a new trace
+ * where there is none, or none that is well-formed.
+ */
+void request_set_trace(struct request *request);
 
 /*
  * Refuses heads that different programs on the way may read differently: a header twice that may stand but

@@ -92,7 +92,8 @@ void rest_log(struct rest *rest, enum log_level level, const struct request *req
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    snprintf(text, sizeof text, "%s (by REST from %s, request %s)", what, request->peer, request->id);
+    snprintf(text, sizeof text, "%s (by REST from %s, request %s%s%s)", what, request->peer, request->id,
+             *request->traceparent ? ", traceparent " : "", request->traceparent);
     rest_announce(rest, level, text);
 }
 

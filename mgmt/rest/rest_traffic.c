@@ -388,7 +388,8 @@ static void visit_hub(struct rest *rest, enum guest_verb verb, const char *name,
 {
     struct asked asked = {.wish = {.verb = verb,
                                    .channel = bytes_of_text(request->segments[RESOURCES_NAME_SEGMENT]),
-                                   .name = bytes_of_text(name)}};
+                                   .name = bytes_of_text(name),
+                                   .traceparent = bytes_of_text(request->traceparent)}};
 
     if (read_names(&asked, request, reply) && read_timeout(&asked, request, reply) &&
         read_data(&asked, request, reply) && read_password(&asked, request, reply))
