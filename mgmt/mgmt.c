@@ -263,6 +263,7 @@ static int start_http(struct mgmt *mgmt)
         .on_too_long = rest_on_too_long,
         .on_too_many_headers = rest_on_too_many_headers,
         .on_bad_head = rest_on_bad_head,
+        .on_answered = rest_on_answered,
     };
 
     return http_server_new(&mgmt->http, &options, mgmt->pump);

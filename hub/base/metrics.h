@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Counters
+ * Counters, and how long things took
  *
- * One process-wide row of numbers named by an enum. Written by the loop thread alone, read by any thread
- * (relaxed atomics: each number is whole, the row as a whole may be some microseconds apart).
+ * One process-wide row of numbers named by an enum. Each is written by one thread at a time (the loop's, or
+ * who has the store's lock), read by any thread (relaxed atomics: each number is whole, the row as a whole
+ * may be some microseconds apart).
  */
 #ifndef COMMHUB_BASE_METRICS_H
 #define COMMHUB_BASE_METRICS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* enum, name in Prometheus and REST, what it counts */
@@ -33,6 +35,7 @@
     X(AUTH_FAILURES, "auth_failures", "Wrong secrets, proofs and passwords")                                 \
     X(SLOW_CONSUMERS_CLOSED, "slow_consumers_closed", "Connections closed because they did not read")        \
     X(PRODUCERS_PAUSED, "producers_paused", "Times a producer was paused for a full consumer")               \
+    X(STORE_WRITES_FAILED, "store_writes_failed", "Transactions of the store that were not carried out")     \
     X(OUT_OF_MEMORY, "out_of_memory", "Operations refused for want of memory")
 
 enum metrics_counter {
@@ -61,6 +64,36 @@ static inline uint64_t metrics_read(enum metrics_counter counter)
 {
     return atomic_load_explicit(&metrics_counters[counter], memory_order_relaxed);
 }
+
+/* How long things took: enum, name in Prometheus, what is measured */
+#define METRICS_DURATIONS(X)                                                                                 \
+    X(CALL, "call_duration_seconds", "From a call to its last answer, at this hub")                          \
+    X(STORE_WRITE, "store_write_duration_seconds", "Transactions of the store that write, failed ones too")
+
+enum metrics_duration {
+#define X(id, name, text) METRICS_DURATION_##id,
+    METRICS_DURATIONS(X)
+#undef X
+        METRICS_N_DURATIONS
+};
+
+#define METRICS_N_BOUNDS 12
+
+/* Ascending; what took longer than the last is counted beyond it. */
+extern const uint64_t metrics_bounds_us[METRICS_N_BOUNDS];
+
+/* How many took how long: n[i] at most metrics_bounds_us[i] and more than the bound before. Any thread. */
+struct metrics_histogram {
+    _Atomic uint64_t n[METRICS_N_BOUNDS + 1];
+    _Atomic uint64_t sum_us;
+};
+
+extern struct metrics_histogram metrics_histograms[METRICS_N_DURATIONS];
+
+void metrics_note_duration(struct metrics_histogram *histogram, uint64_t us);
+
+const char *metrics_duration_name(enum metrics_duration duration);
+const char *metrics_duration_text(enum metrics_duration duration);
 
 const char *metrics_name(enum metrics_counter counter);
 const char *metrics_text(enum metrics_counter counter);

@@ -99,6 +99,7 @@ int calls_add(struct hub *hub, const struct call_parties *parties)
     list_append(&call->provider->calls_taken, &call->by_provider);
     call->caller->n_calls_made++;
     call->provider->n_calls_taken++;
+    call->began_ms = hub->time.now_ms;
     set_deadline(hub, call);
     return 0;
 }

@@ -22,6 +22,7 @@ struct call {
     struct list by_deadline;
     struct client *caller;
     struct client *provider;
+    uint64_t began_ms;
     uint64_t waits_since_ms; /* the call, or the stream's last chunk */
     struct bytes request_id;
     struct bytes caller_name;

@@ -190,6 +190,8 @@ int traffic_response(struct hub *hub, struct client *client, const struct messag
     if (r < 0)
         return r;
     if (is_final(message)) {
+        metrics_note_duration(&metrics_histograms[METRICS_DURATION_CALL],
+                              (hub->time.now_ms - call->began_ms) * 1000);
         calls_finish(hub, call);
     } else {
         metrics_count(METRICS_STREAM_CHUNKS);

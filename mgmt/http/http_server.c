@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "hub/base/buffer.h"
+#include "hub/base/clock.h"
 #include "hub/base/list.h"
 
 #define THREADS 4
@@ -51,6 +52,7 @@ struct http_server {
 /* One request, from its first line to the end of its answer. */
 struct exchange {
     char *target;
+    uint64_t begun_us;
     bool has_begun;
     bool has_too_many_headers;
     struct request request;
@@ -153,6 +155,7 @@ static void begin(struct exchange *exchange, struct MHD_Connection *connection, 
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
     exchange->has_begun = true;
+    exchange->begun_us = clock_monotonic_us();
     request->method = method;
     request->target = exchange->target;
     if (peer && peer->client_addr)
@@ -278,6 +281,9 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
         return MHD_NO;
     }
     each_header(server, &exchange->request, reply, add_to_response, response);
+    if (server->options.on_answered)
+        server->options.on_answered(server->options.context, &exchange->request, reply->status,
+                                    clock_monotonic_us() - exchange->begun_us);
     result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     reply_clear(reply);

@@ -40,6 +40,9 @@ struct http_server_options {
                         struct reply *reply);
     /* There are more than REQUEST_MAX_HEADERS; the connection ends with the answer. */
     void (*on_too_many_headers)(void *context, struct request *request, struct reply *reply);
+    /* An answer goes out, its head at least; @took_us since the request's head was there. NULL: nobody
+     * counts. */
+    void (*on_answered)(void *context, const struct request *request, unsigned status, uint64_t took_us);
 };
 
 /* @pump hears of heads, ends and upgrades; it must not run yet. 0 or a negative errno. */

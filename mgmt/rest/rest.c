@@ -437,3 +437,10 @@ void rest_on_too_many_headers(void *context, struct request *request, struct rep
     (void)context;
     problem_reply(reply, request, 431, "There are more than %d headers.", REQUEST_MAX_HEADERS);
 }
+
+void rest_on_answered(void *context, const struct request *request, unsigned status, uint64_t took_us)
+{
+    struct rest *rest = context;
+
+    http_counts_note(&rest->http_counts, request, status, took_us);
+}

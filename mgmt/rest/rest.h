@@ -24,6 +24,7 @@
 #include "mgmt/auth/tokens.h"
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
+#include "mgmt/rest/http_counts.h"
 #include "mgmt/rest/summary.h"
 #include "mgmt/store/store.h"
 #include "mgmt/store/store_watch.h"
@@ -66,6 +67,7 @@ struct rest {
     uint64_t started_ms;
     pthread_mutex_t write_mutex;
     struct summary_cache summaries;
+    struct http_counts http_counts;
     struct rate_limit rates;
     struct throttle guesses;        /* wrong tokens and passwords by address */
     struct rate_limit strangers;    /* refusals of nobody known that the audit log takes */
@@ -117,5 +119,6 @@ void rest_on_too_long(void *context, struct request *request, struct reply *repl
 void rest_on_bad_head(void *context, const struct request *request, unsigned status, const char *why,
                       struct reply *reply);
 void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply);
+void rest_on_answered(void *context, const struct request *request, unsigned status, uint64_t took_us);
 
 #endif

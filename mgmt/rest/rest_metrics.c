@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -150,6 +151,65 @@ static void append_gauges(struct buffer *out, const struct summary *summary)
     append_descriptors(out);
 }
 
+/* Cumulative, as Prometheus has it; @label is empty or ends with a comma. */
+static void append_histogram(struct buffer *out, const char *name, const char *label,
+                             struct metrics_histogram *histogram)
+{
+    uint64_t n = 0;
+    size_t label_len = strlen(label);
+
+    for (size_t i = 0; i <= METRICS_N_BOUNDS; i++) {
+        n += atomic_load_explicit(&histogram->n[i], memory_order_relaxed);
+        buffer_append_format(out, "commhub_%s_bucket{%sle=\"", name, label);
+        if (i < METRICS_N_BOUNDS)
+            buffer_append_format(out, "%g\"} %llu\n", (double)metrics_bounds_us[i] / 1e6,
+                                 (unsigned long long)n);
+        else
+            buffer_append_format(out, "+Inf\"} %llu\n", (unsigned long long)n);
+    }
+    for (int is_count = 0; is_count < 2; is_count++) {
+        buffer_append_format(out, "commhub_%s_%s", name, is_count ? "count" : "sum");
+        if (label_len)
+            buffer_append_format(out, "{%.*s}", (int)label_len - 1, label);
+        if (is_count)
+            buffer_append_format(out, " %llu\n", (unsigned long long)n);
+        else
+            buffer_append_format(
+                out, " %.6f\n", (double)atomic_load_explicit(&histogram->sum_us, memory_order_relaxed) / 1e6);
+    }
+}
+
+static void append_durations(struct buffer *out)
+{
+    char name[64];
+
+    for (enum metrics_duration i = 0; i < METRICS_N_DURATIONS; i++) {
+        snprintf(name, sizeof name, "commhub_%s", metrics_duration_name(i));
+        head(out, name, "histogram", metrics_duration_text(i));
+        append_histogram(out, metrics_duration_name(i), "", &metrics_histograms[i]);
+    }
+}
+
+static void append_http(struct buffer *out, struct http_counts *counts)
+{
+    char label[32];
+
+    head(out, "commhub_http_requests_total", "counter", "Requests of the management port that were answered");
+    for (enum http_counts_class class = 0; class < HTTP_COUNTS_N_CLASSES; class ++) {
+        for (unsigned status = 0; status < HTTP_COUNTS_N_STATUSES; status++)
+            buffer_append_format(
+                out, "commhub_http_requests_total{class=\"%s\",status=\"%uxx\"} %llu\n",
+                http_counts_class_name(class), status + 1,
+                (unsigned long long)atomic_load_explicit(&counts->n[class][status], memory_order_relaxed));
+    }
+    head(out, "commhub_http_request_duration_seconds", "histogram",
+         "From a request's head to its answer's head");
+    for (enum http_counts_class class = 0; class < HTTP_COUNTS_N_CLASSES; class ++) {
+        snprintf(label, sizeof label, "class=\"%s\",", http_counts_class_name(class));
+        append_histogram(out, "http_request_duration_seconds", label, &counts->took[class]);
+    }
+}
+
 void rest_metrics_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     cleanup_(buffer_clear) struct buffer out = {0};
@@ -163,6 +223,8 @@ void rest_metrics_get(struct rest *rest, const struct request *request, struct r
     append_gauges(&out, &summary);
     append_store_faults(&out, rest);
     append_counters(&out);
+    append_durations(&out);
+    append_http(&out, &rest->http_counts);
     reply_set_text(reply, 200, "text/plain; version=0.0.4; charset=utf-8",
                    out.failed ? NULL : buffer_take_text(&out));
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hub/base/clock.h"
+#include "hub/base/metrics.h"
 #include "hub/base/random.h"
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
@@ -54,7 +56,17 @@ int store_unlock(struct store *store, int r, char out_why[STORE_WHY_SIZE])
 int store_begin(struct store *store)
 {
     store_lock(store);
+    if (store->n_begun == 0)
+        store->begun_us = clock_monotonic_us();
     return store->n_begun++ ? 0 : db_run(store->db, "BEGIN IMMEDIATE");
+}
+
+static void note_write(const struct store *store, int r)
+{
+    metrics_note_duration(&metrics_histograms[METRICS_DURATION_STORE_WRITE],
+                          clock_monotonic_us() - store->begun_us);
+    if (r < 0)
+        metrics_count(METRICS_STORE_WRITES_FAILED);
 }
 
 /* Of a write within a batch the batch decides. */
@@ -72,6 +84,8 @@ int store_end(struct store *store, int r, char out_why[STORE_WHY_SIZE])
     store_fault(store, r, out_why);
     if (r < 0 && store->watch)
         store_watch_note(store->watch, r);
+    if (is_outermost)
+        note_write(store, r);
     if (is_outermost)
         db_rollback(store->db); /* does nothing where it was committed, or a fault has done it already */
     pthread_mutex_unlock(&store->mutex);

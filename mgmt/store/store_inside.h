@@ -15,7 +15,8 @@
 struct store {
     pthread_mutex_t mutex; /* guards what follows; recursive, for batches */
     struct db *db;
-    unsigned n_begun; /* writes within writes: see store_batch() */
+    unsigned n_begun;  /* writes within writes: see store_batch() */
+    uint64_t begun_us; /* the outermost of them */
     struct seal_key key;
     struct store_identity identity;
     struct store_watch *watch; /* NULL: nobody wants to know of faults */

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from running_hub import RunningHub, is_sanitized
-from test_settings import start, token_file  # noqa: F401
+from test_settings import Management, start, token_file  # noqa: F401
 
 StartHub = Callable[..., RunningHub]
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -28,6 +28,8 @@ def scrape(hub: RunningHub) -> str:
 def test_every_metric_of_dashboard_and_alerts_is_there(start: StartHub) -> None:  # noqa: F811
     text = scrape(start())
     there = set(re.findall(r"^# TYPE ([a-z_]+) ", text, re.MULTILINE))
+    for name in re.findall(r"^# TYPE ([a-z_]+) histogram", text, re.MULTILINE):
+        there |= {f"{name}_{part}" for part in ("bucket", "sum", "count")}
     dashboard = json.loads((DEPLOY / "grafana/commhub.json").read_text())
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     expressions += re.findall(r"^ +expr: (.*)$", (DEPLOY / "prometheus/alerts.yml").read_text(), re.MULTILINE)
@@ -40,7 +42,8 @@ def test_every_metric_of_dashboard_and_alerts_is_there(start: StartHub) -> None:
 
 def test_each_metric_has_help_and_type_and_no_name_of_a_client(start: StartHub) -> None:  # noqa: F811
     comment = r"# (HELP|TYPE) [a-z_]+ .+"
-    sample = r"[a-z_]+(\{[a-z]+=\"[a-z0-9_.]+\"(,[a-z]+=\"[a-z]+\")*\})? \d+"
+    label = r"[a-z]+=\"(?:[a-z0-9_.-]+|\+Inf)\""
+    sample = rf"[a-z_]+(\{{{label}(,{label})*\}})? \d+(\.\d+)?"
     for line in scrape(start()).splitlines():
         assert re.fullmatch(f"{comment}|{sample}", line), line
 
@@ -53,3 +56,21 @@ def test_metrics_come_in_less_than_50_ms(start: StartHub) -> None:  # noqa: F811
         scrape(hub)
         took.append(time.monotonic() - began)
     assert min(took) < (0.5 if is_sanitized() else 0.05), took
+
+
+def test_requests_and_writes_are_counted_with_the_time_they_took(
+    start: StartHub,  # noqa: F811
+    token_file: Path,  # noqa: F811
+) -> None:
+    hub = start("--admin-token-file", str(token_file))
+    management = Management(hub)
+    assert management.ask("PUT", "/api/v1/bridges/west", {"address": "tcp://127.0.0.1:1", "secret": "x"})[0] == 201
+    assert management.ask("GET", "/api/v1/hub")[0] == 200
+    assert management.ask("GET", "/api/v1/nothing")[0] == 404
+    text = scrape(hub)
+    for sample in ('class="write",status="2xx"} 1', 'class="read",status="2xx"} 1', 'class="read",status="4xx"} 1'):
+        assert f"commhub_http_requests_total{{{sample}\n" in text, sample
+    assert 'commhub_http_request_duration_seconds_bucket{class="write",le="+Inf"} 1\n' in text
+    writes = re.search(r"^commhub_store_write_duration_seconds_count (\d+)$", text, re.MULTILINE)
+    assert writes and int(writes[1]) > 0
+    assert "commhub_store_writes_failed_total 0\n" in text

@@ -32,10 +32,29 @@ static void test_every_counter_has_a_name_of_its_own_and_a_text(void **state)
     assert_string_equal(metrics_name(METRICS_OUT_OF_MEMORY), "out_of_memory");
 }
 
+static void test_a_duration_is_counted_in_the_first_bucket_that_is_long_enough(void **state)
+{
+    struct metrics_histogram histogram = {0};
+
+    (void)state;
+    metrics_note_duration(&histogram, 0);
+    metrics_note_duration(&histogram, metrics_bounds_us[0]);
+    metrics_note_duration(&histogram, metrics_bounds_us[0] + 1);
+    metrics_note_duration(&histogram, metrics_bounds_us[METRICS_N_BOUNDS - 1] + 1);
+    assert_int_equal(histogram.n[0], 2);
+    assert_int_equal(histogram.n[1], 1);
+    assert_int_equal(histogram.n[METRICS_N_BOUNDS], 1);
+    assert_int_equal(histogram.sum_us,
+                     2 * metrics_bounds_us[0] + 1 + metrics_bounds_us[METRICS_N_BOUNDS - 1] + 1);
+    for (size_t i = 1; i < METRICS_N_BOUNDS; i++)
+        assert_true(metrics_bounds_us[i - 1] < metrics_bounds_us[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counters_add_up),
+        cmocka_unit_test(test_a_duration_is_counted_in_the_first_bucket_that_is_long_enough),
         cmocka_unit_test(test_every_counter_has_a_name_of_its_own_and_a_text),
     };
 
