@@ -139,7 +139,7 @@ static void show(const struct top *top)
     buffer_append_text(&screen, HOME);
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '\n')
-            buffer_append_text(&screen, CLEAR_LINE "\r\n");
+            buffer_append_text(&screen, CLEAR_LINE "\n");
         else
             buffer_append(&screen, &text.ptr[i], 1);
     }

@@ -105,6 +105,10 @@ async def sender(message: Any) -> Any:
     return message.sender_id
 
 
+async def metadata(message: Any) -> Any:
+    return message.metadata
+
+
 async def refuse(message: Any) -> Any:
     raise ValueError("not like that")
 
@@ -311,3 +315,15 @@ async def test_a_hub_that_ends_tells_those_who_wait(
     listening = [await gateway.stream("GET", f"{channel}/broadcasts") for _ in range(5)]
     hub.close()
     assert listening[0].status == 200
+
+
+async def test_a_trace_reaches_the_provider_in_the_metadata(
+    gate: HubUnderTest, gateway: Gateway, connect: Connector, channel: str
+) -> None:
+    provider = await (await connect(gate)).open(channel)
+    await provider.add_event("metadata", metadata)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    answer = await gateway.post(f"{channel}/events/metadata/call", 1, traceparent=f"00-{trace}-b7ad6b7169203331-01")
+    assert answer.status == 200, answer
+    span = answer.json["data"]["traceparent"]
+    assert span.startswith(f"00-{trace}-") and span.endswith("-01") and "b7ad6b7169203331" not in span

@@ -103,6 +103,47 @@ static void test_tokens_are_found_in_lists(void **state)
     assert_false(request_has_token(&request, "Upgrade", "upgrade"));
 }
 
+static void test_a_request_is_a_span_of_the_trace_that_it_names_if_that_is_well_formed(void **state)
+{
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define SPAN "b7ad6b7169203331"
+    static const struct {
+        const char *given;
+        bool is_taken;
+    } rows[] = {
+        {"00-" TRACE "-" SPAN "-01", true},
+        {"00-" TRACE "-" SPAN "-00", true},
+        {"cc-" TRACE "-" SPAN "-01-more", true},
+        {"00-" TRACE "-" SPAN "-01-more", false},
+        {"cc-" TRACE "-" SPAN "-01.more", false},
+        {"ff-" TRACE "-" SPAN "-01", false},
+        {"00-00000000000000000000000000000000-" SPAN "-01", false},
+        {"00-" TRACE "-0000000000000000-01", false},
+        {"00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01", false},
+        {"00-" TRACE "-" SPAN "-0", false},
+        {"00-" TRACE "-" SPAN "-0g", false},
+        {"00_" TRACE "_" SPAN "_01", false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct request request = {.n_headers = 1, .headers = {{"traceparent", rows[i].given}}};
+        struct request again = {.n_headers = 1, .headers = {{"Traceparent", request.traceparent}}};
+
+        request_set_trace(&request);
+        request_set_trace(&again);
+        assert_row(rows[i].given, (strncmp(request.traceparent + 3, TRACE, 32) == 0) == rows[i].is_taken);
+        assert_row(rows[i].given, strstr(request.traceparent, SPAN) == NULL);
+        /* What is made is well-formed itself. */
+        assert_row(rows[i].given, strncmp(again.traceparent, request.traceparent, 35) == 0);
+        if (rows[i].is_taken)
+            assert_memory_equal(request.traceparent + 53, rows[i].given + 53, 2);
+    }
+#undef TRACE
+#undef SPAN
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_targets_that_cannot_be_read_are_refused),
         cmocka_unit_test(test_heads_that_can_be_read_two_ways_are_refused),
         cmocka_unit_test(test_tokens_are_found_in_lists),
+        cmocka_unit_test(test_a_request_is_a_span_of_the_trace_that_it_names_if_that_is_well_formed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
