@@ -243,12 +243,6 @@ static void write_traffic(struct frame *frame, const char *title, const json_t *
     free(rows);
 }
 
-/* An array's length, or the number itself. */
-static double how_many(const json_t *members)
-{
-    return json_is_array(members) ? (double)json_array_size(members) : json_number_value(members);
-}
-
 static void write_channels(struct frame *frame)
 {
     struct row *rows = calloc(MOST_ROWS, sizeof *rows);
@@ -261,7 +255,7 @@ static void write_channels(struct frame *frame)
     {
         if (!rows || n == MOST_ROWS)
             break;
-        rows[n++] = (struct row){.item = item, .weight = how_many(json_object_get(item, "members"))};
+        rows[n++] = (struct row){.item = item, .weight = number_of(item, "n_members")};
     }
     if (rows)
         write_rows(frame, rows, n, format_channel);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -79,7 +80,7 @@ async def test_without_a_terminal_one_table_is_printed(managed: HubUnderTest, di
     await client.open("town")
     done = once(managed)
     assert done.returncode == 0 and "\x1b" not in done.stdout, done
-    assert "clients 1  channels " in done.stdout and "town" in done.stdout
+    assert "clients 1  channels " in done.stdout and re.search(r"^town +1$", done.stdout, re.MULTILINE)
     assert "shown \\u{202e} client" in done.stdout and "\u202e" not in done.stdout
     assert once(managed, "--once").stdout.count("CLIENT ") == 1
 
