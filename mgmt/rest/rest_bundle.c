@@ -5,7 +5,7 @@
  * Each part is the answer that the asker gets at that address himself, so that a bundle shows nothing which
  * REST does not: no secret can be read there. A part is as long as a page of its list; one over
  * MOST_PART_BYTES is left out, and its place says so. The records are the log, of all levels, as far as the
- * ring reaches.
+ * ring reaches; those of the audit log need a right of their own and are left out.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +91,7 @@ static void add_records(struct bundle *bundle)
     cleanup_(buffer_clear) struct buffer lines = {0};
     struct log *log = bundle->rest->options.log;
     struct live_source source = {.log = log, .epoch = bundle->rest->options.epoch};
-    struct live_session session = {.streams = (1u << LOG_N_STREAMS) - 1};
+    struct live_session session = {.streams = ((1u << LOG_N_STREAMS) - 1) & ~(1u << LOG_AUDIT)};
     struct log_range range = log_range(log);
 
     session.position = range.oldest - 1;
