@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 
 # In running order; the number is the time in seconds after which a step is ended and counted as failed.
-steps=(lint:120 build:300 webui:120 unit:400 threads:300 fuzz:900 interop:600 client:180 fault:300 contract:120 chaos:240 e2e:240 deploy:180 new-user:400)
+steps=(lint:120 build:300 webui:120 unit:400 threads:300 fuzz:900 interop:600 client:180 fault:300 contract:180 chaos:240 e2e:240 deploy:180 new-user:400)
 
 usage()
 {

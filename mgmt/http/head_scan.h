@@ -12,11 +12,9 @@
 
 #include "hub/base/bytes.h"
 
-#define HEAD_SCAN_LINE_BYTES                                                                                 \
-    ((size_t)16 * 1024)                     /* of the request line: the longest address is three names       \
-                                             */
-#define HEAD_SCAN_BYTES ((size_t)32 * 1024) /* of the whole head; browsers send some 2 KiB */
-#define HEAD_SCAN_KEPT 64                   /* of a line, to know the headers that matter by */
+#define HEAD_SCAN_LINE_BYTES ((size_t)16 * 1024) /* of the request line */
+#define HEAD_SCAN_BYTES ((size_t)32 * 1024)      /* of the whole head; browsers send some 2 KiB */
+#define HEAD_SCAN_KEPT 64                        /* of a line, to know the headers that matter by */
 
 /* All zero at the start of a head. */
 struct head_scan {

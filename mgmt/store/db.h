@@ -65,10 +65,10 @@ int db_step(struct db_statement *statement);
 struct bytes db_column(struct db_statement *statement, int column);
 int64_t db_column_number(struct db_statement *statement, int column);
 
-/* Rows that the last statement changed. */
 /* The whole database as the bytes of a file, for free(). 0 or a negative errno. */
 int db_image(struct db *db, char **out_image, size_t *out_len);
 
+/* Rows that the last statement changed. */
 int64_t db_changes(struct db *db);
 
 #endif
