@@ -83,10 +83,12 @@ static struct link_entry entry_of(const struct mesh_link *link, const struct rou
         .name = route->name,
         .incarnation = route->seq.incarnation,
         .counter = route->seq.counter,
+        .replaced = link_set_has(&route->told, link->slot) ? route->told_digest : 0,
     };
 }
 
-static void tell_set(struct mesh_link *link, struct route *route)
+/* @digest: of what is told. */
+static void tell_set(struct mesh_link *link, struct route *route, uint64_t digest)
 {
     struct bridge_remap_room room;
     struct link_entry entry = entry_of(link, route, LINK_ENTRY_SET, &room);
@@ -97,6 +99,7 @@ static void tell_set(struct mesh_link *link, struct route *route)
     entry.raw_attributes = block_bytes(route->attributes);
     append_entry(link, &entry);
     link_set_add(&route->told, link->slot);
+    link->digests.told += digest - entry.replaced;
 }
 
 static void tell_gone(struct mesh_link *link, struct route *route)
@@ -107,6 +110,7 @@ static void tell_gone(struct mesh_link *link, struct route *route)
 
     append_entry(link, &entry);
     link_set_remove(&route->told, link->slot);
+    link->digests.told -= entry.replaced;
 }
 
 static bool may_tell(const struct mesh_link *link, const struct route *route)
@@ -158,7 +162,7 @@ static void tell_all(struct mesh *mesh, struct route *route, const struct mesh_l
             digest = digest_of(route);
         if (was_told && digest == route->told_digest && link != again)
             continue;
-        tell_set(link, route);
+        tell_set(link, route, digest);
         is_told = true;
     }
     route->told_digest = digest;
@@ -216,7 +220,7 @@ void advertise_route(struct mesh_link *link, struct route *route)
     } else if (may_tell(link, route)) {
         if (route->told_digest == 0)
             route->told_digest = digest_of(route);
-        tell_set(link, route);
+        tell_set(link, route, route->told_digest);
     } else if (link_set_has(&route->told, link->slot)) {
         tell_gone(link, route);
     }
@@ -230,6 +234,7 @@ static void tell_origin(struct map_node *node, void *context)
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 
+        link_set_remove(&route->told, link->slot);
         if (may_tell(link, route))
             advertise_route(link, route);
     }
@@ -237,6 +242,7 @@ static void tell_origin(struct map_node *node, void *context)
 
 void advertise_all(struct mesh_link *link)
 {
+    link->digests.told = 0;
     map_walk(&link->mesh->origins, tell_origin, link);
     send_entries(link);
     mesh_send(link, &(struct link_message){.type = LINK_MESSAGE_END});

@@ -11,7 +11,8 @@
 
 #include "federation/mesh_state.h"
 
-/* The full table and the end mark for a new link; after advertise_held(). */
+/* The full table and the end mark, for a link that is new or is to forget what it was told; after
+ * advertise_held(). */
 void advertise_all(struct mesh_link *link);
 
 /* Tells or withdraws a route on one link, as may be now, and tells it again where it has been told;

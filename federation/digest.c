@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "federation/digest.h"
 
+#include "federation/advertise.h"
+#include "federation/mesh_state.h"
 #include "hub/base/map.h"
+
+/* How often it is looked for sums that are due. */
+#define LOOK_MS 1000U
 
 /* Not a secret: it guards against faults, and a hub that tells lies can tell them well. */
 static const uint64_t second_half = UINT64_C(0x6d657368206c696e);
@@ -41,4 +46,86 @@ uint64_t digest_of_entry(const struct link_entry *entry, struct bytes way)
     digest = add(digest, way);
     digest = add(digest, entry->raw_attributes.len > 0 ? entry->raw_attributes : BYTES_LITERAL("\xc0"));
     return digest ? digest : 1;
+}
+
+static void tell(struct mesh_link *link)
+{
+    struct link_message message = {.type = LINK_MESSAGE_DIGEST, .digest = link->digests.told};
+
+    link->digests.due_ms = link->mesh->time.now_ms + DIGEST_EVERY_MS;
+    link->digests.may_be_asked = true;
+    mesh_send(link, &message);
+}
+
+void digest_tell_due(struct mesh *mesh)
+{
+    uint64_t now_ms = mesh->time.now_ms;
+
+    if (now_ms < mesh->digests_ms)
+        return;
+    mesh->digests_ms = now_ms + LOOK_MS;
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        /* One that is cut keeps what it must, and this is nothing that it must. */
+        if (link && !link->is_cut && !link->is_ending && now_ms >= link->digests.due_ms)
+            tell(link);
+    }
+}
+
+void digest_hear(struct mesh_link *link, uint64_t told)
+{
+    struct digest_state *digests = &link->digests;
+
+    if (digests->has_asked || told == digests->ways + digests->absent)
+        return;
+    digests->has_asked = true;
+    link->counts.digest_mismatches++;
+    link->mesh->counts.digest_mismatches++;
+    mesh_warn_of_link(
+        link, "digest_mismatch",
+        "what is known here of what it has told is not what it has told: it tells its table anew");
+    mesh_send(link, &(struct link_message){.type = LINK_MESSAGE_TELL_ALL});
+}
+
+int digest_asked(struct mesh_link *link)
+{
+    if (!link->digests.may_be_asked)
+        return MESH_E_BAD_MESSAGE;
+    link->digests.may_be_asked = false;
+    advertise_held(link->mesh);
+    mesh_send(link, &(struct link_message){.type = LINK_MESSAGE_BEGIN});
+    advertise_all(link);
+    return 0;
+}
+
+int digest_begin(struct mesh_link *link)
+{
+    struct digest_state *digests = &link->digests;
+
+    if (!digests->has_asked || digests->is_retold)
+        return MESH_E_BAD_MESSAGE;
+    digests->is_retold = true;
+    /* So far nothing has been told, and all ways were. */
+    digests->absent = 0 - digests->ways;
+    list_for_each (at, &link->candidates)
+        container_of(at, struct candidate, in_link)->is_doubtful = true;
+    return 0;
+}
+
+void digest_end(struct mesh_link *link)
+{
+    if (!link->digests.is_retold)
+        return;
+    link->digests.is_retold = false;
+    link->digests.has_asked = false;
+    list_for_each (at, &link->candidates) {
+        struct candidate *candidate = container_of(at, struct candidate, in_link);
+        struct route *route = candidate->route;
+
+        if (!candidate->is_doubtful)
+            continue;
+        mesh_drop_way(link->mesh, candidate);
+        mesh_route_changed(link->mesh, route);
+    }
 }

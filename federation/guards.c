@@ -208,8 +208,7 @@ static void drop_unproven(struct mesh *mesh, struct guard *guard, struct route *
         if (!candidate->link || guards_let(candidate->link, route->channel))
             continue;
         link_set_add(&guard->wants_tale, candidate->link->slot);
-        candidate->link->n_candidates--;
-        route_table_drop(&mesh->table, candidate);
+        mesh_drop_way(mesh, candidate);
     }
     mesh_route_changed(mesh, route);
 }

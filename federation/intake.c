@@ -222,21 +222,15 @@ static void drop(struct mesh_link *link, struct candidate *candidate)
 {
     struct route *route = candidate->route;
 
-    link->n_candidates--;
-    route_table_drop(&link->mesh->table, candidate);
+    mesh_drop_way(link->mesh, candidate);
     mesh_route_changed(link->mesh, route);
 }
 
 /* The other links' ways that a newer entry drops must be counted off there. */
 static void drop_ways(struct mesh *mesh, struct route *route)
 {
-    while (!list_is_empty(&route->candidates)) {
-        struct candidate *candidate = list_first_entry(&route->candidates, struct candidate, in_route);
-
-        if (candidate->link)
-            candidate->link->n_candidates--;
-        route_table_drop(&mesh->table, candidate);
-    }
+    while (!list_is_empty(&route->candidates))
+        mesh_drop_way(mesh, list_first_entry(&route->candidates, struct candidate, in_route));
 }
 
 void intake_renew(struct mesh *mesh, struct origin *origin, uint64_t incarnation)
@@ -272,6 +266,36 @@ static void look_at_path(struct mesh *mesh, const struct candidate *candidate)
                              mesh_session_makes_stale(mesh, candidate_path(candidate), NULL));
 }
 
+/* The way is the link's, and by the entry of that digest. */
+static void sign(struct mesh_link *link, struct candidate *candidate, uint64_t digest)
+{
+    candidate->digest = digest;
+    candidate->link_digest = &link->digests.ways;
+    link->digests.ways += digest;
+    link->digests.absent -= digest;
+    link->n_candidates++;
+}
+
+/* Puts the way in the place of the link's earlier one. */
+static int put(struct mesh_link *link, struct route *route, const struct link_entry *entry, uint64_t digest)
+{
+    struct candidate *previous = route_table_candidate_of(route, link);
+    bool had_one = previous != NULL;
+    uint64_t replaced = had_one ? previous->digest : 0;
+    struct candidate *candidate;
+    int r = route_table_put(&link->mesh->table, route, link, &link->candidates, seq_of(entry), entry->path,
+                            entry->cost + link->cost, entry->raw_attributes);
+
+    if (r < 0)
+        return r;
+    link->n_candidates -= had_one;
+    link->digests.absent += replaced;
+    candidate = route_table_candidate_of(route, link);
+    sign(link, candidate, digest);
+    look_at_path(link->mesh, candidate);
+    return 0;
+}
+
 /* The entry's route, made where @known is NULL; refused where there is no room for its hub. 0 (@out_route may
  * be NULL: it is refused) or -ENOMEM. */
 static int route_for(struct mesh_link *link, const struct link_entry *entry, struct route *known,
@@ -295,7 +319,8 @@ static int route_for(struct mesh_link *link, const struct link_entry *entry, str
     return *out_route ? 0 : -ENOMEM;
 }
 
-static int take_in(struct mesh_link *link, const struct link_entry *entry, struct route *known)
+static int take_in(struct mesh_link *link, const struct link_entry *entry, struct route *known,
+                   uint64_t digest)
 {
     struct mesh *mesh = link->mesh;
     struct route *route;
@@ -316,14 +341,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, struc
     is_intact = route->best && !candidate_is_stale(route->best) && !route->is_broken;
     if (route_table_compare_seq(seq_of(entry), route->seq) > 0)
         drop_ways(mesh, route);
-    else if (route_table_candidate_of(route, link))
-        link->n_candidates--;
-    r = route_table_put(&mesh->table, route, link, &link->candidates, seq_of(entry), entry->path,
-                        entry->cost + link->cost, entry->raw_attributes);
-    if (r == 0) {
-        look_at_path(mesh, route_table_candidate_of(route, link));
-        link->n_candidates++;
-    }
+    r = put(link, route, entry, digest);
     watch_limit(link);
     mesh_route_changed(mesh, route);
     /* One word in the place of another is not a way that is lost. */
@@ -332,7 +350,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, struc
     return r;
 }
 
-static int take_set(struct mesh_link *link, const struct link_entry *entry)
+static int take_set(struct mesh_link *link, const struct link_entry *entry, uint64_t digest)
 {
     struct mesh *mesh = link->mesh;
     struct route_key key = key_of(entry);
@@ -345,8 +363,12 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry)
     watch_for_conflict(mesh, entry);
     watch_neighbours(mesh, entry);
     refusal = judge(link, entry, route, previous);
+    if (refusal == MESH_REFUSAL_COUNT && previous && previous->digest == digest) {
+        previous->is_doubtful = false;
+        return 0;
+    }
     if (refusal == MESH_REFUSAL_COUNT)
-        return take_in(link, entry, route);
+        return take_in(link, entry, route, digest);
     refuse(link, entry, refusal);
     if (previous)
         drop(link, previous);
@@ -384,7 +406,7 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
     mesh_route_changed(mesh, route);
 }
 
-static int take_named(struct mesh_link *link, const struct link_entry *entry)
+static int take_named(struct mesh_link *link, const struct link_entry *entry, uint64_t digest)
 {
     /* Not even a withdrawal is taken from a hub that may not know of the channel. */
     if (route_kind_has_channel((enum route_kind)entry->kind) && !guards_let(link, entry->channel)) {
@@ -394,7 +416,7 @@ static int take_named(struct mesh_link *link, const struct link_entry *entry)
     }
     switch (entry->change) {
     case LINK_ENTRY_SET:
-        return take_set(link, entry);
+        return take_set(link, entry, digest);
     case LINK_ENTRY_LOST:
         take_lost(link, entry);
         return 0;
@@ -405,7 +427,17 @@ static int take_named(struct mesh_link *link, const struct link_entry *entry)
     return MESH_E_BAD_MESSAGE;
 }
 
-static int take_entry(struct mesh_link *link, struct link_entry *entry)
+/* Of what a SET says; 0 of a withdrawal. */
+static uint64_t digest_of(const struct link_entry *entry)
+{
+    size_t n_hops = path_n_hops(entry->path);
+
+    if (entry->change != LINK_ENTRY_SET)
+        return 0;
+    return digest_of_entry(entry, bytes_of(entry->path.ptr, n_hops > 0 ? (n_hops - 1) * PATH_HOP_BYTES : 0));
+}
+
+static int take_entry(struct mesh_link *link, struct link_entry *entry, uint64_t digest)
 {
     struct bridge_remap_room room;
 
@@ -421,23 +453,29 @@ static int take_entry(struct mesh_link *link, struct link_entry *entry)
         mesh_refuse(link->mesh, MESH_REFUSED_RENAMED);
         return 0;
     }
-    return take_named(link, entry);
+    return take_named(link, entry, digest);
 }
 
 int intake_entries(struct mesh_link *link, uint32_t n_entries, struct bytes raw)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
+    uint64_t told = 0;
 
     for (uint32_t i = 0; i < n_entries; i++) {
         struct link_entry entry;
+        uint64_t digest;
         int r;
 
         if (link_wire_next_entry(&reader, &entry) != 0)
             return MESH_E_BAD_MESSAGE;
         link->mesh->counts.entries_in++;
-        r = take_entry(link, &entry);
+        digest = digest_of(&entry);
+        told += digest - entry.replaced;
+        r = take_entry(link, &entry, digest);
         if (r != 0)
             return r;
     }
+    /* Not before the end, for a message that is too much for the memory comes again from its beginning. */
+    link->digests.absent += told;
     return msgpack_reader_is_at_end(&reader) ? 0 : MESH_E_BAD_MESSAGE;
 }

@@ -33,6 +33,7 @@ enum key {
     KEY_RECEIVED,
     KEY_AT,
     KEY_ENTRIES,
+    KEY_DIGEST,
     KEY_SESSION,
     KEY_CUTS,
     KEY_WINDOW,
@@ -69,6 +70,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_TEXT] = "text",
     [KEY_AT] = "at",
     [KEY_ENTRIES] = "entries",
+    [KEY_DIGEST] = "digest",
     [KEY_SESSION] = "session",
     [KEY_PROOFS] = "proofs",
     [KEY_TO] = "to",
@@ -377,8 +379,12 @@ static int read_content(const struct fields *fields, struct link_message *out_me
     case LINK_MESSAGE_ENTRIES:
         return read_entries(fields, out_message);
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_TELL_ALL:
+    case LINK_MESSAGE_BEGIN:
     case LINK_MESSAGE_VOID:
         return 0;
+    case LINK_MESSAGE_DIGEST:
+        return read_u64(fields, KEY_DIGEST, &out_message->digest);
     case LINK_MESSAGE_SESSION:
         return read_session(fields, out_message);
     case LINK_MESSAGE_PROVE:
@@ -588,8 +594,14 @@ static void write_message(struct buffer *out, const struct link_message *message
         msgpack_write_raw(out, message->entries.raw);
         return;
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_TELL_ALL:
+    case LINK_MESSAGE_BEGIN:
     case LINK_MESSAGE_VOID:
         write_head(out, message, number, 0);
+        return;
+    case LINK_MESSAGE_DIGEST:
+        write_head(out, message, number, 1);
+        write_u64(out, KEY_DIGEST, message->digest);
         return;
     case LINK_MESSAGE_SESSION:
         write_head(out, message, number, 3);
@@ -654,13 +666,26 @@ struct block *link_wire_write(const struct link_message *message, uint64_t numbe
     return frame_finish(&out);
 }
 
-/* An entry is an array, for a full table has many of them and their keys would be half of it. */
-#define ENTRY_ITEMS 10
-#define ENTRY_ITEMS_RENAMED 11
+/* An entry is an array, for a full table has many of them and their keys would be half of it. The last ones
+ * are left out where they say nothing. */
+enum {
+    ENTRY_ITEMS = 10,
+    ENTRY_ITEMS_RENAMED,
+    ENTRY_ITEMS_REPLACING,
+};
+
+static uint32_t entry_items(const struct link_entry *entry)
+{
+    if (entry->replaced)
+        return ENTRY_ITEMS_REPLACING;
+    return entry->first_channel.len > 0 ? ENTRY_ITEMS_RENAMED : ENTRY_ITEMS;
+}
 
 void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
 {
-    msgpack_write_array(out, entry->first_channel.len > 0 ? ENTRY_ITEMS_RENAMED : ENTRY_ITEMS);
+    uint32_t n_items = entry_items(entry);
+
+    msgpack_write_array(out, n_items);
     msgpack_write_u64(out, entry->kind);
     msgpack_write_u64(out, entry->change);
     msgpack_write_bin(out, hub_id_bytes(&entry->origin));
@@ -671,8 +696,10 @@ void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
     msgpack_write_u64(out, entry->cost);
     msgpack_write_bin(out, entry->path);
     msgpack_write_raw_or_nil(out, entry->raw_attributes);
-    if (entry->first_channel.len > 0)
+    if (n_items >= ENTRY_ITEMS_RENAMED)
         msgpack_write_str(out, entry->first_channel);
+    if (n_items >= ENTRY_ITEMS_REPLACING)
+        msgpack_write_u64(out, entry->replaced);
 }
 
 static int next(struct msgpack_reader *reader, enum msgpack_type type, struct msgpack_value *out_value)
@@ -727,7 +754,7 @@ int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_e
     if (next(reader, MSGPACK_ARRAY, &value))
         return LINK_WIRE_E_BAD_FIELD;
     n_items = value.n_items;
-    if ((n_items != ENTRY_ITEMS && n_items != ENTRY_ITEMS_RENAMED) || next_u64(reader, UINT8_MAX, &kind) ||
+    if (n_items < ENTRY_ITEMS || n_items > ENTRY_ITEMS_REPLACING || next_u64(reader, UINT8_MAX, &kind) ||
         next_u64(reader, LINK_ENTRY_DEAD, &change) || next_hub(reader, &out_entry->origin) ||
         next_name(reader, &out_entry->channel) || next_name(reader, &out_entry->name) ||
         next_u64(reader, UINT64_MAX, &out_entry->incarnation) ||
@@ -740,5 +767,10 @@ int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_e
     if (value.raw.len % PATH_HOP_BYTES != 0 || msgpack_skip(reader, &out_entry->raw_attributes) != 0)
         return LINK_WIRE_E_BAD_FIELD;
     out_entry->first_channel = BYTES_NONE;
-    return n_items == ENTRY_ITEMS_RENAMED ? next_name(reader, &out_entry->first_channel) : 0;
+    out_entry->replaced = 0;
+    if (n_items >= ENTRY_ITEMS_RENAMED && next_name(reader, &out_entry->first_channel))
+        return LINK_WIRE_E_BAD_FIELD;
+    if (n_items >= ENTRY_ITEMS_REPLACING && next_u64(reader, UINT64_MAX, &out_entry->replaced))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
 }

@@ -14,7 +14,7 @@
 #include "hub/base/buffer.h"
 #include "hub/wire/msgpack_read.h"
 
-#define LINK_WIRE_VERSION 2
+#define LINK_WIRE_VERSION 3
 
 /* What may stand in one frame before both sides are proven, and after: a frame of a client, and our head. */
 #define LINK_WIRE_MAX_HANDSHAKE_BYTES 4096U
@@ -137,6 +137,7 @@ struct link_message {
             struct bytes raw; /* that many values for link_wire_next_entry() */
         } entries;
         uint64_t received; /* ACK: the last frame that has come */
+        uint64_t digest;   /* DIGEST: the sum over what the sender has told and not taken back (digest.h) */
         struct {
             uint64_t number;
             uint64_t cuts; /* that it has had */
@@ -178,6 +179,7 @@ struct link_entry {
     struct bytes name;
     uint64_t incarnation; /* with the counter: set by the origin alone */
     uint64_t counter;
+    uint64_t replaced; /* digest of what the sender has told of it before; 0: nothing, or no more */
     uint64_t cost;
     struct bytes path;           /* SET only */
     struct bytes raw_attributes; /* MessagePack, the origin's own; SET only */

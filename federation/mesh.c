@@ -52,6 +52,17 @@ const char *mesh_refusal_text(enum mesh_refusal refusal)
     return texts[refusal];
 }
 
+void mesh_drop_way(struct mesh *mesh, struct candidate *candidate)
+{
+    struct mesh_link *link = candidate->link;
+
+    if (link) {
+        link->n_candidates--;
+        link->digests.absent += candidate->digest;
+    }
+    route_table_drop(&mesh->table, candidate);
+}
+
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal)
 {
     mesh->counts.refused[refusal]++;
@@ -376,6 +387,7 @@ void mesh_settle(struct mesh *mesh, struct hub_time time)
     look_at_what_waits(mesh);
     offering_settle(mesh);
     advertise_flush(mesh);
+    digest_tell_due(mesh);
     route_table_clear_graves(&mesh->table, time.now_ms);
     probe_expire(mesh);
     mesh->is_awake = false;

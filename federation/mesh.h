@@ -200,11 +200,12 @@ struct link_session *mesh_link_frames(struct mesh_link *link);
 /* Since the session has begun. */
 struct mesh_link_counts {
     uint64_t cuts;
-    uint64_t resent;       /* frames, after a cut */
-    uint64_t rerouted;     /* messages that went another way instead */
-    uint64_t duplicates;   /* messages that it brought and that had come by another way */
-    uint64_t updates_held; /* changes of entries that were told later, with those after them */
-    uint64_t kept_bytes;   /* now: sent, and not acknowledged */
+    uint64_t resent;            /* frames, after a cut */
+    uint64_t rerouted;          /* messages that went another way instead */
+    uint64_t duplicates;        /* messages that it brought and that had come by another way */
+    uint64_t updates_held;      /* changes of entries that were told later, with those after them */
+    uint64_t digest_mismatches; /* its table was not the one that the far side had told */
+    uint64_t kept_bytes;        /* now: sent, and not acknowledged */
 };
 
 struct mesh_link_counts mesh_link_counts(const struct mesh_link *link);

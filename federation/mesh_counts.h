@@ -42,14 +42,15 @@ struct mesh_counts {
     uint64_t refused[MESH_REFUSAL_COUNT];
     uint64_t entries_in;
     uint64_t entries_out;
-    uint64_t updates_held; /* changes that were told to a link later, with those after them */
-    uint64_t ones_out;     /* calls, sends and answers of our own clients */
-    uint64_t manys_out;    /* broadcasts and publishes of our own clients that had receivers elsewhere */
-    uint64_t relayed;      /* frames passed on for others */
-    uint64_t delivered;    /* messages for many that were given to the core */
-    uint64_t resent;       /* frames sent again over a link that went on */
-    uint64_t rerouted;     /* messages that a cut link kept, sent another way */
-    uint64_t calls_lost;   /* calls that the mesh answered with an error */
+    uint64_t updates_held;      /* changes that were told to a link later, with those after them */
+    uint64_t digest_mismatches; /* tables of links that were not what the far side had told */
+    uint64_t ones_out;          /* calls, sends and answers of our own clients */
+    uint64_t manys_out;         /* broadcasts and publishes of our own clients that had receivers elsewhere */
+    uint64_t relayed;           /* frames passed on for others */
+    uint64_t delivered;         /* messages for many that were given to the core */
+    uint64_t resent;            /* frames sent again over a link that went on */
+    uint64_t rerouted;          /* messages that a cut link kept, sent another way */
+    uint64_t calls_lost;        /* calls that the mesh answered with an error */
     uint64_t n_routes;
     uint64_t n_candidates;
     uint64_t n_origins; /* without us */

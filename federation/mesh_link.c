@@ -54,6 +54,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .management = options->management,
     };
     list_init(&link->candidates);
+    link->digests.due_ms = time.now_ms + DIGEST_EVERY_MS;
     link_session_init(&link->frames);
     advertise_held(mesh);
     mesh->links[slot] = link;
@@ -169,7 +170,7 @@ static void finish(struct mesh_link *link)
         struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
         struct route *route = candidate->route;
 
-        route_table_drop(&mesh->table, candidate);
+        mesh_drop_way(mesh, candidate);
         mesh_route_changed(mesh, route);
     }
     map_walk(&mesh->table.by_key, forget_told, link);
@@ -229,6 +230,14 @@ struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)
     return guards_count(link);
 }
 
+static void hear_of_end(struct mesh_link *link)
+{
+    digest_end(link);
+    if (!link->is_synced)
+        link->mesh->outlet.on_synced(link->mesh->outlet.context, link->owner);
+    guards_link_synced(link);
+}
+
 static int hear_of_session(struct mesh_link *link, const struct link_message *message)
 {
     struct session_report report = {message->session.number, message->session.cuts, message->session.state};
@@ -250,9 +259,16 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         r = intake_entries(link, message->entries.n, message->entries.raw);
         break;
     case LINK_MESSAGE_END:
-        guards_link_synced(link);
-        mesh->outlet.on_synced(mesh->outlet.context, link->owner);
+        hear_of_end(link);
+        r = 0;
+        break;
+    case LINK_MESSAGE_DIGEST:
+        digest_hear(link, message->digest);
         return 0;
+    case LINK_MESSAGE_TELL_ALL:
+        return digest_asked(link);
+    case LINK_MESSAGE_BEGIN:
+        return digest_begin(link);
     case LINK_MESSAGE_SESSION:
         r = hear_of_session(link, message);
         break;

@@ -85,9 +85,7 @@ static void drop(struct mesh *mesh, struct candidate *candidate)
 {
     struct route *route = candidate->route;
 
-    if (candidate->link)
-        candidate->link->n_candidates--;
-    route_table_drop(&mesh->table, candidate);
+    mesh_drop_way(mesh, candidate);
     mesh_route_changed(mesh, route);
 }
 

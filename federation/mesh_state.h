@@ -5,6 +5,7 @@
 #ifndef COMMHUB_FEDERATION_MESH_STATE_H
 #define COMMHUB_FEDERATION_MESH_STATE_H
 
+#include "federation/digest.h"
 #include "federation/mesh.h"
 #include "federation/refusal_log.h"
 #include "federation/route_table.h"
@@ -44,6 +45,7 @@ struct mesh_link {
     struct mesh_rate rates[BRIDGE_DIRECTION_COUNT];
     struct list candidates;
     size_t n_candidates;
+    struct digest_state digests;
     struct buffer entries; /* waiting to be told */
     uint32_t n_entries;
     struct buffer to;           /* destinations of the message for many that is being passed on */
@@ -93,12 +95,13 @@ struct mesh {
     struct list unoffered;
     struct list refused; /* routes that the core did not want; asked again when something local changes */
     struct list unsettled;
-    struct map guards; /* channels with a password */
-    bool has_review;   /* some of them wait for review */
-    bool lacks_guard;  /* there was no memory for one */
-    bool is_awake;     /* wake() was called and mesh_settle() has not come yet */
-    uint64_t look_ms;  /* when it is looked again at what waits */
-    bool has_given_up; /* some hub's calls, see origin */
+    struct map guards;   /* channels with a password */
+    bool has_review;     /* some of them wait for review */
+    bool lacks_guard;    /* there was no memory for one */
+    bool is_awake;       /* wake() was called and mesh_settle() has not come yet */
+    uint64_t look_ms;    /* when it is looked again at what waits */
+    uint64_t digests_ms; /* when it is looked again whether a digest is due */
+    bool has_given_up;   /* some hub's calls, see origin */
     bool is_incomplete;
     bool has_told_conflict;
     struct session_table sessions;
@@ -112,6 +115,9 @@ struct mesh {
 };
 
 void mesh_wake(struct mesh *mesh);
+/* Takes a way out that is good no more, though who told it has not taken it back. */
+void mesh_drop_way(struct mesh *mesh, struct candidate *candidate);
+
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal);
 void mesh_end_link(struct mesh_link *link, const char *reason);
 

@@ -285,6 +285,8 @@ void route_table_drop(struct route_table *table, struct candidate *candidate)
 {
     if (candidate->route->best == candidate)
         candidate->route->best = NULL;
+    if (candidate->link_digest)
+        *candidate->link_digest -= candidate->digest;
     table->n_candidates--;
     candidate_free(table, candidate);
 }

@@ -66,6 +66,9 @@ struct candidate {
     struct list in_path;
     struct route *route;
     struct mesh_link *link; /* NULL: our own entry */
+    uint64_t digest;        /* of the entry that it came by */
+    uint64_t *link_digest;  /* the sum of those of the link's; NULL: none is kept */
+    bool is_doubtful;       /* the link tells its table anew, and has not told this yet */
     struct shared_path *path;
     uint64_t cost; /* with the link's own */
 };
@@ -159,7 +162,7 @@ struct bytes route_table_first_channel(const struct route *route);
 /* Sets it; for a route without candidates. 0 or -ENOMEM. */
 int route_table_set_first_channel(struct route *route, struct bytes first_channel);
 
-/* Takes one way out. `best` is the caller's to choose anew. */
+/* Takes one way out, and its digest off the sum. `best` is the caller's to choose anew. */
 void route_table_drop(struct route_table *table, struct candidate *candidate);
 
 /* All ways die and a tombstone stands; @seq must be newer than the route's. */

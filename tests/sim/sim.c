@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "federation/mesh_state.h"
 #include "hub/base/check.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_read.h"
@@ -259,11 +260,28 @@ static void hub_stop(struct sim_hub *hub)
     hub_free(hub->hub);
 }
 
+/* What is under way from a to b has been told and not heard. */
+static void check_digests(const struct mesh_link *a, const struct mesh_link *b)
+{
+    if (a->frames.sent == b->frames.received)
+        check(a->digests.told == b->digests.ways + b->digests.absent);
+}
+
+static void check_link(const struct sim_link *link)
+{
+    if (!link->is_joined || !link->is_up[0] || !link->is_up[1])
+        return;
+    check_digests(link->ends[0], link->ends[1]);
+    check_digests(link->ends[1], link->ends[0]);
+}
+
 void sim_free(struct sim *sim)
 {
     uint64_t end_ms = sim_now_ms(sim) + SIM_HORIZON_MS;
     struct event *event;
 
+    for (unsigned i = 0; i < sim->n_links; i++)
+        check_link(&sim->links[i]);
     for (unsigned i = 0; i < sim->n_hubs; i++)
         hub_stop(&sim->hubs[i]);
     while ((event = sim_events_next(&sim->events, end_ms))) {
@@ -723,6 +741,15 @@ uint64_t sim_count_refused(struct sim *sim, enum mesh_refusal refusal)
 
     for (unsigned i = 0; i < sim->n_hubs; i++)
         n += mesh_counts(sim->hubs[i].mesh).refused[refusal];
+    return n;
+}
+
+uint64_t sim_count_mismatches(struct sim *sim)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < sim->n_hubs; i++)
+        n += mesh_counts(sim->hubs[i].mesh).digest_mismatches;
     return n;
 }
 

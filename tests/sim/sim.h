@@ -5,7 +5,8 @@
  * Each hub is the real core and the real mesh joined by the real face; what is simulated are the clients, the
  * clock, and the links, which carry encoded frames in order after a delay, acknowledge them, and can be cut
  * with frames under way, for good or until they return. The same seed gives the same run. Running out of
- * memory fails the test by check().
+ * memory fails the test by check(); so does, at the end, a link of which one end has not heard just what the
+ * other one has told.
  */
 #ifndef COMMHUB_TESTS_SIM_H
 #define COMMHUB_TESTS_SIM_H
@@ -167,6 +168,9 @@ void sim_configure_password(struct sim *sim, unsigned hub, const char *channel, 
 size_t sim_count_words(const struct sim *sim, enum mesh_channel_word word);
 /* A number of all hubs together. */
 uint64_t sim_count_refused(struct sim *sim, enum mesh_refusal refusal);
+
+/* Tables of links that were not what the far side had told, as all hubs have noticed. */
+uint64_t sim_count_mismatches(struct sim *sim);
 
 /* The hub's routes as text, for free(). */
 char *sim_dump(struct sim *sim, unsigned hub);

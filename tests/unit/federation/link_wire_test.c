@@ -67,6 +67,9 @@ static struct link_message example(enum link_message_type type)
     case LINK_MESSAGE_ACK:
         message.received = UINT64_C(1) << 40;
         break;
+    case LINK_MESSAGE_DIGEST:
+        message.digest = UINT64_MAX;
+        break;
     case LINK_MESSAGE_SESSION:
         message.session.number = UINT64_MAX;
         message.session.cuts = 3;
@@ -93,6 +96,8 @@ static struct link_message example(enum link_message_type type)
         break;
     case LINK_MESSAGE_ENTRIES:
     case LINK_MESSAGE_END:
+    case LINK_MESSAGE_TELL_ALL:
+    case LINK_MESSAGE_BEGIN:
     case LINK_MESSAGE_VOID:
     case LINK_MESSAGE_TYPE_COUNT:
         break;
@@ -295,6 +300,29 @@ static void test_entries_are_read_one_after_the_other(void **state)
     buffer_clear(&raw);
 }
 
+static void test_an_entry_says_what_it_replaces_with_and_without_another_name(void **state)
+{
+    static const struct bytes first_channels[] = {{NULL, 0}, {(const uint8_t *)"hall", 4}};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(first_channels); i++) {
+        struct link_entry entry = example_entry();
+        struct buffer raw = {0};
+        struct msgpack_reader reader;
+        struct link_entry read;
+
+        entry.first_channel = first_channels[i];
+        entry.replaced = UINT64_MAX;
+        link_wire_append_entry(&raw, &entry);
+        reader = msgpack_reader_of(buffer_bytes(&raw));
+        assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+        assert_true(read.replaced == UINT64_MAX);
+        assert_true(bytes_equal(read.first_channel, first_channels[i]));
+        assert_true(msgpack_reader_is_at_end(&reader));
+        buffer_clear(&raw);
+    }
+}
+
 static void test_an_entry_with_a_broken_path_or_name_is_refused(void **state)
 {
     struct link_entry entries[] = {example_entry(), example_entry(), example_entry()};
@@ -326,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_faults_have_their_outcomes),
         cmocka_unit_test(test_lists_of_hubs_have_whole_ids),
         cmocka_unit_test(test_entries_are_read_one_after_the_other),
+        cmocka_unit_test(test_an_entry_says_what_it_replaces_with_and_without_another_name),
         cmocka_unit_test(test_an_entry_with_a_broken_path_or_name_is_refused),
     };
 
