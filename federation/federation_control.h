@@ -172,6 +172,7 @@ struct link_status {
     uint64_t messages_rerouted;    /* that a cut link kept, by another way */
     uint64_t duplicates;           /* messages that it brought and that had come by another way */
     uint64_t updates_held;         /* changes of entries that were told later, with those after them */
+    uint64_t digest_mismatches;    /* what it had told was not what was known of it here */
     uint64_t unacknowledged_bytes; /* now */
     /* Channels with a password: crossing; held here and not proven there; proven there and none of ours. */
     uint64_t channels_proven;

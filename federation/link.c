@@ -778,6 +778,7 @@ static void describe_session(const struct link *link, struct link_status *out_st
     out_status->messages_rerouted = counts.rerouted;
     out_status->duplicates = counts.duplicates;
     out_status->updates_held = counts.updates_held;
+    out_status->digest_mismatches = counts.digest_mismatches;
     out_status->unacknowledged_bytes = counts.kept_bytes;
 }
 

@@ -20,10 +20,11 @@ static void run_ask(void *argument)
 
 static json_t *session_json(const struct link_status *link)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "cuts", (json_int_t)link->cuts, "frames_resent",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cuts", (json_int_t)link->cuts, "frames_resent",
                      (json_int_t)link->frames_resent, "messages_rerouted",
                      (json_int_t)link->messages_rerouted, "duplicates", (json_int_t)link->duplicates,
-                     "updates_held", (json_int_t)link->updates_held, "unacknowledged_bytes",
+                     "updates_held", (json_int_t)link->updates_held, "digest_mismatches",
+                     (json_int_t)link->digest_mismatches, "unacknowledged_bytes",
                      (json_int_t)link->unacknowledged_bytes);
 }
 

@@ -80,6 +80,9 @@ static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
     counter(out, "commhub_mesh_entries_out_total", "Route entries sent", counts->entries_out);
     counter(out, "commhub_mesh_updates_held_total",
             "Changes of entries that links were told later, with those after them", counts->updates_held);
+    counter(out, "commhub_mesh_digest_mismatches_total",
+            "Tables of links that were not what the far side had told, and were told anew",
+            counts->digest_mismatches);
     counter(out, "commhub_mesh_relayed_total", "Frames passed on for other hubs", counts->relayed);
     counter(out, "commhub_mesh_delivered_total", "Messages for many that came over the mesh",
             counts->delivered);

@@ -6,6 +6,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void write_entry(const struct link_entry *entry)
+{
+    struct buffer first = {0};
+    struct buffer second = {0};
+    struct msgpack_reader reader;
+    struct link_entry again;
+
+    link_wire_append_entry(&first, entry);
+    reader = msgpack_reader_of(buffer_bytes(&first));
+    check(link_wire_next_entry(&reader, &again) == 0 && msgpack_reader_is_at_end(&reader));
+    check(again.replaced == entry->replaced && again.counter == entry->counter);
+    link_wire_append_entry(&second, &again);
+    check(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    buffer_clear(&first);
+    buffer_clear(&second);
+}
+
 static void read_entries(const struct link_message *message)
 {
     struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
@@ -15,6 +32,7 @@ static void read_entries(const struct link_message *message)
         if (link_wire_next_entry(&reader, &entry) != 0)
             return;
         check(entry.channel.len <= 255 && entry.name.len <= 255 && entry.first_channel.len <= 255);
+        write_entry(&entry);
     }
 }
 

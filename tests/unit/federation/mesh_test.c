@@ -6,6 +6,7 @@
 #include "federation/mesh.h"
 
 #include "federation/attributes.h"
+#include "federation/digest.h"
 #include "federation/path.h"
 #include "federation/route_table.h"
 #include "hub/base/metrics.h"
@@ -37,6 +38,7 @@ static int n_offered;
 static int n_delivered;
 static int n_handled;
 static int n_ended;
+static int n_warned;
 static char peers[8];
 static struct origin *last_origin;
 static char last_path[256]; /* of what the core got last, with spaces between */
@@ -119,6 +121,10 @@ static void outlet_warn(void *context, const char *event, const char *text)
 {
     (void)context;
     (void)text;
+    if (strcmp(event, "digest_mismatch") == 0) {
+        n_warned++;
+        return;
+    }
     assert_string_equal(event, "duplicate_hub_id");
     n_ended++;
 }
@@ -228,7 +234,7 @@ static int begin_as(const struct mesh_options *options)
                              .deliver = deliver};
 
     n_told = 0;
-    n_peers = n_offered = n_delivered = n_handled = n_ended = 0;
+    n_peers = n_offered = n_delivered = n_handled = n_ended = n_warned = 0;
     return mesh_new(&mesh, options, &outlet, &core, (struct hub_time){1000, 1});
 }
 
@@ -686,6 +692,65 @@ static void test_what_is_told_again_as_it_stands_is_not_passed_on(void **state)
     tell(a, 0x10, service_by_a);
     mesh_settle(mesh, at(9000));
     assert_int_equal(n_told, 0);
+}
+
+static int say(struct mesh_link *link, enum link_message_type type)
+{
+    return mesh_link_receive(link, &(struct link_message){.type = type}, at(31000));
+}
+
+static size_t count_frames(int link, enum link_message_type type)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_told; i++)
+        n += told[i].link == link && told[i].type == type;
+    return n;
+}
+
+static void test_a_digest_is_told_every_half_minute_and_the_table_anew_once_for_each(void **state)
+{
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    provide(1);
+    n_told = 0;
+    mesh_settle(mesh, at(1000 + DIGEST_EVERY_MS - 1));
+    assert_int_equal(n_told, 0);
+    assert_int_equal(say(a, LINK_MESSAGE_TELL_ALL), MESH_E_BAD_MESSAGE);
+    mesh_settle(mesh, at(1000 + DIGEST_EVERY_MS));
+    mesh_settle(mesh, at(2000 + DIGEST_EVERY_MS));
+    assert_int_equal(count_frames(0x10, LINK_MESSAGE_DIGEST), 1);
+    assert_int_equal(say(a, LINK_MESSAGE_TELL_ALL), 0);
+    assert_int_equal(count_frames(0x10, LINK_MESSAGE_BEGIN), 1);
+    assert_int_equal(count_told(0x10, LINK_ENTRY_SET), 1);
+    assert_int_equal(told[n_told - 1].type, LINK_MESSAGE_END);
+    assert_int_equal(say(a, LINK_MESSAGE_TELL_ALL), MESH_E_BAD_MESSAGE);
+}
+
+static void test_a_table_is_asked_for_once_and_told_anew_only_when_it_was_asked_for(void **state)
+{
+    struct link_message digest = {.type = LINK_MESSAGE_DIGEST, .digest = 77};
+    struct mesh_link *a = join(0x10);
+
+    (void)state;
+    tell(a, 0x10, service_by_a);
+    assert_int_equal(say(a, LINK_MESSAGE_BEGIN), MESH_E_BAD_MESSAGE);
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(a, &digest, at(31000)), 0);
+    assert_int_equal(mesh_link_receive(a, &digest, at(31000)), 0);
+    assert_int_equal(count_frames(0x10, LINK_MESSAGE_TELL_ALL), 1);
+    assert_int_equal(mesh_link_counts(a).digest_mismatches, 1);
+    assert_int_equal(n_warned, 1);
+    assert_int_equal(say(a, LINK_MESSAGE_BEGIN), 0);
+    assert_int_equal(say(a, LINK_MESSAGE_BEGIN), MESH_E_BAD_MESSAGE);
+    assert_int_equal(mesh_counts(mesh).n_candidates, 2);
+    assert_int_equal(say(a, LINK_MESSAGE_END), 0);
+    assert_int_equal(mesh_counts(mesh).n_candidates, 1);
+    /* And now nothing has been told. */
+    digest.digest = 0;
+    assert_int_equal(mesh_link_receive(a, &digest, at(31000)), 0);
+    assert_int_equal(mesh_link_counts(a).digest_mismatches, 1);
 }
 
 static void test_a_link_that_ends_costs_each_other_link_one_update_for_each_route(void **state)
@@ -1181,6 +1246,8 @@ int main(void)
         TEST(test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_on_at_once),
         TEST(test_a_new_link_ends_all_holding),
         TEST(test_what_is_told_again_as_it_stands_is_not_passed_on),
+        TEST(test_a_digest_is_told_every_half_minute_and_the_table_anew_once_for_each),
+        TEST(test_a_table_is_asked_for_once_and_told_anew_only_when_it_was_asked_for),
         TEST(test_a_link_that_ends_costs_each_other_link_one_update_for_each_route),
         TEST(test_a_live_link_that_the_other_side_calls_dead_is_ended),
         TEST(test_a_path_that_does_not_end_with_the_teller_breaks_the_rules),
