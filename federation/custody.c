@@ -19,6 +19,7 @@
 
 #include "federation/crossing.h"
 #include "federation/origins.h"
+#include "federation/parked.h"
 #include "federation/relay.h"
 #include "hub/base/metrics.h"
 #include "hub/wire/frame.h"
@@ -66,7 +67,18 @@ static bool has_restarted(const struct mesh *mesh, const struct link_one *one)
     return one->life != 0 && to && to->incarnation > one->life;
 }
 
-/* MESH_REFUSAL_COUNT: another link has it. */
+/* The link is over, and it waits for a way. Who calls does not. */
+static enum mesh_refusal park_one(struct mesh *mesh, const struct link_one *one)
+{
+    struct link_message message = {.type = LINK_MESSAGE_ONE, .one = *one};
+    struct route *route = relay_route_of(mesh, one);
+
+    if (!route || !relay_may_be_parked(one))
+        return MESH_REFUSED_NO_ROUTE;
+    return parked_add(mesh, route, &message);
+}
+
+/* MESH_REFUSAL_COUNT: another link has it, or it waits for one. */
 static enum mesh_refusal hand_on(struct mesh_link *from, struct link_one *one, bool is_over)
 {
     struct mesh_link *link = way_out(from, relay_route_of(from->mesh, one), is_over);
@@ -74,7 +86,7 @@ static enum mesh_refusal hand_on(struct mesh_link *from, struct link_one *one, b
     if (has_restarted(from->mesh, one))
         return MESH_REFUSED_RESTARTED;
     if (!link)
-        return MESH_REFUSED_NO_ROUTE;
+        return is_over ? park_one(from->mesh, one) : MESH_REFUSED_NO_ROUTE;
     if (!relay_has_room(link, one->body.len))
         return MESH_REFUSED_HELD_TOO_MUCH;
     one->back = BYTES_NONE;
@@ -97,19 +109,31 @@ static void reroute_one(struct mesh_link *from, uint64_t number, struct link_one
 
 /* --- to many -------------------------------------------------------------------------------------------- */
 
-/* MESH_REFUSAL_COUNT: the receiver is on the list of another link. */
+static enum mesh_refusal park_many(struct mesh *mesh, const struct link_many *many, struct route *route)
+{
+    struct link_message message = {.type = LINK_MESSAGE_MANY, .many = *many};
+
+    if (!route || many->stamp.len > 0)
+        return MESH_REFUSED_NO_ROUTE;
+    message.many.to = hub_id_bytes(&route->origin->id);
+    return parked_add(mesh, route, &message);
+}
+
+/* MESH_REFUSAL_COUNT: the receiver is on the list of another link, or the message waits for a way to it. */
 static enum mesh_refusal readdress(struct mesh_link *from, const struct link_many *many,
                                    const struct hub_id *receiver, bool is_over)
 {
     struct mesh *mesh = from->mesh;
     struct route_key key = {ROUTE_INTEREST, many->channel, many->topic, *receiver};
-    const struct route *route = route_table_find(&mesh->table, &key);
+    struct route *route = route_table_find(&mesh->table, &key);
     const struct origin *origin = origins_find(mesh, receiver);
     struct mesh_link *link = way_out(from, route, is_over);
 
     if (hub_id_equal(receiver, &from->peer) && origin && origin->incarnation > from->peer_incarnation)
         return MESH_REFUSED_RESTARTED;
-    return link ? relay_address(route, link, many->body.len) : MESH_REFUSED_NO_ROUTE;
+    if (!link)
+        return is_over ? park_many(mesh, many, route) : MESH_REFUSED_NO_ROUTE;
+    return relay_address(route, link, many->body.len);
 }
 
 /* Those that are given to no other link are put on the list of @from, which gets nothing else now. */

@@ -18,6 +18,7 @@
 #include "federation/mesh_state.h"
 #include "federation/offering.h"
 #include "federation/origins.h"
+#include "federation/parked.h"
 #include "federation/outstanding.h"
 #include "federation/probe.h"
 #include "federation/relay.h"
@@ -137,6 +138,19 @@ static bool has_broken(const struct mesh *mesh, const struct route *route, const
     return !before || candidate_is_stale(before) || !route->best || candidate_is_stale(route->best);
 }
 
+/* What was lost without a word of its origin may find another way, unless the origin has started anew. */
+static void watch_missed(struct mesh *mesh, struct route *route)
+{
+    bool is_missed = !route->best && !route->is_dead && route->seq.incarnation >= route->origin->incarnation;
+
+    if (is_missed)
+        route_table_miss(&mesh->table, route, mesh->time.now_ms);
+    else
+        route_table_found(&mesh->table, route);
+    if (!is_missed && route->n_parked > 0)
+        mesh->parked.is_due = true;
+}
+
 void mesh_route_changed(struct mesh *mesh, struct route *route)
 {
     struct candidate *before = route->best;
@@ -145,6 +159,7 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
     route->is_broken |= has_broken(mesh, route, before);
     if (before && route->best == before)
         return;
+    watch_missed(mesh, route);
     if (route->best && !candidate_is_stale(route->best) && (!before || candidate_is_stale(before)))
         mesh->is_reroute_due = true;
     mesh_mark_untold(mesh, route);
@@ -242,6 +257,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     list_init(&mesh->refused);
     list_init(&mesh->unsettled);
     list_init(&mesh->probes);
+    list_init(&mesh->parked.messages);
     r = begin(mesh, options);
     if (r < 0) {
         mesh_free(mesh);
@@ -285,6 +301,7 @@ void mesh_free(struct mesh *mesh)
 {
     if (!mesh)
         return;
+    parked_clear(mesh);
     route_table_clear(&mesh->table);
     map_walk(&mesh->origins, forget_lost_calls, NULL);
     origins_clear(mesh);
@@ -377,6 +394,7 @@ static void look_at_what_waits(struct mesh *mesh)
     mesh->look_ms = mesh->time.now_ms + LOOK_MS;
     mesh_link_finish_lingering(mesh);
     give_up_waiting(mesh);
+    parked_expire(mesh);
 }
 
 void mesh_settle(struct mesh *mesh, struct hub_time time)
@@ -389,6 +407,7 @@ void mesh_settle(struct mesh *mesh, struct hub_time time)
     advertise_flush(mesh);
     digest_tell_due(mesh);
     route_table_clear_graves(&mesh->table, time.now_ms);
+    route_table_forget_missed(&mesh->table, time.now_ms);
     probe_expire(mesh);
     mesh->is_awake = false;
     if (mesh->is_incomplete)

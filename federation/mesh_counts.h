@@ -50,6 +50,7 @@ struct mesh_counts {
     uint64_t delivered;         /* messages for many that were given to the core */
     uint64_t resent;            /* frames sent again over a link that went on */
     uint64_t rerouted;          /* messages that a cut link kept, sent another way */
+    uint64_t parked;            /* messages that had to wait for a way */
     uint64_t calls_lost;        /* calls that the mesh answered with an error */
     uint64_t n_routes;
     uint64_t n_candidates;

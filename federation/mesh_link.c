@@ -14,6 +14,7 @@
 #include "federation/intake.h"
 #include "federation/mesh_session.h"
 #include "federation/mesh_state.h"
+#include "federation/parked.h"
 #include "federation/probe.h"
 #include "federation/relay.h"
 #include "hub/base/check.h"
@@ -102,6 +103,7 @@ static void conclude(struct mesh *mesh, struct hub_time time)
 {
     advertise_flush(mesh);
     custody_reroute(mesh);
+    parked_send(mesh);
     mesh_settle(mesh, time);
 }
 
@@ -195,6 +197,8 @@ void mesh_link_finish_lingering(struct mesh *mesh)
         if (mesh->links[slot] && mesh->links[slot]->lingers && has_lingered(mesh->links[slot]))
             finish(mesh->links[slot]);
     }
+    custody_reroute(mesh);
+    parked_send(mesh);
 }
 
 void mesh_link_down(struct mesh_link *link, struct hub_time time)

@@ -71,6 +71,13 @@ struct origin {
     struct list outstanding; /* calls to and from it */
 };
 
+/* Messages that wait for a way (parked.c), the oldest first. */
+struct parked_list {
+    struct list messages;
+    uint64_t n_bytes;
+    bool is_due; /* the routes of some have changed */
+};
+
 struct mesh {
     struct hub_id id;
     uint64_t incarnation;
@@ -106,6 +113,7 @@ struct mesh {
     bool has_told_conflict;
     struct session_table sessions;
     bool is_reroute_due; /* what stale links keep may have found another way */
+    struct parked_list parked;
     struct buffer trail; /* of the message that is being passed on */
     struct refusal_log refusals;
     struct list probes; /* of ours, that wait for their answers; the oldest first */

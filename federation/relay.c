@@ -23,6 +23,7 @@
 #include "federation/mesh_session.h"
 #include "federation/origins.h"
 #include "federation/outstanding.h"
+#include "federation/parked.h"
 #include "federation/route_choice.h"
 #include "federation/trail.h"
 #include "hub/base/metrics.h"
@@ -103,22 +104,26 @@ static bool is_patient(const struct mesh *mesh, const struct candidate *way, con
            mesh->time.now_ms - since_ms < MESH_STALE_HOLD_MS;
 }
 
-/* Sends it on: MESH_REFUSAL_COUNT and the way, or why not. */
+/* Sends what has a trail that ends with us. */
+static enum mesh_refusal send_by(const struct candidate *way, struct link_one one)
+{
+    if (!relay_has_room(way->link, one.body.len))
+        return MESH_REFUSED_HELD_TOO_MUCH;
+    one.detour = detour_by(way->link, one.trail, one.detour);
+    one.back = BYTES_NONE;
+    return relay_send_one(way->link, &one);
+}
+
+/* Sends it by the best way: MESH_REFUSAL_COUNT and the way, or why not. */
 static enum mesh_refusal forward_one(struct mesh *mesh, struct link_one one, const struct route *route,
                                      struct candidate **out_way)
 {
     struct candidate *way = route ? choose(route, closed_part(one.trail, one.detour)) : NULL;
 
-    if (!way || !way->link || !is_patient(mesh, way, &one))
+    if (!way || !way->link || !is_patient(mesh, way, &one) || !extend_trail(mesh, one.trail, &one.trail))
         return MESH_REFUSED_NO_ROUTE;
-    if (!relay_has_room(way->link, one.body.len))
-        return MESH_REFUSED_HELD_TOO_MUCH;
-    if (!extend_trail(mesh, one.trail, &one.trail))
-        return MESH_REFUSED_NO_ROUTE;
-    one.detour = detour_by(way->link, one.trail, one.detour);
-    one.back = BYTES_NONE;
     *out_way = way;
-    return relay_send_one(way->link, &one);
+    return send_by(way, one);
 }
 
 /* The link to a neighbour that a route would choose of several; an answer that bears the name of a channel
@@ -168,21 +173,43 @@ struct route *relay_route_of(const struct mesh *mesh, const struct link_one *one
     return route_table_find(&mesh->table, &key);
 }
 
-/* MESH_REFUSAL_COUNT: it has been sent. */
+bool relay_may_be_parked(const struct link_one *one)
+{
+    struct message message;
+
+    return one->taken.len == 0 && message_parse(one->body, &message) == 0 && message.type != MESSAGE_CALL;
+}
+
+static enum mesh_refusal park_one(struct mesh *mesh, struct link_one one, struct route *route)
+{
+    struct link_message message = {.type = LINK_MESSAGE_ONE};
+
+    if (!extend_trail(mesh, one.trail, &one.trail))
+        return MESH_REFUSED_NO_ROUTE;
+    message.one = one;
+    return parked_add(mesh, route, &message);
+}
+
+/* MESH_REFUSAL_COUNT: it has been sent, or waits for a way behind those that do. */
 static enum mesh_refusal send_on(struct mesh *mesh, const struct link_one *one)
 {
+    struct route *route = relay_route_of(mesh, one);
     struct candidate *way;
 
+    if (route && parked_holds(route) && relay_may_be_parked(one))
+        return park_one(mesh, *one, route);
     if (forward_back(mesh, *one))
         return MESH_REFUSAL_COUNT;
-    return forward_one(mesh, *one, relay_route_of(mesh, one), &way);
+    return forward_one(mesh, *one, route, &way);
 }
 
 static void call_from_core(struct origin *to, const struct message *call, const struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
     struct candidate *way;
-    enum mesh_refusal refusal = forward_one(mesh, *one, relay_route_of(mesh, one), &way);
+    enum mesh_refusal refusal = call->type == MESSAGE_CALL
+                                    ? forward_one(mesh, *one, relay_route_of(mesh, one), &way)
+                                    : send_on(mesh, one);
 
     if (refusal != MESH_REFUSAL_COUNT) {
         mesh_refuse(mesh, refusal);
@@ -412,13 +439,25 @@ enum mesh_refusal relay_address(const struct route *route, struct mesh_link *lin
     return MESH_REFUSAL_COUNT;
 }
 
-/* Puts the receiver on the list of the link that leads to it; false where none does. */
-static bool address(struct mesh *mesh, const struct route *route, struct bytes closed, size_t bytes)
+static enum mesh_refusal park_many(struct mesh *mesh, const struct link_many *many, struct route *route)
 {
-    struct candidate *way = choose(route, closed);
-    enum mesh_refusal refusal =
-        way && way->link ? relay_address(route, way->link, bytes) : MESH_REFUSED_NO_ROUTE;
+    struct link_message message = {.type = LINK_MESSAGE_MANY, .many = *many};
 
+    message.many.to = hub_id_bytes(&route->origin->id);
+    return parked_add(mesh, route, &message);
+}
+
+/* Puts the receiver on the list of the link that leads to it, or has the message, whose trail ends with us,
+ * wait for a way; false where neither can be. */
+static bool address(struct mesh *mesh, struct route *route, const struct link_many *many)
+{
+    struct candidate *way = choose(route, closed_part(many->trail, many->detour));
+    enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
+
+    if (parked_holds(route) && many->stamp.len == 0)
+        refusal = park_many(mesh, many, route);
+    else if (way && way->link)
+        refusal = relay_address(route, way->link, many->body.len);
     if (refusal != MESH_REFUSAL_COUNT)
         mesh_refuse(mesh, refusal);
     return refusal == MESH_REFUSAL_COUNT;
@@ -474,22 +513,25 @@ bool relay_durable(struct mesh *mesh, const struct hub_id *to, struct bytes chan
 {
     struct link_message message = {.type = LINK_MESSAGE_MANY};
     struct route_key key = {ROUTE_INTEREST, channel, topic, *to};
-    const struct route *route = route_table_find(&mesh->table, &key);
+    struct route *route = route_table_find(&mesh->table, &key);
     uint8_t packed[SPOOL_STAMP_BYTES];
 
-    if (!route || !route->best || !address(mesh, route, BYTES_NONE, body.len))
+    if (!route || !route->best)
         return false;
     spool_stamp_write(stamp, packed);
     message.many = (struct link_many){
         .origin = mesh->id,
         .incarnation = mesh->incarnation,
-        .seq = ++mesh->sequence,
+        .seq = mesh->sequence + 1,
         .trail = hub_id_bytes(&mesh->id),
         .channel = channel,
         .topic = topic,
         .stamp = bytes_of(packed, sizeof packed),
         .body = body,
     };
+    if (!address(mesh, route, &message.many))
+        return false;
+    mesh->sequence++;
     return relay_send_addressed(mesh, &message) > 0;
 }
 
@@ -511,6 +553,23 @@ void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_
         mesh_refuse(mesh, refusal);
 }
 
+void relay_parked(struct mesh *mesh, const struct route *route, const struct link_message *message)
+{
+    bool is_many = message->type == LINK_MESSAGE_MANY;
+    struct candidate *way = choose(route, is_many ? closed_part(message->many.trail, message->many.detour)
+                                                  : closed_part(message->one.trail, message->one.detour));
+    enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
+
+    if (way && way->link && is_many)
+        refusal = relay_address(route, way->link, message->many.body.len);
+    else if (way && way->link)
+        refusal = send_by(way, message->one);
+    if (refusal != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, refusal);
+    else if (is_many)
+        relay_send_addressed(mesh, message);
+}
+
 void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic, struct block *frame)
 {
     struct link_message message = {.type = LINK_MESSAGE_MANY};
@@ -520,28 +579,30 @@ void relay_multicast(struct mesh *mesh, struct bytes channel, struct bytes topic
 
     if (is_kept)
         mesh->durable.keep(mesh->durable.context, channel, topic, frame_body(frame));
-    for (; route; route = route_table_next_named(route)) {
-        if (is_kept && mesh->durable.keeps_for(mesh->durable.context, &route->origin->id, channel, topic))
-            continue;
-        if (route->origin != mesh->self && route->best && address(mesh, route, BYTES_NONE, frame->len))
-            has_receivers = true;
-    }
-    if (!has_receivers)
-        return;
     message.many = (struct link_many){
         .origin = mesh->id,
         .incarnation = mesh->incarnation,
-        .seq = ++mesh->sequence,
+        .seq = mesh->sequence + 1,
         .trail = hub_id_bytes(&mesh->id),
         .channel = channel,
         .topic = topic,
         .body = frame_body(frame),
     };
+    for (; route; route = route_table_next_named(route)) {
+        if (is_kept && mesh->durable.keeps_for(mesh->durable.context, &route->origin->id, channel, topic))
+            continue;
+        if (route->origin != mesh->self && (route->best || parked_holds(route)) &&
+            address(mesh, route, &message.many))
+            has_receivers = true;
+    }
+    if (!has_receivers)
+        return;
+    mesh->sequence++;
     relay_send_addressed(mesh, &message);
     mesh->counts.manys_out++;
 }
 
-/* The receivers that are not us go on; answers whether we are one. */
+/* The receivers that are not us go on; answers whether we are one. The trail ends with us. */
 static bool split(struct mesh *mesh, const struct link_many *many)
 {
     struct route_key key = {.kind = ROUTE_INTEREST, .channel = many->channel, .name = many->topic};
@@ -559,7 +620,7 @@ static bool split(struct mesh *mesh, const struct link_many *many)
         if (!route)
             mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
         else
-            address(mesh, route, closed_part(many->trail, many->detour), many->body.len);
+            address(mesh, route, many);
     }
     return is_ours;
 }
@@ -591,7 +652,7 @@ static bool send_on_to_others(struct mesh *mesh, const struct link_many *many)
         mesh_refuse(mesh, MESH_REFUSED_TOO_LONG);
         return hub_id_list_has(many->to, &mesh->id);
     }
-    is_ours = split(mesh, many);
+    is_ours = split(mesh, &onward.many);
     mesh->counts.relayed += relay_send_addressed(mesh, &onward);
     return is_ours;
 }

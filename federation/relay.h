@@ -36,6 +36,12 @@ struct route *relay_route_of(const struct mesh *mesh, const struct link_one *one
 /* A message for one can't go on: it is counted, and a call is answered. */
 void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusal refusal);
 
+/* Whether a message for one may wait for a way: who calls does not, and what a spool keeps is sent again. */
+bool relay_may_be_parked(const struct link_one *one);
+
+/* A message that has waited goes by the way that its route now has; its trail ends with us. */
+void relay_parked(struct mesh *mesh, const struct route *route, const struct link_message *message);
+
 /* Whether a link takes another message of that size; one that is cut keeps only so many. */
 bool relay_has_room(const struct mesh_link *link, size_t bytes);
 

@@ -56,6 +56,7 @@ void route_table_init(struct route_table *table)
     map_init(&table->by_name);
     list_init(&table->graves);
     path_table_init(&table->paths);
+    list_init(&table->missed);
 }
 
 static void route_free(struct route_table *table, struct route *route)
@@ -69,6 +70,7 @@ static void route_free(struct route_table *table, struct route *route)
     list_unlink(&route->untold);
     list_unlink(&route->unoffered);
     list_unlink(&route->in_graves);
+    route_table_found(table, route);
     list_unlink(&route->rest.resting);
     if (route->is_dead)
         table->n_graves--;
@@ -112,6 +114,7 @@ static struct route *route_new(const struct route_key *key, struct bytes packed)
     list_init(&route->untold);
     list_init(&route->unoffered);
     list_init(&route->in_graves);
+    list_init(&route->in_missed);
     pacer_rest_init(&route->rest);
     return route;
 }
@@ -316,12 +319,41 @@ void route_table_clear_graves(struct route_table *table, uint64_t now_ms)
     }
 }
 
+void route_table_miss(struct route_table *table, struct route *route, uint64_t now_ms)
+{
+    if (route_table_is_missed(route))
+        return;
+    route->missed_at_ms = now_ms;
+    list_append(&table->missed, &route->in_missed);
+    table->n_missed++;
+}
+
+void route_table_found(struct route_table *table, struct route *route)
+{
+    if (!route_table_is_missed(route))
+        return;
+    list_unlink(&route->in_missed);
+    table->n_missed--;
+}
+
+void route_table_forget_missed(struct route_table *table, uint64_t now_ms)
+{
+    while (!list_is_empty(&table->missed)) {
+        struct route *route = list_first_entry(&table->missed, struct route, in_missed);
+
+        if (table->n_missed <= ROUTE_TABLE_MAX_MISSED && now_ms - route->missed_at_ms < ROUTE_TABLE_MISSED_MS)
+            return;
+        route_table_found(table, route);
+        route_table_release(table, route);
+    }
+}
+
 bool route_table_is_idle(const struct route *route)
 {
     bool is_waiting = !list_is_empty(&route->untold) || !list_is_empty(&route->unoffered);
 
     return !route->is_dead && !is_waiting && !route->is_offered && list_is_empty(&route->candidates) &&
-           link_set_is_empty(&route->told);
+           link_set_is_empty(&route->told) && !route_table_is_missed(route) && route->n_parked == 0;
 }
 
 void route_table_release(struct route_table *table, struct route *route)

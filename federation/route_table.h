@@ -92,6 +92,7 @@ struct route {
     struct list untold;    /* in the mesh's list of routes to advertise; else linked to itself */
     struct list unoffered; /* in the mesh's list of routes to show to the core */
     struct list in_graves;
+    struct list in_missed; /* all ways are lost, and its origin has not withdrawn it */
     struct origin *origin;
     enum route_kind kind;
     struct bytes channel;
@@ -108,6 +109,8 @@ struct route {
     bool is_broken;         /* what was told may lead nowhere: the next way does not wait */
     bool is_dead;           /* a tombstone of `seq` */
     uint64_t dead_at_ms;
+    uint64_t missed_at_ms;
+    size_t n_parked;            /* messages that wait for a way: see parked.c */
     bool is_offered;            /* the core knows it */
     bool was_refused;           /* the core did not want it; asked again when things change */
     struct route_seq offer_seq; /* what it knows */
@@ -121,12 +124,19 @@ struct route_table {
     uint64_t last_serial;
     struct list graves; /* oldest first */
     size_t n_graves;
+    struct list missed; /* the earliest first */
+    size_t n_missed;
     size_t n_candidates;
     struct path_table paths;
 };
 
 #define ROUTE_TABLE_GRAVE_MS 60000U
 #define ROUTE_TABLE_MAX_GRAVES 65536U
+
+/* So long, and so many: what has lost its ways without a word of its origin may find another. As long as a
+ * cut link may take to return. */
+#define ROUTE_TABLE_MISSED_MS 30000U
+#define ROUTE_TABLE_MAX_MISSED 65536U
 
 void route_table_init(struct route_table *table);
 
@@ -171,7 +181,22 @@ void route_table_bury(struct route_table *table, struct route *route, struct rou
 /* Takes tombstones away whose time is over. */
 void route_table_clear_graves(struct route_table *table, uint64_t now_ms);
 
-/* Whether nothing holds the route any more: no way, no tombstone, nobody told, not offered, not waiting. */
+/* The last way was lost, and may come back; nothing where it is missed already. */
+void route_table_miss(struct route_table *table, struct route *route, uint64_t now_ms);
+
+/* There is a way again, or none is to be waited for. */
+void route_table_found(struct route_table *table, struct route *route);
+
+static inline bool route_table_is_missed(const struct route *route)
+{
+    return !list_is_empty(&route->in_missed);
+}
+
+/* Gives up the routes that have been missed for too long. */
+void route_table_forget_missed(struct route_table *table, uint64_t now_ms);
+
+/* Whether nothing holds the route any more: no way, no tombstone, nobody told, not offered, not waiting, not
+ * missed. */
 bool route_table_is_idle(const struct route *route);
 
 /* Frees an idle route; but the one of the hub itself stays as long as its origin, which points to it. */
