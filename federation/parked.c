@@ -22,6 +22,7 @@ struct parked {
     struct list in_list;
     struct route *route; /* not freed as long as something waits for it */
     struct block *frame;
+    uint64_t incarnation; /* of the hub that it is for */
     uint64_t since_ms;
 };
 
@@ -49,7 +50,12 @@ enum mesh_refusal parked_add(struct mesh *mesh, struct route *route, const struc
         free(parked);
         return MESH_REFUSED_HELD_TOO_MUCH;
     }
-    *parked = (struct parked){.route = route, .frame = frame, .since_ms = mesh->time.now_ms};
+    *parked = (struct parked){
+        .route = route,
+        .frame = frame,
+        .incarnation = route->origin->incarnation,
+        .since_ms = mesh->time.now_ms,
+    };
     list_append(&mesh->parked.messages, &parked->in_list);
     mesh->parked.n_bytes += frame->len;
     route->n_parked++;
@@ -72,11 +78,14 @@ static struct block *unpark(struct mesh *mesh, struct parked *parked)
 static void send(struct mesh *mesh, struct parked *parked)
 {
     struct route *route = parked->route;
+    bool has_restarted = parked->incarnation != route->origin->incarnation;
     struct block *frame = unpark(mesh, parked);
     struct link_message message;
 
-    if (!route->best)
-        mesh_refuse(mesh, route->is_dead ? MESH_REFUSED_NO_ROUTE : MESH_REFUSED_RESTARTED);
+    if (has_restarted)
+        mesh_refuse(mesh, MESH_REFUSED_RESTARTED);
+    else if (!route->best)
+        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
     else if (link_wire_read(frame_body(frame), &message) == 0)
         relay_parked(mesh, route, &message);
     block_unref(frame);

@@ -139,6 +139,8 @@ void sim_provide(struct sim_client *client, const char *channel, const char *eve
 void sim_call(struct sim_client *client, const char *channel, const char *event, const char *request_id,
               uint64_t data);
 void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data);
+/* The same with so many bytes more. */
+void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_t data, size_t n_bytes);
 void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data);
 void sim_declare(struct sim_client *client, const char *channel, const char *topic);
 void sim_undeclare(struct sim_client *client, const char *channel, const char *topic);

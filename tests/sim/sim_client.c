@@ -240,12 +240,23 @@ void sim_call(struct sim_client *client, const char *channel, const char *event,
 
 void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data)
 {
+    sim_broadcast_large(client, channel, data, 0);
+}
+
+void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_t data, size_t n_bytes)
+{
+    char *padding = calloc(1, n_bytes + 1);
     struct buffer out;
 
-    begin(&out, "broadcast", channel, 2);
+    check(padding);
+    memset(padding, 'x', n_bytes);
+    begin(&out, "broadcast", channel, n_bytes > 0 ? 3 : 2);
     add_text(&out, "event", "news");
     add_data(&out, data);
+    if (n_bytes > 0)
+        add_text(&out, "padding", padding);
     finish(client, &out);
+    free(padding);
 }
 
 void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data)
