@@ -19,8 +19,8 @@
  * sending side down still gets its answer.
  * - An answer may be out before all of the request was read (413). Then the rest is read and thrown away for
  * a while, because closing with unread bytes would reset the connection and take the answer along.
- * - Heads are looked at as they pass (head_scan.h), and what must be refused is refused here. A head that
- * comes together with the end of the one before is not: proxies do not do that.
+ * - The first head is looked at as it passes (head_scan.h), and what must be refused is refused here. Later
+ * ones are not: where they begin is the HTTP library's to say, and it says so after the answer is out.
  * - Connections are freed only after the batch of events in which they died.
  *
  * - TLS is the transport of the client's side alone. What OpenSSL has read ahead is unknown to epoll, so a
@@ -91,7 +91,7 @@ struct connection {
     uint64_t linger_due_ms;
     uint64_t progress_ms;
     _Atomic uint64_t head_due_ms;
-    struct head_scan scan; /* of the head that is awaited */
+    struct head_scan scan; /* of the first head: where the next one begins, only the HTTP library knows */
     char *upgrade_head;    /* under the pump's mutex */
     struct sockaddr_storage peer;
     socklen_t peer_len;
@@ -233,9 +233,8 @@ static void start_head_clock(struct pump *pump, struct connection *connection)
 {
     uint64_t idle = HEAD_IDLE;
 
-    if (atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
-                                       clock_monotonic_ms() + pump->options.head_ms))
-        connection->scan = (struct head_scan){0};
+    (void)atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
+                                         clock_monotonic_ms() + pump->options.head_ms);
 }
 
 static char *leave_served(struct pump *pump, struct connection *connection);

@@ -124,12 +124,17 @@ class Hub:
 
     def subscribers(self, channel: str) -> int:
         """Of all topics of the channel together, as far as this hub knows of them."""
-        channels = self.ask("GET", "channels?limit=1000")["items"]
-        return sum(topic["subscribers"] for c in channels if c["name"] == channel for topic in c["topics"])
+        return sum(topic["subscribers"] for topic in self.of_channel(channel, "topics"))
 
     def members(self, channel: str) -> set[str]:
-        channels = self.ask("GET", "channels?limit=1000")["items"]
-        return {member["id"] for c in channels if c["name"] == channel for member in c["members"]}
+        return {member["id"] for member in self.of_channel(channel, "members")}
+
+    def of_channel(self, channel: str, what: str) -> list[Json]:
+        """Its members or topics; none where the hub does not know the channel (yet)."""
+        if not self.ask("GET", f"channels?name={channel}&limit=1000")["items"]:
+            return []
+        items: list[Json] = self.ask("GET", f"channels/{channel}/{what}?limit=1000")["items"]
+        return items
 
     def stop(self) -> None:
         if self.process.poll() is None:
