@@ -20,7 +20,7 @@ usage: tests/run.sh [--no-install] [step ...]
 Steps: $(printf '%s ' "${steps[@]%%:*}")
 A step builds what it needs.
 
-Environment: COMMHUB_FUZZ_SECONDS (default 10) per fuzz target, COMMHUB_TEST_JOBS (default: all cores).
+Environment: COMMHUB_FUZZ_SECONDS (default 5) per fuzz target, COMMHUB_TEST_JOBS (default: all cores).
 TEXT
 }
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 source "$(dirname "$0")/step.bash"
 
-seconds=${COMMHUB_FUZZ_SECONDS:-10}
+seconds=${COMMHUB_FUZZ_SECONDS:-5}
 
 build_preset fuzz fuzz_targets || exit 1
 run_counting ${unspread[@]+"${unspread[@]}"} tests/steps/run_fuzzers.py build-fuzz --seconds "$seconds" --jobs "$jobs"
