@@ -70,12 +70,11 @@ static bool has_restarted(const struct mesh *mesh, const struct link_one *one)
 /* The link is over, and it waits for a way. Who calls does not. */
 static enum mesh_refusal park_one(struct mesh *mesh, const struct link_one *one)
 {
-    struct link_message message = {.type = LINK_MESSAGE_ONE, .one = *one};
     struct route *route = relay_route_of(mesh, one);
 
     if (!route || !relay_may_be_parked(one))
         return MESH_REFUSED_NO_ROUTE;
-    return parked_add(mesh, route, &message);
+    return parked_add_one(mesh, route, one);
 }
 
 /* MESH_REFUSAL_COUNT: another link has it, or it waits for one. */
@@ -111,12 +110,9 @@ static void reroute_one(struct mesh_link *from, uint64_t number, struct link_one
 
 static enum mesh_refusal park_many(struct mesh *mesh, const struct link_many *many, struct route *route)
 {
-    struct link_message message = {.type = LINK_MESSAGE_MANY, .many = *many};
-
     if (!route || many->stamp.len > 0)
         return MESH_REFUSED_NO_ROUTE;
-    message.many.to = hub_id_bytes(&route->origin->id);
-    return parked_add(mesh, route, &message);
+    return parked_add_many(mesh, route, many);
 }
 
 /* MESH_REFUSAL_COUNT: the receiver is on the list of another link, or the message waits for a way to it. */

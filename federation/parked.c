@@ -31,7 +31,7 @@ bool parked_holds(const struct route *route)
     return route->n_parked > 0 || route_table_is_missed(route);
 }
 
-enum mesh_refusal parked_add(struct mesh *mesh, struct route *route, const struct link_message *message)
+static enum mesh_refusal add(struct mesh *mesh, struct route *route, const struct link_message *message)
 {
     struct block *frame;
     struct parked *parked;
@@ -61,6 +61,19 @@ enum mesh_refusal parked_add(struct mesh *mesh, struct route *route, const struc
     route->n_parked++;
     mesh->counts.parked++;
     return MESH_REFUSAL_COUNT;
+}
+
+enum mesh_refusal parked_add_one(struct mesh *mesh, struct route *route, const struct link_one *one)
+{
+    return add(mesh, route, &(struct link_message){.type = LINK_MESSAGE_ONE, .one = *one});
+}
+
+enum mesh_refusal parked_add_many(struct mesh *mesh, struct route *route, const struct link_many *many)
+{
+    struct link_message message = {.type = LINK_MESSAGE_MANY, .many = *many};
+
+    message.many.to = hub_id_bytes(&route->origin->id);
+    return add(mesh, route, &message);
 }
 
 /* Off the list: the frame is handed over. */

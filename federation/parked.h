@@ -17,9 +17,10 @@
  * and go first. */
 bool parked_holds(const struct route *route);
 
-/* Keeps a ONE, or a MANY with the route's hub as its only receiver, whose trail ends with us: copied.
+/* Keeps a message whose trail ends with us, one for many for the route's hub alone: copied.
  * MESH_REFUSAL_COUNT, or why not. */
-enum mesh_refusal parked_add(struct mesh *mesh, struct route *route, const struct link_message *message);
+enum mesh_refusal parked_add_one(struct mesh *mesh, struct route *route, const struct link_one *one);
+enum mesh_refusal parked_add_many(struct mesh *mesh, struct route *route, const struct link_many *many);
 
 /* Sends what has a way now, where a route has changed so that there may be some. */
 void parked_send(struct mesh *mesh);

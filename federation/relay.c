@@ -182,12 +182,9 @@ bool relay_may_be_parked(const struct link_one *one)
 
 static enum mesh_refusal park_one(struct mesh *mesh, struct link_one one, struct route *route)
 {
-    struct link_message message = {.type = LINK_MESSAGE_ONE};
-
     if (!extend_trail(mesh, one.trail, &one.trail))
         return MESH_REFUSED_NO_ROUTE;
-    message.one = one;
-    return parked_add(mesh, route, &message);
+    return parked_add_one(mesh, route, &one);
 }
 
 /* MESH_REFUSAL_COUNT: it has been sent, or waits for a way behind those that do. */
@@ -439,14 +436,6 @@ enum mesh_refusal relay_address(const struct route *route, struct mesh_link *lin
     return MESH_REFUSAL_COUNT;
 }
 
-static enum mesh_refusal park_many(struct mesh *mesh, const struct link_many *many, struct route *route)
-{
-    struct link_message message = {.type = LINK_MESSAGE_MANY, .many = *many};
-
-    message.many.to = hub_id_bytes(&route->origin->id);
-    return parked_add(mesh, route, &message);
-}
-
 /* Puts the receiver on the list of the link that leads to it, or has the message, whose trail ends with us,
  * wait for a way; false where neither can be. */
 static bool address(struct mesh *mesh, struct route *route, const struct link_many *many)
@@ -455,7 +444,7 @@ static bool address(struct mesh *mesh, struct route *route, const struct link_ma
     enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
 
     if (parked_holds(route) && many->stamp.len == 0)
-        refusal = park_many(mesh, many, route);
+        refusal = parked_add_many(mesh, route, many);
     else if (way && way->link)
         refusal = relay_address(route, way->link, many->body.len);
     if (refusal != MESH_REFUSAL_COUNT)

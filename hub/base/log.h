@@ -53,8 +53,7 @@ struct log_record {
     uint64_t wall_ms;
     enum log_level level;
     enum log_stream stream;
-    const char
-        *event; /* static storage: "server_log", "server_error", "new_registration", "link_state", "audit" */
+    const char *event; /* static storage; see the streams */
     size_t n_fields;
     struct log_field fields[LOG_MAX_FIELDS];
 };

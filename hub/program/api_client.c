@@ -57,6 +57,25 @@ int api_client_take_option(struct api_client_options *options, int argc, char **
     return 0;
 }
 
+int api_client_read_arguments(const char *command, api_client_argument_fn *take_one, void *context, int argc,
+                              char **argv)
+{
+    char shown[128];
+
+    for (int i = 0, n; i < argc; i += n) {
+        n = take_one(context, argc - i, argv + i);
+        if (n > 0)
+            continue;
+        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
+        fprintf(stderr,
+                "commhub %s: %s is not known here, or its value is missing or wrong\n"
+                "See commhub %s --help.\n",
+                command, shown, command);
+        return API_STATUS_USAGE;
+    }
+    return API_STATUS_DONE;
+}
+
 static const char *given(const char *option, const char *variable)
 {
     const char *value = option ? option : getenv(variable);

@@ -42,6 +42,14 @@ struct api_client_options {
  * or -EINVAL where the value is missing. */
 int api_client_take_option(struct api_client_options *options, int argc, char **argv);
 
+/* Takes one argument, with its value: how many were taken, 0 where it is not understood. */
+typedef int api_client_argument_fn(void *context, int argc, char **argv);
+
+/* Takes a command's arguments one after the other: 0, or API_STATUS_USAGE and a sentence on standard error.
+ */
+int api_client_read_arguments(const char *command, api_client_argument_fn *take_one, void *context, int argc,
+                              char **argv);
+
 struct api_client;
 
 /* 0, or API_STATUS_USAGE with a sentence (an address that is none, a token that can't be read). */

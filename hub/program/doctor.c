@@ -414,8 +414,9 @@ static int run(struct doctor *doctor)
 }
 
 /* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(struct doctor *doctor, int argc, char **argv)
+static int read_one(void *context, int argc, char **argv)
 {
+    struct doctor *doctor = context;
     int n = api_client_take_option(&doctor->api, argc, argv);
 
     if (n != 0)
@@ -433,19 +434,10 @@ static int read_one(struct doctor *doctor, int argc, char **argv)
 int doctor_command(int argc, char **argv)
 {
     struct doctor doctor = {0};
-    char shown[128];
+    int r = api_client_read_arguments("doctor", read_one, &doctor, argc, argv);
 
-    for (int i = 0, n; i < argc; i += n) {
-        n = read_one(&doctor, argc - i, argv + i);
-        if (n > 0)
-            continue;
-        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
-        fprintf(stderr,
-                "commhub doctor: %s is not known here, or its value is missing or wrong\n"
-                "See commhub doctor --help.\n",
-                shown);
-        return API_STATUS_USAGE;
-    }
+    if (r)
+        return r;
     if (!doctor.wants_help)
         return run(&doctor);
     fputs(

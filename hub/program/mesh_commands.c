@@ -35,8 +35,9 @@ static bool read_output(struct arguments *arguments, const char *value)
 }
 
 /* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(struct arguments *arguments, int argc, char **argv)
+static int read_one(void *context, int argc, char **argv)
 {
+    struct arguments *arguments = context;
     int n = api_client_take_option(&arguments->api, argc, argv);
 
     if (n != 0)
@@ -60,17 +61,10 @@ static int read_one(struct arguments *arguments, int argc, char **argv)
 /* 0, or the exit status. */
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-    char shown[128];
-    char sentence[256];
+    int r = api_client_read_arguments(arguments->command, read_one, arguments, argc, argv);
 
-    for (int i = 0, n; i < argc; i += n) {
-        n = read_one(arguments, argc - i, argv + i);
-        if (n > 0)
-            continue;
-        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
-        snprintf(sentence, sizeof sentence, "%s is not known here, or its value is missing or wrong", shown);
-        return complain(arguments, sentence);
-    }
+    if (r)
+        return r;
     if (!arguments->wants_help && arguments->n_names == 0)
         return complain(arguments, "the channel is missing");
     if (arguments->topic && arguments->n_names > 1)

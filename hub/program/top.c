@@ -249,8 +249,9 @@ static int watch(struct top *top)
 /* --- the command ---------------------------------------------------------------------------------------- */
 
 /* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(struct top *top, int argc, char **argv)
+static int read_one(void *context, int argc, char **argv)
 {
+    struct top *top = context;
     int n = api_client_take_option(&top->api, argc, argv);
     uint64_t seconds;
 
@@ -289,19 +290,10 @@ static int run(struct top *top)
 int top_command(int argc, char **argv)
 {
     struct top top = {.interval_ms = 1000};
-    char shown[128];
+    int r = api_client_read_arguments("top", read_one, &top, argc, argv);
 
-    for (int i = 0, n; i < argc; i += n) {
-        n = read_one(&top, argc - i, argv + i);
-        if (n > 0)
-            continue;
-        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
-        fprintf(stderr,
-                "commhub top: %s is not known here, or its value is missing or wrong\n"
-                "See commhub top --help.\n",
-                shown);
-        return API_STATUS_USAGE;
-    }
+    if (r)
+        return r;
     if (!top.wants_help)
         return run(&top);
     fputs("Usage: commhub top [--once] [--interval S] [--api URL] [--token-file FILE]\n\n"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // Who is signed in, in the bar; behind it a new password of one's own.
 
-import { useSignal, type Signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { Problem, putOwnPassword } from "../api.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Name } from "../parts/name.tsx";
+import { PasswordField } from "../parts/password_field.tsx";
 import { ProblemBox } from "../parts/problem.tsx";
 import { principal } from "../session.ts";
 
@@ -82,37 +83,5 @@ function PasswordDialog({ onClose }: { readonly onClose: () => void }): JSX.Elem
         </footer>
       </form>
     </Dialog>
-  );
-}
-
-interface PasswordFieldProps {
-  readonly id: string;
-  readonly label: string;
-  readonly autocomplete: "current-password" | "new-password";
-  readonly value: Signal<string>;
-  readonly fault: string | undefined;
-  readonly isFirst?: boolean;
-}
-
-function PasswordField({ id, label, autocomplete, value, fault, isFirst = false }: PasswordFieldProps): JSX.Element {
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="password"
-        autocomplete={autocomplete}
-        {...(isFirst ? { "data-first": true } : {})}
-        value={value.value}
-        onInput={(event) => (value.value = event.currentTarget.value)}
-        aria-invalid={fault !== undefined}
-        aria-describedby={fault === undefined ? undefined : `${id}-error`}
-      />
-      {fault !== undefined && (
-        <p class="field-error" id={`${id}-error`} role="alert">
-          <Name value={fault} prose whole />
-        </p>
-      )}
-    </div>
   );
 }

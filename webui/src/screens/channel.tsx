@@ -9,6 +9,7 @@ import { plainName, shorten } from "../names.ts";
 import { Confirm, Dialog } from "../parts/dialog.tsx";
 import { IconClose, IconLock } from "../parts/icons.tsx";
 import { Lines, Name, Path } from "../parts/name.tsx";
+import { PasswordField } from "../parts/password_field.tsx";
 import { Freshness, Loading, ProblemBox } from "../parts/problem.tsx";
 import { Tag } from "../parts/state.tsx";
 import { Table, type Column } from "../parts/table.tsx";
@@ -276,24 +277,14 @@ function PasswordDialog({ channel, onClose }: { readonly channel: string; readon
       <form onSubmit={(event) => void submit(event)} noValidate>
         <div class="dialog-body">
           <p>Members that are in the channel now are put out and must come back with the new password.</p>
-          <div class="field">
-            <label for="channel-password">New password</label>
-            <input
-              id="channel-password"
-              type="password"
-              autocomplete="new-password"
-              data-first
-              value={password.value}
-              onInput={(event) => (password.value = event.currentTarget.value)}
-              aria-invalid={error.value !== ""}
-              aria-describedby={error.value === "" ? undefined : "channel-password-error"}
-            />
-            {error.value !== "" && (
-              <p class="field-error" id="channel-password-error" role="alert">
-                <Name value={error.value} prose whole />
-              </p>
-            )}
-          </div>
+          <PasswordField
+            id="channel-password"
+            label="New password"
+            autocomplete="new-password"
+            value={password}
+            fault={error.value === "" ? undefined : error.value}
+            isFirst
+          />
           <ProblemBox problem={problem.value} />
         </div>
         <footer>
