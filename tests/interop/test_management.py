@@ -471,7 +471,7 @@ async def test_only_the_streams_that_were_asked_for_arrive(
     live: Callable[..., Any], shown_hub: HubUnderTest, dial: RawDialer, channel: str
 ) -> None:
     socket = await live()
-    await socket.subscribe("system")
+    await socket.subscribe("system", since=(await socket.next())["latest"])
     client = await dial(shown_hub, f"client-{channel}")
     await client.provide(channel, "one")
     await socket.record("system", event="one", channel=channel)
@@ -492,8 +492,7 @@ async def test_a_page_that_comes_back_misses_nothing_and_sees_nothing_twice(
     live: Callable[..., Any], shown_hub: HubUnderTest, dial: RawDialer, channel: str
 ) -> None:
     first = await live()
-    await first.next()
-    await first.subscribe("system")
+    await first.subscribe("system", since=(await first.next())["latest"])
     client = await dial(shown_hub, f"client-{channel}")
     await client.provide(channel, "one")
     seen = (await first.record("system", channel=channel, event="one"))["id"]
@@ -536,7 +535,7 @@ async def test_links_tell_live_what_becomes_of_them(
 ) -> None:
     far = start_hub(server_id=unique("far"), link_secret=LINK_SECRET)
     socket = await live()
-    await socket.subscribe("links")
+    await socket.subscribe("links", since=(await socket.next())["latest"])
     name = unique("bridge")
     rest.put_bridge(name, link_address(far, "unix"))
     up = await socket.record("links", bridge=name, state="up")
