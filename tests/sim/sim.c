@@ -54,7 +54,7 @@ uint64_t sim_now_ms(const struct sim *sim)
 
 /* --- hubs ----------------------------------------------------------------------------------------------- */
 
-static struct hub_id id_of(unsigned hub)
+struct hub_id sim_id_of(unsigned hub)
 {
     struct hub_id id = {{0xaa}};
 
@@ -221,7 +221,7 @@ static void hub_start(struct sim *sim, unsigned index)
                                  .on_channel = outlet_on_channel,
                                  .facts = outlet_facts,
                                  .context = hub};
-    struct mesh_options options = {.hub_id = id_of(index)};
+    struct mesh_options options = {.hub_id = sim_id_of(index)};
     struct mesh_core core;
     char name[16];
 
@@ -246,6 +246,7 @@ struct sim *sim_new(unsigned n_hubs, uint64_t seed)
     check(sim && n_hubs <= SIM_MAX_HUBS);
     sim->random = seed;
     sim_events_init(&sim->events, 1000);
+    sim_trace_init(&sim->trace);
     sim->n_hubs = n_hubs;
     for (unsigned i = 0; i < n_hubs; i++)
         hub_start(sim, i);
@@ -290,6 +291,7 @@ void sim_free(struct sim *sim)
         sim_events_drop(&sim->events, event);
     }
     sim_events_clear(&sim->events);
+    sim_trace_clear(&sim->trace);
     sim_clients_free(sim);
     free(sim);
 }
@@ -371,7 +373,7 @@ static void end_up(struct sim *sim, struct sim_link *link, unsigned end)
     struct sim_hub *hub = &sim->hubs[end ? link->b : link->a];
     struct mesh_link_options options = {
         .owner = &link->names[end],
-        .peer = id_of(end ? link->a : link->b),
+        .peer = sim_id_of(end ? link->a : link->b),
         .peer_incarnation = sim->hubs[end ? link->a : link->b].incarnation,
         .session = link->session,
         .cost = link->cost,
@@ -569,6 +571,8 @@ static void frame_arrives(struct sim *sim, const struct event *event)
     }
     if (message.type == LINK_MESSAGE_ENTRIES)
         link->n_entries[!event->end] += message.entries.n;
+    if (message.type == LINK_MESSAGE_ENTRIES && sim->trace.is_on)
+        sim_trace_entries(sim, link, event->end, &message);
     frames = mesh_link_frames(link->ends[event->end]);
     check(link_session_is_next(frames, message.number));
     check(mesh_link_receive(link->ends[event->end], &message, sim_time(sim)) == 0);

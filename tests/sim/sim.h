@@ -16,7 +16,7 @@
 
 #define SIM_MAX_HUBS 128 /* a multiple of 64 */
 #define SIM_MAX_LINKS 512
-#define SIM_MAX_CLIENTS 128
+#define SIM_MAX_CLIENTS 1024
 #define SIM_QUEUE_WAIT_MS 5 /* what each link says of itself to probes */
 
 struct sim;
@@ -158,6 +158,12 @@ const struct sim_received *sim_answer(const struct sim_client *client, const cha
 /* How many messages of @type all links have carried. */
 uint64_t sim_count_frames(const struct sim *sim, enum link_message_type type);
 uint64_t sim_count_entries(const struct sim *sim);
+
+/* Reads, from now on, every entry that arrives: what may not be told fails by check() (sim_trace.h). Then:
+ * the most entries of one key that came by one link in one direction, and all of them. */
+void sim_trace(struct sim *sim);
+unsigned sim_most_updates(const struct sim *sim);
+uint64_t sim_n_updates(const struct sim *sim);
 
 /* How many frames from now on carry the text anywhere in them. */
 void sim_watch(struct sim *sim, const char *text);

@@ -7,6 +7,7 @@
 
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_events.h"
+#include "tests/sim/sim_trace.h"
 
 struct sim_hub {
     struct sim *sim;
@@ -29,6 +30,7 @@ struct secret {
 
 struct sim {
     struct sim_events events;
+    struct sim_trace trace;
     uint64_t random;
     uint64_t last_session;
     size_t n_words[MESH_CHANNEL_REFUSED + 1]; /* on channels with a password, of all hubs */
@@ -45,6 +47,7 @@ struct sim {
     struct sim_client *clients[SIM_MAX_CLIENTS];
 };
 
+struct hub_id sim_id_of(unsigned hub);
 struct hub_time sim_time(const struct sim *sim);
 
 /* Does what the hubs' meshes have asked for. */
