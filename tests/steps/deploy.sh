@@ -51,6 +51,15 @@ hubs_get_certificates_of_the_same_authority()
         ! deploy/make-certs.sh --hub ../alpha "$work/certs"
 }
 
+# Against the schemas that the package carries; unknown members are errors.
+manifests_are_right()
+{
+    local venv=${COMMHUB_VENVS:-$HOME/.cache/commhub-tests}/kubernetes
+    [[ -x $venv/bin/kubernetes-validate ]] ||
+        { python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check kubernetes-validate==1.31.0; } &&
+        "$venv/bin/kubernetes-validate" --strict deploy/kubernetes/commhub.yaml
+}
+
 attempt "the systemd unit is right and hardened" unit_file_is_right || true
 attempt "packages.sh is quick when nothing is missing" packages_are_there_at_once || true
 attempt "packages.sh says so on another system" packages_refuse_elsewhere || true
@@ -58,5 +67,7 @@ attempt "make-certs.sh makes certificates that openssl accepts" certificates_are
 attempt "make-certs.sh adds certificates for hubs" hubs_get_certificates_of_the_same_authority || true
 ensure_built release || exit 1
 attempt "the hubs of compose.yaml become one mesh" tests/steps/try_compose.py --binary build/commhub || true
+attempt "the objects for Kubernetes are right" manifests_are_right || true
+attempt "the pods for Kubernetes become one mesh" tests/steps/try_kubernetes.py --binary build/commhub || true
 attempt "the Debian packages install, work and leave nothing behind" tests/steps/try_packages.sh build || true
 run_counting tests/steps/try_quickstart.py --binary build/commhub
