@@ -222,6 +222,7 @@ void foreign_relay_answer(struct foreign *foreign, struct foreign_request *reque
     message.one.to = request->from;
     number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
+    message.one.part = ++request->n_given;
     if (is_final(response))
         foreign_request_free(&foreign->requests, request);
     if (!frame) {

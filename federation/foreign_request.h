@@ -32,6 +32,7 @@ struct foreign_request {
     struct hub_id from;          /* CALL: the caller's hub */
     struct bytes raw_request_id; /* CALL: the caller's own, MessagePack */
     struct bytes caller;         /* CALL: the caller's client id */
+    uint64_t n_given;            /* CALL: answers so far */
     char id[24];
     uint8_t storage[];
 };

@@ -29,6 +29,7 @@ enum key {
     KEY_LIFE,
     KEY_BACK,
     KEY_DETOUR,
+    KEY_PART,
     KEY_SPOOLED,
     KEY_RECEIVED,
     KEY_AT,
@@ -85,6 +86,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_BODY] = "body",
     [KEY_LIFE] = "life",
     [KEY_DETOUR] = "detour",
+    [KEY_PART] = "part",
     [KEY_RECEIVED] = "received",
     [KEY_CUTS] = "cuts",
     [KEY_WINDOW] = "window_s",
@@ -327,7 +329,7 @@ static int read_one(const struct fields *fields, struct link_one *out_one)
         read_u64(fields, KEY_INCARNATION, &out_one->incarnation) ||
         read_u64(fields, KEY_SEQ, &out_one->seq) || read_trail(fields, &out_one->trail, &out_one->detour) ||
         read_name(fields, KEY_CHANNEL, &out_one->channel) || read_name(fields, KEY_NAME, &out_one->event) ||
-        read_stamp(fields, &out_one->taken) ||
+        read_u64_or(fields, KEY_PART, 0, &out_one->part) || read_stamp(fields, &out_one->taken) ||
         read_raw(fields, KEY_BODY, MSGPACK_BIN, 1, UINT32_MAX, &out_one->body))
         return LINK_WIRE_E_BAD_FIELD;
     return 0;
@@ -517,6 +519,8 @@ static void write_one(struct buffer *out, const struct link_one *one)
         write_str(out, KEY_CHANNEL, one->channel);
     if (one->event.len > 0)
         write_str(out, KEY_NAME, one->event);
+    if (one->part > 0)
+        write_u64(out, KEY_PART, one->part);
     if (one->taken.len > 0)
         write_bin(out, KEY_SPOOLED, one->taken);
     write_bin(out, KEY_BODY, one->body);
@@ -552,7 +556,7 @@ static void write_errand(struct buffer *out, const struct link_errand *errand)
 static uint32_t one_pairs(const struct link_one *one)
 {
     return 7U + (one->channel.len > 0) + (one->event.len > 0) + (one->back.len > 0) + (one->detour > 0) +
-           (one->taken.len > 0);
+           (one->part > 0) + (one->taken.len > 0);
 }
 
 static uint32_t many_pairs(const struct link_many *many)

@@ -88,6 +88,7 @@ struct link_one {
      * no event */
     struct bytes channel;
     struct bytes event;
+    uint64_t part;      /* response: which one of its call, from 1; 0: not numbered */
     struct bytes taken; /* a spool's stamp: its message was taken; else empty */
     struct bytes body;
 };

@@ -2,10 +2,8 @@
 #include "federation/lost_calls.h"
 
 #include "federation/origins.h"
-#include "federation/outstanding.h"
 #include "hub/base/metrics.h"
 #include "hub/wire/answer.h"
-#include "hub/wire/error_text.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_write.h"
 
@@ -15,7 +13,7 @@ struct lost_call {
 };
 
 /* The error that a caller gets for a call to @to. */
-static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to,
+static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to, enum error_text error,
                                 struct call_failure *failure)
 {
     const struct origin *origin = origins_find(mesh, to);
@@ -24,8 +22,7 @@ static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to
 
     hub_id_text(to, hub_text);
     failure->text = error_text_format(
-        ERROR_LINK_LOST, bytes_of_text(origin && origin->server_id ? origin->server_id : hub_text),
-        BYTES_NONE, text);
+        error, bytes_of_text(origin && origin->server_id ? origin->server_id : hub_text), BYTES_NONE, text);
     failure->server_id = bytes_of_text(mesh->server_id);
     failure->timestamp_s = mesh->time.wall_s;
     return answer_call_failure(failure);
@@ -41,7 +38,7 @@ struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id 
     message_text(call, KEY_CHANNEL, &failure.channel);
     message_text(call, KEY_EVENT, &failure.event);
     message_text(call, KEY_SENDER_ID, &failure.target_id);
-    return failure_of(mesh, to, &failure);
+    return failure_of(mesh, to, ERROR_LINK_LOST, &failure);
 }
 
 void lost_calls_add(struct origin *to, struct block *answer)
@@ -75,10 +72,8 @@ static bool is_lost_with(const struct outstanding *call, const struct origin *hu
     return call->side == OUTSTANDING_OUT && (call->origin == hub || path_has_hub(call->way, &hub->id));
 }
 
-static void lose_outstanding(struct map_node *node, void *context)
+void lost_calls_end(struct outstanding *call, enum error_text text)
 {
-    const struct loss *loss = context;
-    struct outstanding *call = container_of(node, struct outstanding, node);
     struct call_failure failure = {
         .channel = call->channel,
         .event = call->event,
@@ -87,14 +82,21 @@ static void lose_outstanding(struct map_node *node, void *context)
     struct origin *to = call->origin;
     struct buffer request_id;
 
-    if (!is_lost_with(call, loss->hub))
-        return;
     buffer_init(&request_id);
     msgpack_write_str(&request_id, call->request_id);
     failure.raw_request_id = buffer_bytes(&request_id);
-    lost_calls_add(to, request_id.failed ? NULL : failure_of(to->mesh, &to->id, &failure));
+    lost_calls_add(to, request_id.failed ? NULL : failure_of(to->mesh, &to->id, text, &failure));
     buffer_clear(&request_id);
     outstanding_free(call);
+}
+
+static void lose_outstanding(struct map_node *node, void *context)
+{
+    const struct loss *loss = context;
+    struct outstanding *call = container_of(node, struct outstanding, node);
+
+    if (is_lost_with(call, loss->hub))
+        lost_calls_end(call, ERROR_LINK_LOST);
 }
 
 void lost_calls_of_hub(struct origin *origin)

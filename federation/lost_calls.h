@@ -8,8 +8,8 @@
 #ifndef COMMHUB_FEDERATION_LOST_CALLS_H
 #define COMMHUB_FEDERATION_LOST_CALLS_H
 
-#include "federation/mesh_state.h"
-#include "hub/wire/message.h"
+#include "federation/outstanding.h"
+#include "hub/wire/error_text.h"
 
 /* The error for a call to hub @to; NULL where @call is none that wants an answer, or without memory. */
 struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id *to,
@@ -20,6 +20,10 @@ void lost_calls_add(struct origin *to, struct block *answer);
 
 /* The same for a call that had left and was being watched. */
 void lost_calls_settle(struct origin *to, struct block *answer);
+
+/* A call of a local client that had left and was being watched ends with the error, and is forgotten. %1 of
+ * the text is the hub. */
+void lost_calls_end(struct outstanding *call, enum error_text text);
 
 /* All calls of local clients to the hub, and those whose way led through it. */
 void lost_calls_of_hub(struct origin *origin);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "federation/advertise.h"
+#include "federation/answers.h"
 #include "federation/attributes.h"
 #include "federation/guards.h"
 #include "federation/intake.h"
@@ -258,6 +259,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     list_init(&mesh->unsettled);
     list_init(&mesh->probes);
     list_init(&mesh->parked.messages);
+    stream_order_init_all(&mesh->orders);
     r = begin(mesh, options);
     if (r < 0) {
         mesh_free(mesh);
@@ -395,6 +397,7 @@ static void look_at_what_waits(struct mesh *mesh)
     mesh_link_finish_lingering(mesh);
     give_up_waiting(mesh);
     parked_expire(mesh);
+    answers_expire(mesh);
 }
 
 void mesh_settle(struct mesh *mesh, struct hub_time time)

@@ -24,6 +24,7 @@
     X(RESTARTED, "restarted", "it was meant for a hub that has started anew")                                \
     X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
     X(LATE, "late", "a message older than the window of seen ones")                                          \
+    X(GAP, "gap", "a part of a stream of answers that could not be put in order")                            \
     X(NOT_GRANTED, "not_granted", "a request to manage this hub over a link that does not grant it")
 
 enum mesh_refusal {
@@ -51,6 +52,7 @@ struct mesh_counts {
     uint64_t resent;            /* frames sent again over a link that went on */
     uint64_t rerouted;          /* messages that a cut link kept, sent another way */
     uint64_t parked;            /* messages that had to wait for a way */
+    uint64_t answers_held;      /* parts of streams that came before their turn */
     uint64_t calls_lost;        /* calls that the mesh answered with an error */
     uint64_t n_routes;
     uint64_t n_candidates;

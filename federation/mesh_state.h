@@ -11,6 +11,7 @@
 #include "federation/route_table.h"
 #include "federation/seen_window.h"
 #include "federation/session_table.h"
+#include "federation/stream_order.h"
 
 /* How many messages may pass now: a bucket that the time fills. */
 struct mesh_rate {
@@ -114,6 +115,7 @@ struct mesh {
     struct session_table sessions;
     bool is_reroute_due; /* what stale links keep may have found another way */
     struct parked_list parked;
+    struct stream_orders orders;
     struct buffer trail; /* of the message that is being passed on */
     struct refusal_log refusals;
     struct list probes; /* of ours, that wait for their answers; the oldest first */

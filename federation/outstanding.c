@@ -75,6 +75,7 @@ void outstanding_add(struct origin *origin, enum outstanding_side side, const st
     if (!outstanding)
         return;
     *outstanding = (struct outstanding){.origin = origin, .side = side};
+    stream_order_init(&outstanding->order);
     at = outstanding->storage;
     key = keep(&at, key);
     outstanding->request_id = bytes_of(key.ptr + 2 + HUB_ID_BYTES, request_id.len);
@@ -108,6 +109,7 @@ void outstanding_free(struct outstanding *outstanding)
 {
     if (!outstanding)
         return;
+    stream_order_clear(&outstanding->origin->mesh->orders, &outstanding->order);
     map_remove(&outstanding->origin->mesh->outstanding, &outstanding->node);
     list_unlink(&outstanding->in_origin);
     list_unlink(&outstanding->in_mesh);

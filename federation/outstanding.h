@@ -3,8 +3,9 @@
  * Calls that cross the mesh and have not been answered
  *
  * At the caller's hub: by which sessions the call went, so that the caller hears at once when one of them is
- * over; whether it was carried out is then not known, and it is not sent again. At the provider's hub: by
- * which hubs the call came, for the answer goes back the same way and so depends on the same sessions.
+ * over; whether it was carried out is then not known, and it is not sent again; and which answer comes next.
+ * At the provider's hub: by which hubs the call came, for the answer goes back the same way and so depends on
+ * the same sessions; and how many answers it has had.
  */
 #ifndef COMMHUB_FEDERATION_OUTSTANDING_H
 #define COMMHUB_FEDERATION_OUTSTANDING_H
@@ -32,6 +33,8 @@ struct outstanding {
     struct bytes channel;
     struct bytes event;
     struct bytes way;
+    struct stream_order order; /* OUT: of the answers */
+    uint64_t n_given;          /* IN: answers */
     uint8_t storage[];
 };
 

@@ -17,6 +17,7 @@
  */
 #include "federation/relay.h"
 
+#include "federation/answers.h"
 #include "federation/crossing.h"
 #include "federation/guards.h"
 #include "federation/lost_calls.h"
@@ -224,6 +225,7 @@ static void response_from_core(struct origin *to, const struct message *response
     struct outstanding *call = outstanding_find(to, OUTSTANDING_IN, response);
     enum mesh_refusal refusal;
 
+    answers_number(call, one);
     if (call)
         one->back = call->way;
     if (call && guards_has(mesh, call->channel))
@@ -361,10 +363,12 @@ static void arrive_one(struct mesh_link *link, const struct link_one *one)
     }
     if (one->seq != 0 && !take_first(link, from, one->incarnation, one->seq))
         return;
+    if (message.type == MESSAGE_RESPONSE) {
+        answers_arrive(from, one, &message);
+        return;
+    }
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
-    else if (message.type == MESSAGE_RESPONSE && outstanding_is_final(&message))
-        outstanding_free(outstanding_find(from, OUTSTANDING_OUT, &message));
     shown = trail_show(mesh, one->trail, &message);
     mesh->core.handle(mesh->core.context, from->peer, &message);
     block_unref(shown);

@@ -90,6 +90,8 @@ static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
     counter(out, "commhub_mesh_rerouted_total", "Messages that a cut link kept, sent another way",
             counts->rerouted);
     counter(out, "commhub_mesh_parked_total", "Messages that had no way and waited for one", counts->parked);
+    counter(out, "commhub_mesh_answers_held_total", "Parts of streams that came before their turn",
+            counts->answers_held);
     counter(out, "commhub_mesh_calls_lost_total", "Calls that the mesh answered with an error",
             counts->calls_lost);
     append_refusals(out, counts);

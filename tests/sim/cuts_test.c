@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Nothing is lost and nothing comes twice while links are cut: a cut every second of virtual time under a
- * steady load, on meshes of several shapes. The judge counts at the receivers.
+ * Nothing is lost, nothing comes twice and streams stay in order while links are cut: a cut every second of
+ * virtual time under a steady load, on meshes of several shapes. The judge counts at the receivers.
  *
- * SIM_MESSAGES=1000000 in the environment makes each run so long.
+ * SIM_MESSAGES=1000000 in the environment makes each run so long, SIM_SEED=7 is added to each run's seed, and
+ * SIM_STORM="ring of 5, for good" runs that one alone.
  */
 #include "tests/sim/sim.h"
 
@@ -15,7 +16,9 @@
 #define MESSAGES_A_STEP 4
 #define CUT_EVERY_MS 1000
 #define CALL_EVERY_MS 100
-#define MAX_CALLS 4096
+#define FIRST_CALL 1000 /* the data of the first one */
+#define STREAM_EVERY 10 /* calls; this one asks for a stream */
+#define N_CHUNKS 60U    /* of a stream, one each millisecond */
 /* Long enough for black holes to be noticed and links to linger and tables to settle. */
 #define REST_MS 8000
 
@@ -34,15 +37,26 @@ struct storm {
     uint64_t seed;
 };
 
+/* A call, and what came of it as its judge has counted. */
+struct asked {
+    bool is_stream;
+    bool is_disordered; /* a chunk has come out of its turn, or behind the end */
+    unsigned n_executions;
+    unsigned n_ends;
+    uint64_t last; /* the data of the latest answer */
+    char error[128];
+};
+
 struct weather {
     const struct storm *storm;
     struct sim *sim;
     struct sim_client *clients[SIM_MAX_HUBS];
-    uint64_t back_ms[SIM_MAX_LINKS]; /* when a link that is cut comes back; 0: it stands */
+    struct sim_client *streamers[SIM_MAX_HUBS]; /* they answer with streams */
+    uint64_t back_ms[SIM_MAX_LINKS];            /* when a link that is cut comes back; 0: it stands */
     uint64_t n_sent;
     uint64_t n_cuts;
     unsigned n_calls;
-    unsigned callers[MAX_CALLS];
+    struct asked *calls;
 };
 
 /* A ring with chords: connected whatever one link is taken away. */
@@ -63,6 +77,20 @@ static uint64_t messages_wanted(void)
     const char *text = getenv("SIM_MESSAGES");
 
     return text ? strtoull(text, NULL, 10) : 4000;
+}
+
+static uint64_t seed_of(const struct storm *storm)
+{
+    const char *text = getenv("SIM_SEED");
+
+    return storm->seed + (text ? strtoull(text, NULL, 10) : 0);
+}
+
+static bool is_wanted(const struct storm *storm)
+{
+    const char *wanted = getenv("SIM_STORM");
+
+    return !wanted || strcmp(wanted, storm->what) == 0;
 }
 
 static bool reaches(const struct weather *weather, unsigned without, unsigned from, bool *reached)
@@ -158,20 +186,33 @@ static void call_somebody(struct weather *weather)
 {
     unsigned from = (unsigned)sim_random(weather->sim, weather->storm->n);
     unsigned to = (unsigned)sim_random(weather->sim, weather->storm->n);
-    char request[96];
+    bool is_stream = weather->n_calls % STREAM_EVERY == 0;
+    const struct sim_client *asked = is_stream ? weather->streamers[to] : weather->clients[to];
+    char request[32];
 
-    if (weather->n_calls == MAX_CALLS)
-        return;
-    weather->callers[weather->n_calls] = from;
+    weather->calls[weather->n_calls].is_stream = is_stream;
     snprintf(request, sizeof request, "r%u", weather->n_calls);
-    sim_call(weather->clients[from], "room", weather->clients[to]->id, request, 1000 + weather->n_calls++);
+    sim_call(weather->clients[from], "room", asked->id, request, FIRST_CALL + weather->n_calls++);
+}
+
+static void connect_streamer(struct weather *weather, unsigned hub)
+{
+    char id[32];
+
+    snprintf(id, sizeof id, "s%u", hub);
+    weather->streamers[hub] = sim_connect(weather->sim, hub, id);
+    weather->streamers[hub]->answers = N_CHUNKS;
+    sim_provide(weather->streamers[hub], "room", id, false, true);
 }
 
 static void begin(struct weather *weather, uint64_t n_messages)
 {
-    struct sim *sim = sim_new(weather->storm->n, weather->storm->seed);
+    struct sim *sim = sim_new(weather->storm->n, seed_of(weather->storm));
 
     weather->sim = sim;
+    weather->calls =
+        calloc(n_messages / MESSAGES_A_STEP * STEP_MS / CALL_EVERY_MS + 1, sizeof *weather->calls);
+    assert_non_null(weather->calls);
     weather->storm->join(sim, weather->storm->n);
     for (unsigned i = 0; i < weather->storm->n; i++) {
         char id[32];
@@ -182,8 +223,44 @@ static void begin(struct weather *weather, uint64_t n_messages)
         sim_open(weather->clients[i], "room");
         sim_provide(weather->clients[i], "room", id, false, false);
         sim_tally(weather->clients[i], n_messages);
+        connect_streamer(weather, i);
     }
     sim_run(sim, 1000);
+}
+
+static void note_answer(struct asked *asked, const struct sim_received *answer)
+{
+    if (answer->error[0]) {
+        snprintf(asked->error, sizeof asked->error, "%s", answer->error);
+        asked->n_ends++;
+        return;
+    }
+    if (asked->is_stream)
+        asked->is_disordered |= answer->data != asked->last + 1 || asked->n_ends > 0;
+    asked->last = answer->data;
+    asked->n_ends += !asked->is_stream || answer->is_final;
+}
+
+/* What the client got since it was looked at last. */
+static void take_note(struct weather *weather, struct sim_client *client)
+{
+    for (size_t i = 0; i < client->n_received; i++) {
+        const struct sim_received *received = &client->received[i];
+
+        if (received->type == MESSAGE_CALL)
+            weather->calls[received->data - FIRST_CALL].n_executions++;
+        else if (received->type == MESSAGE_RESPONSE && received->request_id[0] == 'r')
+            note_answer(&weather->calls[strtoul(received->request_id + 1, NULL, 10)], received);
+    }
+    client->n_received = 0;
+}
+
+static void take_notes(struct weather *weather)
+{
+    for (unsigned i = 0; i < weather->storm->n; i++) {
+        take_note(weather, weather->clients[i]);
+        take_note(weather, weather->streamers[i]);
+    }
 }
 
 static void run(struct weather *weather, uint64_t n_messages)
@@ -200,12 +277,14 @@ static void run(struct weather *weather, uint64_t n_messages)
         if (sim_now_ms(weather->sim) % CALL_EVERY_MS < STEP_MS)
             call_somebody(weather);
         sim_run(weather->sim, STEP_MS);
+        take_notes(weather);
     }
     for (unsigned i = 0; i < sim_n_links(weather->sim); i++) {
         if (weather->back_ms[i])
             come_back(weather, i);
     }
     sim_run(weather->sim, REST_MS);
+    take_notes(weather);
 }
 
 static void judge_broadcasts(const struct weather *weather)
@@ -225,54 +304,40 @@ static void judge_broadcasts(const struct weather *weather)
                  (unsigned long long)sim_count_refused(weather->sim, MESH_REFUSED_NO_ROUTE));
 }
 
-static size_t count_answers(const struct sim_client *client, const char *request)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < client->n_received; i++)
-        n += client->received[i].type == MESSAGE_RESPONSE &&
-             strcmp(client->received[i].request_id, request) == 0;
-    return n;
-}
-
-static size_t count_executions(const struct weather *weather, unsigned call)
-{
-    size_t n = 0;
-
-    for (unsigned i = 0; i < weather->storm->n; i++)
-        n += sim_count(weather->clients[i], MESSAGE_CALL, NULL, 1000 + call);
-    return n;
-}
-
 static bool is_dark(const struct storm *storm)
 {
     return storm->cuts == CUTS_BLACK_HOLE || storm->cuts == CUTS_BLACK_HOLES;
 }
 
-/* Every one ends once, and is carried out once. But where a hub has been out of reach for more than 10 s its
- * callers are not kept waiting, and do not know. */
+/* Every one ends once, is carried out once, and has its answers in order. But where a hub has been out of
+ * reach for more than 10 s its callers are not kept waiting, and do not know. */
+static void judge_call(const struct storm *storm, unsigned call, const struct asked *asked)
+{
+    uint64_t right = asked->is_stream ? N_CHUNKS : FIRST_CALL + 1 + call;
+
+    if (asked->n_ends != 1 || asked->n_executions > 1)
+        fail_msg("%s: call %u has ended %u times and was carried out %u times", storm->what, call,
+                 asked->n_ends, asked->n_executions);
+    if (asked->is_disordered)
+        fail_msg("%s: the chunks of call %u came out of order", storm->what, call);
+    if (!asked->error[0] ? asked->last != right : !is_dark(storm))
+        fail_msg("%s: call %u has got \"%s\" after %llu", storm->what, call, asked->error,
+                 (unsigned long long)asked->last);
+}
+
 static void judge_calls(const struct weather *weather)
 {
-    for (unsigned call = 0; call < weather->n_calls; call++) {
-        const struct sim_client *caller = weather->clients[weather->callers[call]];
-        size_t n_executions = count_executions(weather, call);
-        const struct sim_received *answer;
-        char request[96];
-
-        snprintf(request, sizeof request, "r%u", call);
-        answer = sim_answer(caller, request);
-        if (count_answers(caller, request) != 1 || n_executions > 1)
-            fail_msg("%s: call %u has ended %zu times and was carried out %zu times", weather->storm->what,
-                     call, count_answers(caller, request), n_executions);
-        if (!is_dark(weather->storm) && (answer->error[0] || answer->data != 1001 + call))
-            fail_msg("%s: call %u has got \"%s\"", weather->storm->what, call, answer->error);
-    }
+    for (unsigned call = 0; call < weather->n_calls; call++)
+        judge_call(weather->storm, call, &weather->calls[call]);
 }
 
 static void survive(const struct storm *storm, uint64_t n_messages)
 {
-    struct weather *weather = calloc(1, sizeof *weather);
+    struct weather *weather;
 
+    if (!is_wanted(storm))
+        return;
+    weather = calloc(1, sizeof *weather);
     assert_non_null(weather);
     weather->storm = storm;
     begin(weather, n_messages);
@@ -281,6 +346,7 @@ static void survive(const struct storm *storm, uint64_t n_messages)
     judge_calls(weather);
     assert_row(storm->what, weather->n_cuts >= 3);
     sim_free(weather->sim);
+    free(weather->calls);
     free(weather);
 }
 
@@ -303,10 +369,10 @@ static void test_links_that_return_within_their_window_lose_and_repeat_nothing(v
 static void test_links_that_carry_nothing_for_seconds_lose_and_repeat_nothing(void **state)
 {
     static const struct storm storms[] = {
-        {"chain of 3", sim_join_chain, 3, CUTS_BLACK_HOLE, 1},
-        {"ring of 5", sim_join_ring, 5, CUTS_BLACK_HOLE, 2},
-        {"full mesh of 5", sim_join_full, 5, CUTS_BLACK_HOLE, 3},
-        {"random mesh of 8", join_random, 8, CUTS_BLACK_HOLE, 4},
+        {"chain of 3, a black hole", sim_join_chain, 3, CUTS_BLACK_HOLE, 1},
+        {"ring of 5, a black hole", sim_join_ring, 5, CUTS_BLACK_HOLE, 2},
+        {"full mesh of 5, a black hole", sim_join_full, 5, CUTS_BLACK_HOLE, 3},
+        {"random mesh of 8, a black hole", join_random, 8, CUTS_BLACK_HOLE, 4},
     };
 
     (void)state;
@@ -317,9 +383,9 @@ static void test_links_that_carry_nothing_for_seconds_lose_and_repeat_nothing(vo
 static void test_links_that_carry_nothing_at_the_same_time_lose_and_repeat_nothing(void **state)
 {
     static const struct storm storms[] = {
-        {"ring of 5", sim_join_ring, 5, CUTS_BLACK_HOLES, 4},
-        {"full mesh of 5", sim_join_full, 5, CUTS_BLACK_HOLES, 1},
-        {"random mesh of 8", join_random, 8, CUTS_BLACK_HOLES, 1},
+        {"ring of 5, two black holes", sim_join_ring, 5, CUTS_BLACK_HOLES, 4},
+        {"full mesh of 5, two black holes", sim_join_full, 5, CUTS_BLACK_HOLES, 1},
+        {"random mesh of 8, two black holes", join_random, 8, CUTS_BLACK_HOLES, 1},
     };
 
     (void)state;
@@ -330,11 +396,11 @@ static void test_links_that_carry_nothing_at_the_same_time_lose_and_repeat_nothi
 static void test_links_that_go_for_good_lose_and_repeat_nothing_while_there_is_another_path(void **state)
 {
     static const struct storm storms[] = {
-        {"ring of 3", sim_join_ring, 3, CUTS_FINAL, 1},
-        {"ring of 5", sim_join_ring, 5, CUTS_FINAL, 2},
-        {"full mesh of 5", sim_join_full, 5, CUTS_FINAL, 3},
-        {"random mesh of 8", join_random, 8, CUTS_FINAL, 4},
-        {"random mesh of 8 again", join_random, 8, CUTS_FINAL, 5},
+        {"ring of 3, for good", sim_join_ring, 3, CUTS_FINAL, 1},
+        {"ring of 5, for good", sim_join_ring, 5, CUTS_FINAL, 2},
+        {"full mesh of 5, for good", sim_join_full, 5, CUTS_FINAL, 3},
+        {"random mesh of 8, for good", join_random, 8, CUTS_FINAL, 4},
+        {"random mesh of 8 again, for good", join_random, 8, CUTS_FINAL, 5},
     };
 
     (void)state;

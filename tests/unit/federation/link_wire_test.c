@@ -23,6 +23,7 @@ static struct link_message example(enum link_message_type type)
         .seq = 9,
         .trail = bytes_of(zeros, 32),
         .detour = 1,
+        .part = 5,
         .back = bytes_of(zeros, 16),
         .channel = BYTES_LITERAL("room"),
         .event = BYTES_LITERAL("add"),
@@ -139,6 +140,7 @@ static void test_a_message_to_one_keeps_every_field(void **state)
     assert_int_equal(read.one.seq, 9);
     assert_int_equal(hub_id_list_count(read.one.trail), 2);
     assert_int_equal(read.one.detour, 1);
+    assert_int_equal(read.one.part, 5);
     assert_int_equal(hub_id_list_count(read.one.back), 1);
     assert_text(read.one.channel, "room");
     assert_text(read.one.event, "add");
