@@ -2,9 +2,9 @@
 /*
  * Counters, and how long things took
  *
- * One process-wide row of numbers named by an enum. Each is written by one thread at a time (the loop's, or
- * who has the store's lock), read by any thread (relaxed atomics: each number is whole, the row as a whole
- * may be some microseconds apart).
+ * One process-wide row of numbers named by an enum. Each is written by one thread at a time (the loop's, who
+ * has the store's lock, or the one that keeps records), read by any thread (relaxed atomics: each number is
+ * whole, the row as a whole may be some microseconds apart).
  */
 #ifndef COMMHUB_BASE_METRICS_H
 #define COMMHUB_BASE_METRICS_H
@@ -36,6 +36,8 @@
     X(SLOW_CONSUMERS_CLOSED, "slow_consumers_closed", "Connections closed because they did not read")        \
     X(PRODUCERS_PAUSED, "producers_paused", "Times a producer was paused for a full consumer")               \
     X(STORE_WRITES_FAILED, "store_writes_failed", "Transactions of the store that were not carried out")     \
+    X(RECORDS_KEPT, "records_kept", "Records of the log that were written to the store")                     \
+    X(RECORDS_SKIPPED, "records_skipped", "Records that left the log before the store could be written")     \
     X(OUT_OF_MEMORY, "out_of_memory", "Operations refused for want of memory")
 
 enum metrics_counter {

@@ -33,6 +33,7 @@
 #include "hub/program/serve_plan.h"
 #include "hub/program/service_notice.h"
 #include "hub/server/server.h"
+#include "mgmt/live/keeper.h"
 #include "mgmt/mgmt.h"
 #include "mgmt/rest/definitions.h"
 #include "mgmt/store/spool_file.h"
@@ -65,6 +66,7 @@ struct house {
     struct hub *hub;
     struct server *server;
     struct store *store;
+    struct keeper *keeper;
     struct spool_file *spool;
     struct federation *federation;
     struct mgmt *mgmt;
@@ -148,6 +150,20 @@ static int open_store(struct house *house)
     if (store_open(&house->store, house->plan.data_dir, why) < 0)
         return complain(why);
     house->identity = *store_identity(house->store);
+    return 0;
+}
+
+static struct keeper_bounds keeper_bounds_of(const struct serve_options *options)
+{
+    return (struct keeper_bounds){.most = options->keep_records, .days = options->keep_days};
+}
+
+static int start_keeper(struct house *house)
+{
+    struct keeper_bounds bounds = keeper_bounds_of(configuration_options(house->configuration));
+
+    if (house->store && keeper_new(&house->keeper, house->log, house->store, &bounds) < 0)
+        return complain("cannot start: out of memory or threads");
     return 0;
 }
 
@@ -430,6 +446,11 @@ static void apply(void *context, const struct serve_options *options, struct ser
         say(house, LOG_ERROR, "Reload: out of memory: some secrets are as they were until the next start");
     house->log_output.format = options->log_format;
     house->log_output.threshold = options->log_level;
+    if (house->keeper) {
+        struct keeper_bounds bounds = keeper_bounds_of(options);
+
+        keeper_set_bounds(house->keeper, &bounds);
+    }
     list_settings(house, options, house->settings);
     if (house->mgmt)
         mgmt_show_settings(house->mgmt, house->settings);
@@ -633,6 +654,8 @@ static int build(struct house *house)
     if (r == 0)
         r = make_configuration(house);
     if (r == 0)
+        r = start_keeper(house);
+    if (r == 0)
         r = build_hub(house);
     if (r == 0)
         r = open_spool(house);
@@ -677,6 +700,7 @@ static void clear(struct house *house)
         loop_timer_disarm(house->loop, &house->log_timer);
         loop_free(house->loop);
     }
+    keeper_free(house->keeper); /* behind all that have something to say */
     configuration_free(house->configuration);
     store_close(house->store);
     if (house->log)

@@ -27,6 +27,8 @@ static const struct serve_options defaults = {
     .call_deadline_ms = 3600000,
     .max_frame_bytes = 16U << 20,
     .mgmt = "127.0.0.1:8080",
+    .keep_records = 100000,
+    .keep_days = 30,
     .log_format = LOG_FORMAT_TEXT,
     .log_level = LOG_FROM_WARNING,
 };

@@ -74,6 +74,8 @@ struct serve_options {
     const char *admin_token_file;
     const char *admin_password_file;
     const char *definitions;
+    uint64_t keep_records; /* 0: none */
+    uint64_t keep_days;
     enum log_format log_format;
     enum log_threshold log_level;
     bool is_verbose; /* has become log_level */

@@ -108,6 +108,12 @@ const struct setting settings_table[] = {
     {"--definitions", "COMMHUB_DEFINITIONS", KIND_TEXT, FIELD(definitions), 0, 0, NULL, "FILE",
      "bridges and passwords of channels (JSON, as commhub export writes it), taken in at each start",
      CHANGE_AT_START},
+    {"--keep-records", "COMMHUB_KEEP_RECORDS", KIND_NUMBER, FIELD(keep_records), 0, 10000000, NULL, "N",
+     "records of the log kept in the data directory over restarts, with 64 MiB at most; 0: none (default: "
+     "100000)",
+     CHANGE_LIVE},
+    {"--keep-days", "COMMHUB_KEEP_DAYS", KIND_NUMBER, FIELD(keep_days), 1, 3650, NULL, "DAYS",
+     "records of the log that are older are dropped (default: 30)", CHANGE_LIVE},
     {"--log-format", "COMMHUB_LOG_FORMAT", KIND_CHOICE, FIELD(log_format), 0, 0, "text|logfmt|json", NULL,
      "of the lines on standard error (default: text)", CHANGE_LIVE},
     {"--log-level", "COMMHUB_LOG_LEVEL", KIND_CHOICE, FIELD(log_level), 0, 0, "error|warning|info|debug",

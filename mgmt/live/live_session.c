@@ -8,17 +8,9 @@
 
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
+#include "mgmt/live/record_copy.h"
 
-#define MOST_PASSED_OVER 256       /* records of other streams in one go */
-#define MOST_TEXT_BYTES (4 * 1024) /* a record has no more (hub/base/log.h) */
-#define ESCAPED_SIZE (MOST_TEXT_BYTES * 4 + 8)
-
-/* A record taken out of the ring, so that JSON is made of it without holding the ring's lock. */
-struct copy {
-    bool is_taken;
-    struct log_record record;
-    uint8_t texts[MOST_TEXT_BYTES];
-};
+#define MOST_PASSED_OVER 256 /* records of other streams in one go */
 
 void live_session_init(struct live_session *session, bool may_audit)
 {
@@ -149,64 +141,15 @@ static int append(struct buffer *out, json_t *message)
     return r < 0 ? r : LIVE_SESSION_MESSAGE;
 }
 
-static json_t *text_json(struct bytes text)
+static int append_record(struct buffer *out, const struct record_copy *copy)
 {
-    char escaped[ESCAPED_SIZE];
-
-    if (text.len && text_is_utf8(text))
-        return json_stringn_nocheck((const char *)text.ptr, text.len);
-    text_escape(text, escaped, sizeof escaped);
-    return json_string(escaped);
-}
-
-static json_t *field_json(const struct log_field *field)
-{
-    switch (field->type) {
-    case LOG_FIELD_TEXT:
-        return text_json(field->text);
-    case LOG_FIELD_BOOL:
-        return json_boolean(field->is_true);
-    case LOG_FIELD_NUMBER:
-        return json_integer(field->number);
-    case LOG_FIELD_NULL:
-        return json_null();
-    }
-    return NULL;
-}
-
-static int append_record(struct buffer *out, const struct log_record *record)
-{
+    const struct log_record *record = &copy->record;
     char time[CLOCK_RFC3339_TEXT];
-    json_t *data = json_object();
 
-    for (size_t i = 0; i < record->n_fields; i++)
-        json_object_set_new(data, record->fields[i].name, field_json(&record->fields[i]));
-    if (record->stream == LOG_LOGS && !json_object_get(data, "level"))
-        json_object_set_new(data, "level", json_string(log_level_name(record->level)));
     clock_rfc3339(record->wall_ms, time);
-    return append(out,
-                  json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)record->sequence, "time", time,
-                            "stream", log_stream_name(record->stream), "type", record->event, "data", data));
-}
-
-static void take_copy(const struct log_record *record, void *context)
-{
-    struct copy *copy = context;
-    size_t used = 0;
-
-    copy->is_taken = true;
-    copy->record = *record;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        struct bytes *text = &copy->record.fields[i].text;
-        size_t room = sizeof copy->texts - used;
-
-        if (text->len > room)
-            text->len = room;
-        if (text->len)
-            memcpy(copy->texts + used, text->ptr, text->len);
-        text->ptr = copy->texts + used;
-        used += text->len;
-    }
+    return append(out, json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)record->sequence, "time",
+                                 time, "stream", log_stream_name(record->stream), "type", record->event,
+                                 "data", record_copy_data(copy)));
 }
 
 static int append_gap(struct live_session *session, uint64_t to, struct buffer *out)
@@ -243,19 +186,17 @@ static bool is_wanted(const struct live_session *session, const struct log_recor
 static int next_record(struct live_session *session, struct log *log, struct buffer *out)
 {
     for (int i = 0; i < MOST_PASSED_OVER; i++) {
-        struct copy copy;
+        struct record_copy copy;
         uint64_t sequence;
 
-        copy.is_taken = false;
-        log_read(log, session->position, 1, take_copy, &copy);
-        if (!copy.is_taken)
+        if (!record_copy_next(&copy, log, session->position))
             return 0;
         sequence = copy.record.sequence;
         if (sequence > session->position + 1)
             return append_gap(session, sequence - 1, out);
         session->position = sequence;
         if (is_wanted(session, &copy.record))
-            return append_record(out, &copy.record);
+            return append_record(out, &copy);
     }
     return 0;
 }
@@ -283,7 +224,7 @@ static int append_metrics(const struct live_source *source, struct buffer *out)
 
 static int append_error(struct live_session *session, struct buffer *out)
 {
-    json_t *detail = text_json(bytes_of_text(session->error));
+    json_t *detail = record_copy_text(bytes_of_text(session->error));
 
     *session->error = '\0';
     return append(out, json_pack("{s:s, s:o}", "type", "error", "detail", detail));

@@ -85,6 +85,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     "--admin-token-file": [("", "empty"), ("/nonexistent", "/nonexistent")],
     "--admin-password-file": [("", "empty")],
     "--definitions": [("", "empty")],
+    "--keep-records": [("all", "whole number"), ("-1", "whole number"), ("10000001", "10000000")],
+    "--keep-days": [("0", "whole number from 1"), ("3651", "3650"), ("1.5", "whole number")],
     "--log-format": [("xml", "text|logfmt|json")],
     "--log-level": [("loud", "error|warning|info|debug")],
     "--verbose": [("maybe", "true")],

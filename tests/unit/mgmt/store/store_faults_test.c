@@ -15,6 +15,7 @@
 #include "mgmt/store/seal.h"
 #include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_event.h"
 #include "mgmt/store/store_rekey.h"
 #include "mgmt/store/store_session.h"
 #include "mgmt/store/store_setting.h"
@@ -124,6 +125,17 @@ static const struct bridge_spec west = {
     .classes = BRIDGE_ALL_CLASSES,
 };
 
+/* Two records; of all of them two at most stay. */
+static int write_events(struct place *place)
+{
+    static const struct store_event_bounds bounds = {.most = 2, .most_bytes = INT64_MAX};
+    struct store_event rows[] = {{.id = 1, .type = "server_log", .data = "{}"},
+                                 {.id = 2, .type = "server_error", .data = "{}"}};
+    struct store_event_figures figures;
+
+    return store_event_write(place->store, rows, 2, &bounds, &figures, place->why);
+}
+
 static void fill(struct place *place)
 {
     struct store_token token = {.name = "deploy", .role = ROLE_VIEWER, .scopes = 1};
@@ -138,6 +150,7 @@ static void fill(struct place *place)
     check(store_bridge_put(place->store, &west, false, why) == 0);
     check(store_set_password(place->store, BYTES_LITERAL("room"), BYTES_LITERAL("canary"), why) == 0);
     check(store_audit_append(place->store, &row, 100, why) == 0);
+    check(write_events(place) == 0);
 }
 
 static int set_up(void **state)
@@ -185,6 +198,7 @@ static char *dump(struct place *place)
         "SELECT * FROM setting ORDER BY 1",
         "SELECT id, target, status, hex(hash) FROM audit ORDER BY 1",
         "SELECT name, id, hex(hash) FROM audit_end ORDER BY 1",
+        "SELECT serial, id, type, through FROM event ORDER BY 1",
     };
     char *path = data_dir_path(place->dir, "commhub.db");
     struct buffer text = {0};
@@ -366,6 +380,7 @@ static const struct {
     {"settings are written", write_settings},
     {"a row is added to the audit log", append_audit},
     {"a user is made and the audit log says so", put_user_staged},
+    {"records are kept", write_events},
     {"several are one", write_batch},
     {"the key is rotated", rotate_key},
     {"much is written", write_much},
