@@ -26,12 +26,10 @@
 #include "mgmt/store/store.h"
 #include "webui/webui_assets.h"
 
-#define EPOCH_SIZE 64
-
 struct mgmt {
     struct mgmt_options options;
     char address[ACCEPTOR_ADDRESS_SIZE];
-    char epoch[EPOCH_SIZE];
+    char epoch[STORE_EPOCH_SIZE];
     char *first_run_file;
     struct rest_setting *settings;
     struct tokens *tokens;
@@ -210,7 +208,7 @@ static int start_rest(struct mgmt *mgmt)
 
 static int start_live(struct mgmt *mgmt)
 {
-    const struct store_identity *identity = store_identity(mgmt->options.store);
+    struct store *store = mgmt->options.store;
     struct ws_server_options options = {
         .log = mgmt->options.log,
         .epoch = mgmt->epoch,
@@ -222,8 +220,7 @@ static int start_live(struct mgmt *mgmt)
     };
 
     /* Record ids begin anew with each start of the hub. */
-    snprintf(mgmt->epoch, sizeof mgmt->epoch, "%s.%llu", identity->hub_id,
-             (unsigned long long)identity->incarnation);
+    store_epoch(store, store_identity(store)->incarnation, mgmt->epoch);
     return ws_server_new(&mgmt->live, &options);
 }
 

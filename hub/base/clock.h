@@ -19,4 +19,8 @@ uint64_t clock_wall_ms(void);
 /* "2026-01-31T12:34:56.789Z" */
 void clock_rfc3339(uint64_t wall_ms, char out_text[CLOCK_RFC3339_TEXT]);
 
+/* Reads such a text, of any offset ("2026-01-31T13:34:56+01:00") and precision: 0 or -EINVAL. What was before
+ * 1970 is 0. */
+int clock_read_rfc3339(const char *text, uint64_t *out_wall_ms);
+
 #endif

@@ -33,7 +33,7 @@ static enum http_counts_class class_of(const struct request *request)
         return HTTP_COUNTS_PAGE;
     if (is_gateway(request))
         return HTTP_COUNTS_GATEWAY;
-    if (is_segment(request, 2, "events"))
+    if (is_segment(request, 2, "events") && request->n_segments == 3)
         return HTTP_COUNTS_WAIT;
     return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ? HTTP_COUNTS_READ
                                                                                        : HTTP_COUNTS_WRITE;

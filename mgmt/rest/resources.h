@@ -70,6 +70,7 @@ void rest_definitions_get(struct rest *rest, const struct request *request, stru
 void rest_definitions_post(struct rest *rest, const struct request *request, struct reply *reply);
 
 void rest_events_list(struct rest *rest, const struct request *request, struct reply *reply);
+void rest_history_list(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_session_get(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_session_post(struct rest *rest, const struct request *request, struct reply *reply);
 void rest_session_delete(struct rest *rest, const struct request *request, struct reply *reply);

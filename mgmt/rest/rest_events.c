@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/live/live_session.h"
 #include "mgmt/rest/access.h"
 #include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
+#include "mgmt/rest/record_query.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/sse.h"
 
@@ -33,59 +33,27 @@ struct events {
 
 /* ---- the query ---- */
 
-static bool refuse(struct reply *reply, const struct request *request, const char *why)
+/* What of the query is its filter; false: the stream audit is not for the asker. */
+static bool read_filter(struct events *events, const struct request *request, struct reply *reply,
+                        struct problem_faults *faults)
 {
-    problem_reply(reply, request, 400, "%s", why);
+    struct live_filter *filter = &events->session.filter;
+    struct record_query query;
+
+    record_query_read(&query, request, (1U << LOG_N_STREAMS) - 1, faults);
+    events->session.streams = query.streams;
+    filter->least = query.least;
+    if (query.text)
+        memcpy(filter->sought, query.text, strlen(query.text) + 1);
+    if (!(query.streams & (1U << LOG_AUDIT)) || access_may_audit(request))
+        return true;
+    json_decref(faults->list);
+    problem_reply(reply, request, 403, "The stream audit needs the role admin and the scope audit.");
     return false;
 }
 
-/* "logs,errors"; without: all but audit. */
-static bool read_streams(struct events *events, const struct request *request, struct reply *reply)
-{
-    const char *at = request_argument(request, "streams");
-
-    events->session.streams = at ? 0 : ((1u << LOG_N_STREAMS) - 1) & ~(1u << LOG_AUDIT);
-    while (at && *at) {
-        struct bytes word = bytes_of(at, strcspn(at, ","));
-        unsigned before = events->session.streams;
-
-        for (enum log_stream stream = 0; stream < LOG_N_STREAMS; stream++)
-            if (bytes_equal_text(word, log_stream_name(stream)))
-                events->session.streams |= 1u << stream;
-        if (events->session.streams == before)
-            return refuse(
-                reply, request,
-                "streams must be some of logs, errors, system, links, audit, each once, with commas.");
-        at += word.len + (at[word.len] == ',');
-    }
-    if ((events->session.streams & (1u << LOG_AUDIT)) && !access_may_audit(request)) {
-        problem_reply(reply, request, 403, "The stream audit needs the role admin and the scope audit.");
-        return false;
-    }
-    return events->session.streams ||
-           refuse(reply, request, "streams must name one at least; without it there are all.");
-}
-
-static bool read_filter(struct events *events, const struct request *request, struct reply *reply)
-{
-    struct live_filter *filter = &events->session.filter;
-    const char *level = request_argument(request, "level");
-    const char *text = request_argument(request, "text");
-
-    filter->least = LOG_DEBUG;
-    while (level && filter->least < LOG_ERROR && strcmp(level, log_level_name(filter->least)) != 0)
-        filter->least++;
-    if (level && strcmp(level, log_level_name(filter->least)) != 0)
-        return refuse(reply, request, "level must be debug, info, warning or error.");
-    if (text && strlen(text) >= sizeof filter->sought)
-        return refuse(reply, request, "text must have 255 bytes at most.");
-    if (text)
-        memcpy(filter->sought, text, strlen(text) + 1);
-    return true;
-}
-
 /* A browser that comes again names the last event it has seen in a header. */
-static bool read_since(struct events *events, const struct request *request, struct reply *reply)
+static void read_since(struct events *events, const struct request *request, struct problem_faults *faults)
 {
     const char *since = request_argument(request, "since");
     const char *epoch = request_argument(request, "epoch");
@@ -95,29 +63,44 @@ static bool read_since(struct events *events, const struct request *request, str
         since = request_header(request, "Last-Event-ID");
     if (!since || !*since) {
         events->session.position = log_range(events->source.log).oldest - 1;
-        return true;
+        return;
     }
-    if (text_to_u64(since, 0, INT64_MAX, &value) < 0)
-        return refuse(reply, request, "since must be the id of the last record that was seen.");
+    if (text_to_u64(since, 0, INT64_MAX, &value) < 0) {
+        problem_add(faults, "?since", "must be the id of the last record that was seen");
+        return;
+    }
     if (epoch && strcmp(epoch, events->source.epoch) != 0)
         value = UINT64_MAX; /* of a hub that is no more */
     live_session_go_on(&events->session, events->source.log, value);
-    return true;
 }
 
-static bool read_limits(struct events *events, const struct request *request, struct reply *reply)
+static void read_limits(struct events *events, const struct request *request, struct problem_faults *faults)
 {
     const char *limit = request_argument(request, "limit");
     const char *wait = request_argument(request, "wait");
     uint64_t most = LISTING_LIMIT, wait_s = 0;
 
     if (limit && text_to_u64(limit, 1, LISTING_MOST, &most) < 0)
-        return refuse(reply, request, "limit must be a number from 1 to 1000.");
+        problem_add(faults, "?limit", "must be a number from 1 to %d", LISTING_MOST);
     if (wait && text_to_u64(wait, 0, MOST_WAIT_S, &wait_s) < 0)
-        return refuse(reply, request, "wait must be a number of seconds from 0 to 60.");
+        problem_add(faults, "?wait", "must be a number of seconds from 0 to %d", MOST_WAIT_S);
     events->limit = (size_t)most;
     events->until_ms = clock_monotonic_ms() + wait_s * 1000;
-    return true;
+}
+
+/* False: the reply is filled. */
+static bool read_query(struct events *events, const struct request *request, struct reply *reply)
+{
+    struct problem_faults faults = {0};
+
+    if (!read_filter(events, request, reply, &faults))
+        return false;
+    read_since(events, request, &faults);
+    read_limits(events, request, &faults);
+    if (!problem_faults_are_any(&faults))
+        return true;
+    problem_reply_arguments(reply, request, &faults);
+    return false;
 }
 
 /* ---- a list ---- */
@@ -253,8 +236,7 @@ void rest_events_list(struct rest *rest, const struct request *request, struct r
     events->source = (struct live_source){.log = rest->options.log, .epoch = rest->options.epoch};
     events->is_stream = sse_is_wanted(request);
     events->session.owes_hello = events->is_stream;
-    is_read = read_streams(events, request, reply) && read_filter(events, request, reply) &&
-              read_since(events, request, reply) && read_limits(events, request, reply);
+    is_read = read_query(events, request, reply);
     if (is_read && events->is_stream && strcmp(request->method, "HEAD") == 0)
         reply_set_static(reply, 200, "text/event-stream", BYTES_NONE);
     else if (is_read)

@@ -110,6 +110,8 @@ static const struct route routes[] = {
      .has_dry_run = true, .handle = rest_definitions_post},
     {"GET", "/api/v1/events", ROLE_VIEWER, SCOPE_EVENTS,
      .arguments = "since epoch streams level text limit wait", .handle = rest_events_list},
+    {"GET", "/api/v1/events/history", ROLE_VIEWER, SCOPE_EVENTS,
+     .arguments = PAGED " streams level text from until", .handle = rest_history_list},
     {"GET", "/api/v1/setup", ROLE_NONE, SCOPE_NONE, .handle = rest_setup_get},
     {"POST", "/api/v1/setup", ROLE_ADMIN, SCOPE_ACCESS, .takes_body = true, .has_dry_run = true,
      .handle = rest_setup_post},

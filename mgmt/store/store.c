@@ -497,6 +497,11 @@ const struct store_identity *store_identity(const struct store *store)
     return &store->identity;
 }
 
+void store_epoch(const struct store *store, uint64_t incarnation, char out_epoch[STORE_EPOCH_SIZE])
+{
+    snprintf(out_epoch, STORE_EPOCH_SIZE, "%s.%llu", store->identity.hub_id, (unsigned long long)incarnation);
+}
+
 char *store_path(const struct store *store, const char *name)
 {
     return data_dir_path(store->data_dir, name);

@@ -46,6 +46,10 @@ struct store_identity {
 /* Constant while the store is open. */
 const struct store_identity *store_identity(const struct store *store);
 
+/* "HUB_ID.INCARNATION": to what start of the hub the numbers of the log's records belong. */
+#define STORE_EPOCH_SIZE 64
+void store_epoch(const struct store *store, uint64_t incarnation, char out_epoch[STORE_EPOCH_SIZE]);
+
 /* path/name in the data directory for the caller to free(); NULL: out of memory. */
 char *store_path(const struct store *store, const char *name);
 

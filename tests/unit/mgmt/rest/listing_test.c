@@ -203,6 +203,20 @@ static void test_what_is_wrong_is_named_with_what_would_do(void **state)
         {"sessions?role=x", "?role", "viewer operator admin"},
         {"audit?sort=who", "?sort", "one of time;"},
         {"audit?status=x", "?status", "from 100 to 599"},
+        {"events/history?sort=id", "?sort", "one of time;"},
+        {"events/history?limit=0", "?limit", "from 1 to 1000"},
+        {"events/history?streams=", "?streams", "some of logs, errors, system, links, each once"},
+        {"events/history?streams=logs,audit", "?streams", "some of logs, errors, system, links, each once"},
+        {"events/history?streams=logs,logs", "?streams", "each once"},
+        {"events/history?level=loud", "?level", "debug, info, warning or error"},
+        {"events/history?from=yesterday", "?from", "2026-01-31T12:34:56Z"},
+        {"events/history?until=2026-02-30T00:00:00Z", "?until", "2026-01-31T12:34:56Z"},
+        {"events/history?from=", "?from", "must be a time"},
+        {"events?streams=logs,metrics", "?streams", "some of logs, errors, system, links, audit, each once"},
+        {"events?level=", "?level", "debug, info, warning or error"},
+        {"events?since=-1", "?since", "the id of the last record"},
+        {"events?limit=1001", "?limit", "from 1 to 1000"},
+        {"events?wait=61", "?wait", "from 0 to 60"},
     };
     struct stand_answer answer;
 
