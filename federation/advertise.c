@@ -9,6 +9,15 @@
  * told to all links or, while the route rests, to none, and who is not to hear of the new way hears at once
  * that the old one is gone. So what stands between two changes and cancels out is never told.
  *
+ * A link that is cut or ends is told of by its session, and every hub throws out or marks by itself what
+ * leads over it; so nothing is urgent about the ways that take its place, which a hub goes itself at once.
+ * They are told in the order of their length, each hop HOP_WAIT_MS later: when a hub's turn comes, whoever
+ * has a better way for it has told it, and if the way leads over a link that ended by the same blow (a dead
+ * hub's others), the news of that have come along it. So one blow costs a link one update of a key, and no
+ * way is told that is not there. The same order is kept behind a link that comes up, for a whole mesh may
+ * come up with it. A way over a cut link is worth telling only where nothing better is heard of for
+ * STALE_WAIT_MS, by when what takes the cut link for lost has said so.
+ *
  * What can't be written for want of memory ends the link: its far side would believe something wrong, and the
  * full table of the next session heals that.
  */
@@ -20,6 +29,12 @@
 
 /* An entry message is sent when it has grown so far; well below what the far side takes in one frame. */
 #define BATCH_BYTES 49152U
+
+/* News go over a link of 10 ms there and back in that time; slower ones cost an update more now and then. */
+#define HOP_WAIT_MS 10U
+
+/* The ends of a dead hub's links give them up within MESH_LINGER_MS and a look of each other. */
+#define STALE_WAIT_MS 1000U
 
 static void send_entries(struct mesh_link *link)
 {
@@ -178,37 +193,63 @@ static void tell_all(struct mesh *mesh, struct route *route, const struct mesh_l
     }
 }
 
-/* Tells all links what they must not believe any longer; the new way waits. */
-static void hold(struct mesh *mesh, struct route *route)
+/* Counts the links that are to hear of the way, and do not yet; answers whether there is one. */
+static bool count_held(struct mesh *mesh, const struct route *route)
 {
     bool is_wanted = false;
 
     for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
         struct mesh_link *link = mesh->links[slot];
 
-        if (!link || link->is_ending)
+        if (!link || link->is_ending || !may_tell(link, route))
             continue;
-        if (may_tell(link, route)) {
-            is_wanted = true;
-            link->counts.updates_held++;
-            mesh->counts.updates_held++;
-        } else if (link_set_has(&route->told, slot)) {
+        is_wanted = true;
+        link->counts.updates_held++;
+        mesh->counts.updates_held++;
+    }
+    return is_wanted;
+}
+
+static void tell_losses(struct mesh *mesh, struct route *route)
+{
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        struct mesh_link *link = mesh->links[slot];
+
+        if (link && !link->is_ending && link_set_has(&route->told, slot) && !may_tell(link, route))
             tell_gone(link, route);
-        }
+    }
+}
+
+/* Tells all links what they must not believe any longer; the new way waits for the end of the rest. */
+static void rest(struct mesh *mesh, struct route *route)
+{
+    tell_losses(mesh, route);
+    if (count_held(mesh, route)) {
+        pacer_hold(&mesh->pacer, &route->rest, route->rest.until_ms);
+        return;
     }
     pacer_unhold(&mesh->pacer, &route->rest);
-    if (is_wanted)
-        pacer_hold(&mesh->pacer, &route->rest);
-    else
-        route->told_digest = 0;
+    route->told_digest = 0;
+}
+
+/* When it is the route's turn, counted from the last cut of its way or the last link that came up here. */
+static uint64_t settled_ms(const struct mesh *mesh, const struct route *route)
+{
+    uint64_t since_ms = route->upset_ms > mesh->joined_ms ? route->upset_ms : mesh->joined_ms;
+
+    if (candidate_is_stale(route->best))
+        return since_ms + STALE_WAIT_MS;
+    return since_ms + path_n_hops(candidate_path(route->best)) * HOP_WAIT_MS;
 }
 
 static void tell_change(struct mesh *mesh, struct route *route)
 {
-    if (!route->best || route->is_broken || pacer_lets(&route->rest, mesh->time.now_ms))
+    if (route->best && mesh->time.now_ms < settled_ms(mesh, route))
+        pacer_hold(&mesh->pacer, &route->rest, settled_ms(mesh, route));
+    else if (!route->best || route->is_broken || pacer_lets(&route->rest, mesh->time.now_ms))
         tell_all(mesh, route, NULL);
     else
-        hold(mesh, route);
+        rest(mesh, route);
 }
 
 void advertise_route(struct mesh_link *link, struct route *route)

@@ -58,6 +58,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
     link->digests.due_ms = time.now_ms + DIGEST_EVERY_MS;
     link_session_init(&link->frames);
     advertise_held(mesh);
+    mesh->joined_ms = time.now_ms;
     mesh->links[slot] = link;
     if (slot >= mesh->n_slots)
         mesh->n_slots = slot + 1;
@@ -168,16 +169,10 @@ static void finish(struct mesh_link *link)
 {
     struct mesh *mesh = link->mesh;
 
-    while (!list_is_empty(&link->candidates)) {
-        struct candidate *candidate = list_first_entry(&link->candidates, struct candidate, in_link);
-        struct route *route = candidate->route;
-
-        mesh_drop_way(mesh, candidate);
-        mesh_route_changed(mesh, route);
-    }
     map_walk(&mesh->table.by_key, forget_told, link);
     mesh->links[link->slot] = NULL;
     report(link, LINK_SESSION_OVER);
+    check(list_is_empty(&link->candidates));
     advertise_flush(mesh);
     custody_end(link);
     mesh_link_free(link);

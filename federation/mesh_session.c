@@ -71,20 +71,34 @@ static void mark(struct map_node *node, void *context)
                              mesh_session_makes_stale(mesh, node->key, NULL));
 }
 
+/* While something waits to be told it waits no longer for one more cut. */
+static void upset(struct mesh *mesh, const struct candidate *candidate)
+{
+    struct route *route = candidate->route;
+
+    if (!route->rest.is_held)
+        route->upset_ms = mesh->time.now_ms;
+}
+
 static void choose_anew(struct map_node *node, void *context)
 {
     const struct affected *affected = context;
 
     if (!path_has_session(node->key, affected->session))
         return;
-    list_for_each (at, &path_of(node)->candidates)
-        mesh_route_changed(affected->mesh, container_of(at, struct candidate, in_path)->route);
+    list_for_each (at, &path_of(node)->candidates) {
+        struct candidate *candidate = container_of(at, struct candidate, in_path);
+
+        upset(affected->mesh, candidate);
+        mesh_route_changed(affected->mesh, candidate->route);
+    }
 }
 
 static void drop(struct mesh *mesh, struct candidate *candidate)
 {
     struct route *route = candidate->route;
 
+    upset(mesh, candidate);
     mesh_drop_way(mesh, candidate);
     mesh_route_changed(mesh, route);
 }

@@ -99,7 +99,8 @@ struct mesh {
     unsigned n_slots; /* slots that were ever used */
     struct list untold;
     struct pacer pacer;
-    uint64_t paced_ms; /* for when wake_at() was last called */
+    uint64_t paced_ms;  /* for when wake_at() was last called */
+    uint64_t joined_ms; /* when a link of our own last came up */
     struct list unoffered;
     struct list refused; /* routes that the core did not want; asked again when something local changes */
     struct list unsettled;

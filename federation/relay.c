@@ -271,12 +271,15 @@ static void answer_for(struct mesh *mesh, const struct link_one *lost, struct bl
         .from = lost->to,
         .body = frame_body(answer),
     };
-    struct candidate *way;
+    enum mesh_refusal refusal;
 
     if (guards_has(mesh, lost->channel))
         back.channel = lost->channel;
-    if (forward_one(mesh, back, relay_route_of(mesh, &back), &way) == MESH_REFUSAL_COUNT)
+    refusal = send_on(mesh, &back);
+    if (refusal == MESH_REFUSAL_COUNT)
         mesh->counts.calls_lost++;
+    else
+        mesh_refuse(mesh, refusal);
     block_unref(answer);
 }
 
@@ -338,7 +341,8 @@ static bool is_as_addressed(const struct link_one *one, const struct message *me
            message_text(message, KEY_EVENT, &event) == 0 && bytes_equal(event, one->event);
 }
 
-static void arrive_one(struct mesh_link *link, const struct link_one *one)
+/* MESH_REFUSAL_COUNT: it has arrived, or is nothing to answer. */
+static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_one *one)
 {
     struct mesh *mesh = link->mesh;
     struct origin *from = origins_find(mesh, &one->from);
@@ -350,28 +354,29 @@ static void arrive_one(struct mesh_link *link, const struct link_one *one)
 
         if (mesh->durable.on_taken)
             mesh->durable.on_taken(mesh->durable.context, &taken);
-        return;
+        return MESH_REFUSAL_COUNT;
     }
-    /* Without a way back an answer could not leave; the caller's hub sees this hub gone as well. */
-    if (!from || !from->peer) {
-        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
-        return;
-    }
+    if (!from)
+        return MESH_REFUSED_NO_ROUTE;
     if (message_parse(one->body, &message) != 0 || !is_as_addressed(one, &message)) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
-        return;
+        return MESH_REFUSAL_COUNT;
     }
     if (one->seq != 0 && !take_first(link, from, one->incarnation, one->seq))
-        return;
+        return MESH_REFUSAL_COUNT;
+    /* Its answer would have no way back now; the word that it was not carried out waits for one. */
+    if (!from->peer)
+        return MESH_REFUSED_NO_ROUTE;
     if (message.type == MESSAGE_RESPONSE) {
         answers_arrive(from, one, &message);
-        return;
+        return MESH_REFUSAL_COUNT;
     }
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
     shown = trail_show(mesh, one->trail, &message);
     mesh->core.handle(mesh->core.context, from->peer, &message);
     block_unref(shown);
+    return MESH_REFUSAL_COUNT;
 }
 
 /* MESH_REFUSAL_COUNT: it has arrived, or been sent on. */
@@ -391,8 +396,7 @@ static enum mesh_refusal take_in(struct mesh_link *link, const struct link_one *
     if (hub_id_equal(&one->to, &mesh->id)) {
         if (one->life != 0 && one->life != mesh->incarnation)
             return MESH_REFUSED_RESTARTED;
-        arrive_one(link, one);
-        return MESH_REFUSAL_COUNT;
+        return arrive_one(link, one);
     }
     if (hub_id_list_count(one->trail) >= PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;

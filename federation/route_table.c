@@ -71,7 +71,7 @@ static void route_free(struct route_table *table, struct route *route)
     list_unlink(&route->unoffered);
     list_unlink(&route->in_graves);
     route_table_found(table, route);
-    list_unlink(&route->rest.resting);
+    list_unlink(&route->rest.held);
     if (route->is_dead)
         table->n_graves--;
     block_unref(route->attributes);

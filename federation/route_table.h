@@ -106,7 +106,8 @@ struct route {
     uint64_t told_digest;   /* of what they believe, the same for all (digest.h); 0: not known, none does */
     struct route_seq told_seq;
     struct pacer_rest rest; /* before it is told again */
-    bool is_broken;         /* what was told may lead nowhere: the next way does not wait */
+    bool is_broken;         /* what was told may lead nowhere: the next way does not wait for a rest */
+    uint64_t upset_ms;      /* when its way was cut, ended or went on, here or elsewhere */
     bool is_dead;           /* a tombstone of `seq` */
     uint64_t dead_at_ms;
     uint64_t missed_at_ms;

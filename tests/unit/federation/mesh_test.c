@@ -269,14 +269,20 @@ static struct hub_time at(uint64_t ms)
 }
 
 /* A link to hub @peer, named by it, session 100 + peer, cost 10. */
-static struct mesh_link *join(uint8_t peer)
+static struct mesh_link *join_at(uint8_t peer, uint64_t now_ms)
 {
     struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 100U + peer, 10, NULL,
                                         BRIDGE_MANAGEMENT_NONE};
     struct mesh_link *link;
 
-    assert_int_equal(mesh_link_up(mesh, &options, at(1000), &link), 0);
+    assert_int_equal(mesh_link_up(mesh, &options, at(now_ms), &link), 0);
     return link;
+}
+
+/* It has been up for a while. */
+static struct mesh_link *join(uint8_t peer)
+{
+    return join_at(peer, 500);
 }
 
 struct hint {
@@ -621,7 +627,7 @@ static void test_a_withdrawal_overtakes_what_is_held_and_cancels_it(void **state
     assert_int_equal(n_told, 4);
 }
 
-static void test_a_way_that_breaks_is_replaced_at_once(void **state)
+static void test_a_way_that_breaks_is_replaced_at_once_and_told_ten_milliseconds_a_hop_later(void **state)
 {
     static const struct {
         const char *what;
@@ -638,11 +644,92 @@ static void test_a_way_that_breaks_is_replaced_at_once(void **state)
         tell(b, 0x20, service_by_b);
         n_told = 0;
         assert_int_equal(mesh_link_receive(a, &news, at(1000)), 0);
-        assert_row(rows[i].what, count_told(0x30, LINK_ENTRY_SET) == 1);
         assert_by("cost 40 ways");
+        mesh_settle(mesh, at(1039));
+        assert_row(rows[i].what, count_told(0x30, LINK_ENTRY_SET) == 0);
+        mesh_settle(mesh, at(1040));
+        assert_row(rows[i].what, count_told(0x30, LINK_ENTRY_SET) == 1);
         tear_down(state);
         begin();
     }
+}
+
+static void test_a_link_that_returns_before_another_way_was_told_costs_nothing(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct link_message stale = session(42, 1, LINK_SESSION_STALE);
+    struct link_message fresh = session(42, 1, LINK_SESSION_FRESH);
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, service_by_a);
+    tell(b, 0x20, service_by_b);
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(a, &stale, at(1000)), 0);
+    assert_int_equal(mesh_link_receive(a, &fresh, at(1030)), 0);
+    mesh_settle(mesh, at(9000));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
+}
+
+/* A hub that dies takes all its links with it, and the news of one of them come first. */
+static void test_a_way_whose_end_is_not_known_yet_is_not_told(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct link_message news[] = {session(42, 1, LINK_SESSION_STALE), session(43, 1, LINK_SESSION_STALE),
+                                  over(42), over(43)};
+    const uint64_t times_ms[] = {1000, 1039, 3000, 3999};
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, service_by_a);
+    tell(b, 0x20, service_by_b);
+    n_told = 0;
+    for (size_t i = 0; i < N_ELEMENTS(news); i++) {
+        mesh_settle(mesh, at(times_ms[i] - 1));
+        assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 0);
+        assert_int_equal(mesh_link_receive(i % 2 ? b : a, &news[i], at(times_ms[i])), 0);
+    }
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 1);
+}
+
+static void test_a_way_over_a_cut_link_is_told_where_nothing_else_is_heard_for_a_second(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct mesh_link *b = join(0x20);
+    struct link_message gone = over(42);
+    struct link_message stale = session(43, 1, LINK_SESSION_STALE);
+
+    (void)state;
+    join(0x30);
+    tell(a, 0x10, service_by_a);
+    tell(b, 0x20, service_by_b);
+    n_told = 0;
+    assert_int_equal(mesh_link_receive(b, &stale, at(1000)), 0);
+    assert_int_equal(mesh_link_receive(a, &gone, at(3000)), 0);
+    mesh_settle(mesh, at(3999));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
+    mesh_settle(mesh, at(4000));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+}
+
+/* Where many come up together the shorter ways are told before the longer ones that they replace. */
+static void test_what_a_new_link_brings_is_told_ten_milliseconds_a_hop_later(void **state)
+{
+    struct mesh_link *a = join_at(0x10, 1000);
+
+    (void)state;
+    join_at(0x30, 1000);
+    n_told = 0;
+    provide(1);
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+    tell(a, 0x10, service_by_a);
+    mesh_settle(mesh, at(1029));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
+    mesh_settle(mesh, at(1030));
+    assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 2);
 }
 
 static void test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_on_at_once(void **state)
@@ -654,14 +741,14 @@ static void test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_o
     join(0x30);
     tell(a, 0x10, service_by_a);
     n_told = 0;
-    assert_int_equal(mesh_link_receive(a, &stale, at(1000)), 0);
+    assert_int_equal(mesh_link_receive(a, &stale, at(960)), 0);
     assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 0);
     tell(a, 0x10, (struct hint){{0x77, 0x67, 0x68, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 44, NULL});
     assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 1);
     /* And one that is lost altogether. */
     tell(a, 0x10, (struct hint){{0x77, 0x10}, 1, LINK_ENTRY_LOST, ROUTE_SERVICE, 0, NULL});
     assert_int_equal(count_told(0x30, LINK_ENTRY_LOST), 1);
-    tell(a, 0x10, service_by_a);
+    tell(a, 0x10, (struct hint){{0x77, 0x66, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 44, NULL});
     assert_int_equal(count_told(0x30, LINK_ENTRY_SET), 2);
 }
 
@@ -715,10 +802,10 @@ static void test_a_digest_is_told_every_half_minute_and_the_table_anew_once_for_
     (void)state;
     provide(1);
     n_told = 0;
-    mesh_settle(mesh, at(1000 + DIGEST_EVERY_MS - 1));
+    mesh_settle(mesh, at(500 + DIGEST_EVERY_MS - 1));
     assert_int_equal(n_told, 0);
     assert_int_equal(say(a, LINK_MESSAGE_TELL_ALL), MESH_E_BAD_MESSAGE);
-    mesh_settle(mesh, at(1000 + DIGEST_EVERY_MS));
+    mesh_settle(mesh, at(500 + DIGEST_EVERY_MS));
     mesh_settle(mesh, at(2000 + DIGEST_EVERY_MS));
     assert_int_equal(count_frames(0x10, LINK_MESSAGE_DIGEST), 1);
     assert_int_equal(say(a, LINK_MESSAGE_TELL_ALL), 0);
@@ -1242,7 +1329,11 @@ int main(void)
         TEST(test_changes_that_come_together_are_told_together),
         TEST(test_changes_that_a_neighbour_passes_on_are_told_together),
         TEST(test_a_withdrawal_overtakes_what_is_held_and_cancels_it),
-        TEST(test_a_way_that_breaks_is_replaced_at_once),
+        TEST(test_a_way_that_breaks_is_replaced_at_once_and_told_ten_milliseconds_a_hop_later),
+        TEST(test_a_link_that_returns_before_another_way_was_told_costs_nothing),
+        TEST(test_a_way_whose_end_is_not_known_yet_is_not_told),
+        TEST(test_a_way_over_a_cut_link_is_told_where_nothing_else_is_heard_for_a_second),
+        TEST(test_what_a_new_link_brings_is_told_ten_milliseconds_a_hop_later),
         TEST(test_what_a_neighbour_tells_in_the_place_of_a_broken_way_is_passed_on_at_once),
         TEST(test_a_new_link_ends_all_holding),
         TEST(test_what_is_told_again_as_it_stands_is_not_passed_on),

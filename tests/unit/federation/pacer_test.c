@@ -28,7 +28,7 @@ static unsigned change_for(struct pacer_rest *rest, uint64_t from_ms, uint64_t u
             pacer_told(&pacer, rest, is_new_word, now_ms);
             n++;
         } else {
-            pacer_hold(&pacer, rest);
+            pacer_hold(&pacer, rest, rest->until_ms);
         }
     }
     return n;
@@ -43,8 +43,9 @@ static void test_the_first_change_goes_at_once_and_the_next_after_a_rest(void **
     pacer_told(&pacer, rest, true, 5000);
     assert_false(pacer_lets(rest, 5000 + PACER_LEAST_MS - 1));
     assert_int_equal(pacer_due_ms(&pacer), UINT64_MAX);
-    pacer_hold(&pacer, rest);
-    pacer_hold(&pacer, rest);
+    assert_null(pacer_next(&pacer, 5000));
+    pacer_hold(&pacer, rest, rest->until_ms);
+    pacer_hold(&pacer, rest, rest->until_ms);
     assert_int_equal(pacer_due_ms(&pacer), 5000 + PACER_LEAST_MS);
     assert_null(pacer_next(&pacer, 5000 + PACER_LEAST_MS - 1));
     assert_ptr_equal(pacer_next(&pacer, 5000 + PACER_LEAST_MS), rest);
@@ -93,27 +94,47 @@ static void test_a_word_shortly_after_a_rest_goes_at_once_and_makes_the_next_res
 static void test_what_is_taken_back_is_not_told_after_the_rest(void **state)
 {
     (void)state;
+    assert_null(pacer_next(&pacer, 5000));
     pacer_told(&pacer, &rests[0], true, 5000);
-    pacer_hold(&pacer, &rests[0]);
+    pacer_hold(&pacer, &rests[0], 5050);
     pacer_unhold(&pacer, &rests[0]);
     assert_int_equal(pacer_due_ms(&pacer), UINT64_MAX);
     assert_null(pacer_next(&pacer, 9000));
 }
 
-static void test_those_that_rest_for_different_times_come_in_time(void **state)
+static void test_what_is_held_comes_when_it_is_due_whenever_it_was_held(void **state)
 {
     (void)state;
-    pacer_told(&pacer, &rests[0], true, 5000);
-    pacer_told(&pacer, &rests[0], true, 5050);
-    pacer_told(&pacer, &rests[1], true, 5060);
-    pacer_told(&pacer, &rests[2], true, 5070);
-    pacer_hold(&pacer, &rests[0]);
-    pacer_hold(&pacer, &rests[2]);
-    assert_true(pacer_due_ms(&pacer) <= 5120);
-    assert_ptr_equal(pacer_next(&pacer, 5120), &rests[2]);
-    assert_null(pacer_next(&pacer, 5149));
-    assert_int_equal(pacer_due_ms(&pacer), 5150);
-    assert_ptr_equal(pacer_next(&pacer, 5150), &rests[0]);
+    assert_null(pacer_next(&pacer, 5000));
+    pacer_hold(&pacer, &rests[0], 5150);
+    pacer_hold(&pacer, &rests[1], 5000 + PACER_HORIZON_MS - 1);
+    pacer_hold(&pacer, &rests[2], 5120);
+    pacer_hold(&pacer, &rests[3], 5000);
+    pacer_hold(&pacer, &rests[4], 5120);
+    assert_ptr_equal(pacer_next(&pacer, 5000), &rests[3]);
+    assert_int_equal(pacer_due_ms(&pacer), 5120);
+    assert_null(pacer_next(&pacer, 5119));
+    assert_ptr_equal(pacer_next(&pacer, 6000), &rests[2]);
+    assert_ptr_equal(pacer_next(&pacer, 6000), &rests[4]);
+    assert_ptr_equal(pacer_next(&pacer, 6000), &rests[0]);
+    assert_null(pacer_next(&pacer, 6000));
+    pacer_hold(&pacer, &rests[0], 6000 + PACER_HORIZON_MS - 1);
+    assert_ptr_equal(pacer_next(&pacer, 9000), &rests[1]);
+    assert_ptr_equal(pacer_next(&pacer, 9000), &rests[0]);
+    assert_int_equal(pacer_due_ms(&pacer), UINT64_MAX);
+}
+
+static void test_what_is_held_anew_waits_for_the_new_time_alone(void **state)
+{
+    (void)state;
+    assert_null(pacer_next(&pacer, 5000));
+    pacer_hold(&pacer, &rests[0], 5050);
+    pacer_hold(&pacer, &rests[0], 5200);
+    assert_null(pacer_next(&pacer, 5199));
+    pacer_hold(&pacer, &rests[0], 5300);
+    pacer_hold(&pacer, &rests[0], 5250);
+    assert_ptr_equal(pacer_next(&pacer, 5250), &rests[0]);
+    assert_null(pacer_next(&pacer, 5300));
 }
 
 static void tell(struct pacer_rest *rest, void *context)
@@ -129,10 +150,11 @@ static void test_all_that_is_held_can_be_told_at_once(void **state)
     unsigned n = 0;
 
     (void)state;
+    assert_null(pacer_next(&pacer, 5000));
     for (size_t i = 0; i < N_ELEMENTS(rests); i++) {
         pacer_told(&pacer, &rests[i], i % 3 != 0, 5000);
         if (i % 2)
-            pacer_hold(&pacer, &rests[i]);
+            pacer_hold(&pacer, &rests[i], 5050 + i);
     }
     pacer_unhold_all(&pacer, tell, &n);
     assert_int_equal(n, N_ELEMENTS(rests) / 2);
@@ -150,7 +172,8 @@ int main(void)
         TEST(test_rests_are_short_again_after_a_quiet_time),
         TEST(test_a_word_shortly_after_a_rest_goes_at_once_and_makes_the_next_rest_longer),
         TEST(test_what_is_taken_back_is_not_told_after_the_rest),
-        TEST(test_those_that_rest_for_different_times_come_in_time),
+        TEST(test_what_is_held_comes_when_it_is_due_whenever_it_was_held),
+        TEST(test_what_is_held_anew_waits_for_the_new_time_alone),
         TEST(test_all_that_is_held_can_be_told_at_once),
 #undef TEST
     };
