@@ -31,11 +31,9 @@ void answers_number(struct outstanding *call, struct link_one *one)
 /* The last word on a call (which may be NULL) makes us forget it. */
 static void hand_over(struct origin *from, struct outstanding *call, const struct message *answer)
 {
-    struct mesh *mesh = from->mesh;
-
     if (outstanding_is_final(answer))
         outstanding_free(call);
-    mesh->core.handle(mesh->core.context, from->peer, answer);
+    mesh_hand_over(from, answer);
 }
 
 static void show_and_hand_over(struct origin *from, struct outstanding *call, const struct link_one *one,

@@ -89,7 +89,12 @@ static void port_end(void *owner, enum end_reason reason)
     mesh_peer_end(owner, reason);
 }
 
-static const struct client_port port = {.send = port_send, .end = port_end};
+static void port_wait(void *owner, struct list *line, bool is_for_many)
+{
+    mesh_peer_wait(owner, line, is_for_many);
+}
+
+static const struct client_port port = {.send = port_send, .end = port_end, .wait = port_wait};
 
 /* --- into the core -------------------------------------------------------------------------------------- */
 
@@ -172,7 +177,7 @@ static void handle(void *context, void *peer, const struct message *message)
         metrics_count(METRICS_OUT_OF_MEMORY);
 }
 
-static void deliver(void *context, struct bytes channel, struct bytes topic, struct bytes body)
+static void deliver(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body)
 {
     struct core_face *face = context;
     struct message message;
@@ -186,8 +191,22 @@ static void deliver(void *context, struct bytes channel, struct bytes topic, str
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
-    if (peering_deliver(face->hub, channel, topic, &message, mesh_time(face->mesh)) < 0)
+    if (peering_deliver(face->hub, peer, channel, topic, &message, mesh_time(face->mesh)) < 0)
         metrics_count(METRICS_OUT_OF_MEMORY);
+}
+
+static void hold(void *context, struct list *line, bool is_for_many)
+{
+    const struct core_face *face = context;
+
+    hub_hold_producer(face->hub, line, is_for_many);
+}
+
+static void hold_client(void *context, struct bytes id, struct list *line)
+{
+    const struct core_face *face = context;
+
+    hub_hold_client(face->hub, id, line);
 }
 
 static struct origin *choose(void *context, struct bytes channel, struct bytes event, bool *out_is_local)
@@ -207,6 +226,8 @@ struct mesh_core core_face_init(struct core_face *face, struct hub *hub)
         .retract = retract_entry,
         .handle = handle,
         .deliver = deliver,
+        .hold = hold,
+        .hold_client = hold_client,
         .choose = choose,
         .context = face,
     };

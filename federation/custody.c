@@ -17,6 +17,7 @@
  */
 #include "federation/custody.h"
 
+#include "federation/credit.h"
 #include "federation/crossing.h"
 #include "federation/origins.h"
 #include "federation/parked.h"
@@ -31,7 +32,7 @@ static void replace(struct mesh_link *link, uint64_t number, const struct link_m
 
     /* Without memory the old one stays; what comes twice is dropped. */
     if (frame)
-        link_session_replace(&link->frames, number, frame, message->type != LINK_MESSAGE_VOID);
+        link_session_replace(&link->frames, number, frame, link_wire_class(message));
     else
         metrics_count(METRICS_OUT_OF_MEMORY);
     block_unref(frame);
@@ -81,13 +82,15 @@ static enum mesh_refusal park_one(struct mesh *mesh, const struct link_one *one)
 static enum mesh_refusal hand_on(struct mesh_link *from, struct link_one *one, bool is_over)
 {
     struct mesh_link *link = way_out(from, relay_route_of(from->mesh, one), is_over);
+    enum mesh_refusal refusal;
 
     if (has_restarted(from->mesh, one))
         return MESH_REFUSED_RESTARTED;
     if (!link)
         return is_over ? park_one(from->mesh, one) : MESH_REFUSED_NO_ROUTE;
-    if (!relay_has_room(link, one->body.len))
-        return MESH_REFUSED_HELD_TOO_MUCH;
+    refusal = credit_judge(link, LINK_CLASS_ONE, one->body.len);
+    if (refusal != MESH_REFUSAL_COUNT)
+        return refusal;
     one->back = BYTES_NONE;
     one->detour = hub_id_list_count(one->trail) - 1;
     return relay_send_one(link, one);
@@ -194,7 +197,7 @@ static void reroute_frame(struct mesh_link *from, uint64_t number, bool is_over)
     struct link_message message;
     struct block *frame;
 
-    if (!kept->is_message)
+    if (kept->class == LINK_CLASS_CONTROL)
         return;
     frame = block_ref(kept->frame);
     if (link_wire_read(frame_body(frame), &message) == 0)
@@ -207,6 +210,7 @@ static void reroute_all(struct mesh_link *from, bool is_over)
     for (uint64_t number = from->frames.acknowledged + 1;
          number <= from->frames.sent && from->frames.n_messages > 0; number++)
         reroute_frame(from, number, is_over);
+    credit_earned(from);
 }
 
 void custody_reroute(struct mesh *mesh)

@@ -104,6 +104,12 @@ static void outlet_on_channel(void *context, void *link, struct bytes channel, e
     link_record_channel(federation, &status, channel, word);
 }
 
+static void outlet_acknowledge(void *context, void *link)
+{
+    (void)context;
+    mesh_port_of(link)->acknowledge(link);
+}
+
 static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_facts)
 {
     struct link_status status = {0};
@@ -215,6 +221,7 @@ static int make_mesh(struct federation *federation)
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel,
+                                 .acknowledge = outlet_acknowledge,
                                  .facts = outlet_facts,
                                  .context = federation};
     struct mesh_options options = {

@@ -158,8 +158,9 @@ void link_send(struct link *link, struct block *frame)
 void link_acknowledge(struct link *link)
 {
     struct link_message ack = {.type = LINK_MESSAGE_ACK};
+    uint64_t rtt_us = link->least_rtt_us >= 0 ? (uint64_t)link->least_rtt_us : 0;
 
-    ack.received = link_session_tell(mesh_link_frames(link->mesh_link));
+    ack.ack = mesh_link_acknowledge(link->mesh_link, rtt_us);
     link->is_ack_due = false;
     link_write(link, &ack);
 }
@@ -351,6 +352,7 @@ void link_proven(struct link *link, uint64_t session)
     link->session = session;
     link->is_over = false;
     link->is_synced = false;
+    link->least_rtt_us = -1;
     link->n_resumes = 0;
     link->handshake = LINK_PROVEN;
     link->step = LINK_STEP_SYNC;
@@ -364,6 +366,7 @@ void link_proven(struct link *link, uint64_t session)
     }
     if (link->bridge)
         durable_bridge_leads_to(link->federation->durable, link->bridge, &link->peer);
+    link_acknowledge(link);
     hear_of_peer(link);
 }
 
@@ -376,6 +379,7 @@ void link_resumed(struct link *link, const struct link_resume *far)
     link->step = LINK_STEP_SYNC;
     link_enter(link, LINK_SYNCING, "resumed");
     mesh_link_resume(link->mesh_link, far, federation_time(link->federation));
+    link_acknowledge(link);
     link_pulse_begin(link);
     hear_of_peer(link);
 }
@@ -427,9 +431,9 @@ static void on_due(struct loop_timer *timer)
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
-static void hear_ack(struct link *link, uint64_t received)
+static void hear_ack(struct link *link, const struct link_ack *ack)
 {
-    if (!link_session_acknowledge(mesh_link_frames(link->mesh_link), received))
+    if (!mesh_link_acknowledged(link->mesh_link, ack, federation_time(link->federation)))
         link_end_session(link, "malformed", "the other hub acknowledges what was not sent");
 }
 
@@ -468,7 +472,7 @@ static void handle_proven(struct link *link, const struct link_message *message,
     } else if (message->type == LINK_MESSAGE_ECHO) {
         link_pulse_hear_echo(link, message->at_us);
     } else if (message->type == LINK_MESSAGE_ACK) {
-        hear_ack(link, message->received);
+        hear_ack(link, &message->ack);
     } else {
         handle_numbered(link, message, bytes);
     }
@@ -677,12 +681,20 @@ static void port_synced(void *owner)
     link_pulse_synced(owner);
 }
 
+static void port_acknowledge(void *owner)
+{
+    struct link *link = owner;
+
+    if (link->mesh_link && link->stream && link->handshake == LINK_PROVEN)
+        link_acknowledge(link);
+}
+
 static void port_describe(const void *owner, struct link_status *out_status)
 {
     link_describe(owner, out_status);
 }
 
-static const struct mesh_port port = {port_send, port_end, port_synced, port_describe};
+static const struct mesh_port port = {port_send, port_end, port_synced, port_acknowledge, port_describe};
 
 static struct link *make(struct federation *federation, enum link_role role, const char *address)
 {
@@ -693,7 +705,7 @@ static struct link *make(struct federation *federation, enum link_role role, con
     link->port = &port;
     link->federation = federation;
     link->role = role;
-    link->rtt_us = -1;
+    link->rtt_us = link->least_rtt_us = -1;
     snprintf(link->address, sizeof link->address, "%s", address);
     loop_timer_init(&link->timer, on_due);
     loop_timer_init(&link->window, link_resume_give_up);

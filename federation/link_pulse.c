@@ -57,6 +57,8 @@ void link_pulse_hear_echo(struct link *link, uint64_t at_us)
     if (at_us > link->last_hello_us)
         return;
     link->rtt_us = (int64_t)(now_us - at_us);
+    if (link->least_rtt_us < 0 || link->rtt_us < link->least_rtt_us)
+        link->least_rtt_us = link->rtt_us;
     link->unanswered_ms = at_us == link->last_hello_us ? 0 : link->unanswered_ms + HELLO_MS;
     if (link->state == LINK_DEGRADED && link->unanswered_ms == 0)
         link_enter(link, LINK_UP, "echo_back");

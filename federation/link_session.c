@@ -17,16 +17,29 @@ static struct link_kept *place_of(const struct link_session *session, uint64_t n
     return &session->kept[number & (session->n_places - 1)];
 }
 
+/* Counts a frame that comes to stand in @place, which has none. */
+static void fill(struct link_session *session, struct link_kept *place, struct block *frame,
+                 enum link_class class)
+{
+    session->kept_bytes += frame->len;
+    session->kept_bytes_of[class] += frame->len;
+    session->n_messages += class != LINK_CLASS_CONTROL;
+    *place = (struct link_kept){block_ref(frame), class};
+}
+
+static void empty(struct link_session *session, struct link_kept *place)
+{
+    session->kept_bytes -= place->frame->len;
+    session->kept_bytes_of[place->class] -= place->frame->len;
+    session->n_messages -= place->class != LINK_CLASS_CONTROL;
+    block_unref(place->frame);
+}
+
 /* Frees what is kept up to @number. */
 static void let_go(struct link_session *session, uint64_t number)
 {
-    while (session->acknowledged < number) {
-        struct link_kept *place = place_of(session, ++session->acknowledged);
-
-        session->kept_bytes -= place->frame->len;
-        session->n_messages -= place->is_message;
-        block_unref(place->frame);
-    }
+    while (session->acknowledged < number)
+        empty(session, place_of(session, ++session->acknowledged));
 }
 
 void link_session_clear(struct link_session *session)
@@ -51,14 +64,12 @@ static int grow(struct link_session *session)
     return 0;
 }
 
-int link_session_keep(struct link_session *session, struct block *frame, bool is_message)
+int link_session_keep(struct link_session *session, struct block *frame, enum link_class class)
 {
     if (session->sent - session->acknowledged == session->n_places && grow(session) < 0)
         return -ENOMEM;
     session->sent++;
-    session->kept_bytes += frame->len;
-    session->n_messages += is_message;
-    *place_of(session, session->sent) = (struct link_kept){block_ref(frame), is_message};
+    fill(session, place_of(session, session->sent), frame, class);
     return 0;
 }
 
@@ -69,18 +80,15 @@ const struct link_kept *link_session_frame(const struct link_session *session, u
     return place_of(session, number);
 }
 
-void link_session_replace(struct link_session *session, uint64_t number, struct block *frame, bool is_message)
+void link_session_replace(struct link_session *session, uint64_t number, struct block *frame,
+                          enum link_class class)
 {
     struct link_kept *place = place_of(session, number);
+    struct link_kept before = *place;
 
     check(number > session->acknowledged && number <= session->sent);
-    session->kept_bytes += frame->len;
-    session->kept_bytes -= place->frame->len;
-    session->n_messages += is_message;
-    session->n_messages -= place->is_message;
-    block_ref(frame);
-    block_unref(place->frame);
-    *place = (struct link_kept){frame, is_message};
+    fill(session, place, frame, class);
+    empty(session, &before);
 }
 
 bool link_session_acknowledge(struct link_session *session, uint64_t number)

@@ -11,6 +11,7 @@
 #ifndef COMMHUB_FEDERATION_LINK_SESSION_H
 #define COMMHUB_FEDERATION_LINK_SESSION_H
 
+#include "federation/link_wire.h"
 #include "hub/base/block.h"
 
 /* So much may come in before it is acknowledged at once and not in a while. */
@@ -19,7 +20,7 @@
 
 struct link_kept {
     struct block *frame;
-    bool is_message; /* may go another way; the rest concerns this link alone */
+    enum link_class class; /* messages of clients may go another way; the rest concerns this link alone */
 };
 
 struct link_session {
@@ -31,6 +32,7 @@ struct link_session {
     struct link_kept *kept; /* a ring: frame n stands at n & (n_places - 1) */
     size_t n_places;        /* 0 or a power of two */
     size_t kept_bytes;
+    size_t kept_bytes_of[LINK_CLASS_COUNT];
     size_t n_messages; /* of those that are kept */
 };
 
@@ -38,14 +40,14 @@ void link_session_init(struct link_session *session);
 void link_session_clear(struct link_session *session);
 
 /* Keeps @frame (a reference of its own), which bears the number `sent` + 1: 0 or -ENOMEM. */
-int link_session_keep(struct link_session *session, struct block *frame, bool is_message);
+int link_session_keep(struct link_session *session, struct block *frame, enum link_class class);
 
 /* A frame that is kept: `acknowledged` < @number <= `sent`; NULL: it is not needed any more. Borrowed. */
 const struct link_kept *link_session_frame(const struct link_session *session, uint64_t number);
 
 /* Another frame of the same number takes its place (a reference of its own). */
 void link_session_replace(struct link_session *session, uint64_t number, struct block *frame,
-                          bool is_message);
+                          enum link_class class);
 
 /* The far side has all frames up to @number. False: it can't have. */
 bool link_session_acknowledge(struct link_session *session, uint64_t number);

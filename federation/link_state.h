@@ -74,6 +74,7 @@ struct link {
     uint64_t progress_ms;   /* when bytes last left */
     uint64_t written_bytes; /* as of then */
     int64_t rtt_us;
+    int64_t least_rtt_us; /* of the session; -1: not known yet */
     unsigned n_attempts;
 };
 

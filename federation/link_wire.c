@@ -53,6 +53,9 @@ enum key {
     KEY_KIND,
     KEY_TRIAL,
     KEY_RELEASE,
+    KEY_ONE,
+    KEY_MANY,
+    KEY_CLIENT,
     KEY_COUNT,
 };
 
@@ -95,6 +98,9 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_KIND] = "kind",
     [KEY_TRIAL] = "trial",
     [KEY_RELEASE] = "release",
+    [KEY_ONE] = "one",
+    [KEY_MANY] = "many",
+    [KEY_CLIENT] = "client",
 };
 
 static const struct {
@@ -362,6 +368,27 @@ static int read_errand(const struct fields *fields, struct link_errand *out_erra
     return 0;
 }
 
+static int read_hold(const struct fields *fields, struct link_hold *out_hold)
+{
+    uint64_t state;
+
+    if (read_hub(fields, KEY_TO, &out_hold->to) || read_hub(fields, KEY_FROM, &out_hold->from) ||
+        read_hubs(fields, KEY_TRAIL, &out_hold->trail) || read_name(fields, KEY_CLIENT, &out_hold->client) ||
+        read_u64(fields, KEY_STATE, &state) || state > 1)
+        return LINK_WIRE_E_BAD_FIELD;
+    out_hold->is_held = state == 1;
+    return 0;
+}
+
+static int read_ack(const struct fields *fields, struct link_ack *out_ack)
+{
+    if (read_u64(fields, KEY_RECEIVED, &out_ack->received) ||
+        read_u64_or(fields, KEY_ONE, UINT64_MAX, &out_ack->one) ||
+        read_u64_or(fields, KEY_MANY, UINT64_MAX, &out_ack->many))
+        return LINK_WIRE_E_BAD_FIELD;
+    return 0;
+}
+
 static int read_content(const struct fields *fields, struct link_message *out_message)
 {
     switch (out_message->type) {
@@ -377,7 +404,7 @@ static int read_content(const struct fields *fields, struct link_message *out_me
     case LINK_MESSAGE_ECHO:
         return read_u64(fields, KEY_AT, &out_message->at_us);
     case LINK_MESSAGE_ACK:
-        return read_u64(fields, KEY_RECEIVED, &out_message->received);
+        return read_ack(fields, &out_message->ack);
     case LINK_MESSAGE_ENTRIES:
         return read_entries(fields, out_message);
     case LINK_MESSAGE_END:
@@ -400,6 +427,8 @@ static int read_content(const struct fields *fields, struct link_message *out_me
         return read_one(fields, &out_message->one);
     case LINK_MESSAGE_MANY:
         return read_many(fields, &out_message->many);
+    case LINK_MESSAGE_HOLD:
+        return read_hold(fields, &out_message->hold);
     case LINK_MESSAGE_ERRAND:
         return read_errand(fields, &out_message->errand);
     case LINK_MESSAGE_TYPE_COUNT:
@@ -543,6 +572,15 @@ static void write_many(struct buffer *out, const struct link_many *many)
     write_bin(out, KEY_BODY, many->body);
 }
 
+static void write_hold(struct buffer *out, const struct link_hold *hold)
+{
+    write_bin(out, KEY_TO, hub_id_bytes(&hold->to));
+    write_bin(out, KEY_FROM, hub_id_bytes(&hold->from));
+    write_bin(out, KEY_TRAIL, hold->trail);
+    write_str(out, KEY_CLIENT, hold->client);
+    write_u64(out, KEY_STATE, hold->is_held);
+}
+
 static void write_errand(struct buffer *out, const struct link_errand *errand)
 {
     write_bin(out, KEY_TO, hub_id_bytes(&errand->to));
@@ -588,8 +626,10 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_u64(out, KEY_AT, message->at_us);
         return;
     case LINK_MESSAGE_ACK:
-        write_head(out, message, number, 1);
-        write_u64(out, KEY_RECEIVED, message->received);
+        write_head(out, message, number, 3);
+        write_u64(out, KEY_RECEIVED, message->ack.received);
+        write_u64(out, KEY_ONE, message->ack.one);
+        write_u64(out, KEY_MANY, message->ack.many);
         return;
     case LINK_MESSAGE_ENTRIES:
         write_head(out, message, number, 1);
@@ -631,6 +671,10 @@ static void write_message(struct buffer *out, const struct link_message *message
     case LINK_MESSAGE_MANY:
         write_head(out, message, number, many_pairs(&message->many));
         write_many(out, &message->many);
+        return;
+    case LINK_MESSAGE_HOLD:
+        write_head(out, message, number, 5);
+        write_hold(out, &message->hold);
         return;
     case LINK_MESSAGE_ERRAND:
         write_head(out, message, number, 6);

@@ -125,6 +125,30 @@ struct link_errand {
     struct bytes body;
 };
 
+/* A client is to bring nothing more, or may again (holds.h). */
+struct link_hold {
+    struct hub_id to;   /* the client's hub */
+    struct hub_id from; /* the hub at which something is full */
+    struct bytes trail; /* as in link_one */
+    struct bytes client;
+    bool is_held;
+};
+
+/* Classes of message, each with a credit of its own. */
+enum link_class {
+    LINK_CLASS_CONTROL, /* whatever is no message of clients */
+    LINK_CLASS_ONE,
+    LINK_CLASS_MANY,
+    LINK_CLASS_COUNT
+};
+
+/* What an acknowledgement says. */
+struct link_ack {
+    uint64_t received; /* all frames up to this number have come */
+    uint64_t one; /* so many bytes of messages for one may be under way; UINT64_MAX: as many as there are */
+    uint64_t many;
+};
+
 struct link_message {
     enum link_message_type type;
     uint64_t number; /* counts the frames of a session from 1; 0: not counted, not sent again */
@@ -137,8 +161,8 @@ struct link_message {
             uint32_t n;
             struct bytes raw; /* that many values for link_wire_next_entry() */
         } entries;
-        uint64_t received; /* ACK: the last frame that has come */
-        uint64_t digest;   /* DIGEST: the sum over what the sender has told and not taken back (digest.h) */
+        struct link_ack ack;
+        uint64_t digest; /* DIGEST: the sum over what the sender has told and not taken back (digest.h) */
         struct {
             uint64_t number;
             uint64_t cuts; /* that it has had */
@@ -149,8 +173,16 @@ struct link_message {
         struct link_one one;         /* ONE, PROBE, PROBED */
         struct link_many many;
         struct link_errand errand;
+        struct link_hold hold;
     };
 };
+
+static inline enum link_class link_wire_class(const struct link_message *message)
+{
+    if (message->type == LINK_MESSAGE_ONE)
+        return LINK_CLASS_ONE;
+    return message->type == LINK_MESSAGE_MANY ? LINK_CLASS_MANY : LINK_CLASS_CONTROL;
+}
 
 enum {
     LINK_WIRE_E_MALFORMED = 1, /* no sound MessagePack map */

@@ -132,7 +132,6 @@ void lost_calls_forget(struct origin *origin)
 
 void lost_calls_answer(struct origin *origin)
 {
-    struct mesh *mesh = origin->mesh;
     struct message message;
 
     /* One at a time off the list: the answer enters the core, which may lose another call. */
@@ -141,7 +140,7 @@ void lost_calls_answer(struct origin *origin)
 
         list_unlink(&lost->link);
         if (message_parse(frame_body(lost->answer), &message) == 0)
-            mesh->core.handle(mesh->core.context, origin->peer, &message);
+            mesh_hand_over(origin, &message);
         block_unref(lost->answer);
         free(lost);
     }

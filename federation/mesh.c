@@ -12,7 +12,9 @@
 #include "federation/advertise.h"
 #include "federation/answers.h"
 #include "federation/attributes.h"
+#include "federation/credit.h"
 #include "federation/guards.h"
+#include "federation/holds.h"
 #include "federation/intake.h"
 #include "federation/lost_calls.h"
 #include "federation/mesh_session.h"
@@ -174,21 +176,6 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
-static bool is_message(const struct link_message *message)
-{
-    return message->type == LINK_MESSAGE_ONE || message->type == LINK_MESSAGE_MANY;
-}
-
-/* What may wait for the far side: in its socket, under way, or for its return. A reader that slow is given
- * up.
- */
-static uint64_t most_kept_bytes(const struct mesh_link *link)
-{
-    uint64_t limit = link->policy ? link->policy->limits.queue_bytes : 0;
-
-    return limit > 0 ? limit : BRIDGE_DEFAULT_QUEUE_BYTES;
-}
-
 void mesh_send(struct mesh_link *link, const struct link_message *message)
 {
     struct mesh *mesh = link->mesh;
@@ -196,17 +183,19 @@ void mesh_send(struct mesh_link *link, const struct link_message *message)
     int r;
 
     /* Messages are kept to the end, for then they go another way. */
-    if (link->is_ending && !is_message(message))
+    if (link->is_ending && link_wire_class(message) == LINK_CLASS_CONTROL)
         return;
     frame = link_wire_write(message, link->frames.sent + 1);
-    r = frame ? link_session_keep(&link->frames, frame, is_message(message)) : -ENOMEM;
+    r = frame ? link_session_keep(&link->frames, frame, link_wire_class(message)) : -ENOMEM;
     if (r < 0) {
         metrics_count(METRICS_OUT_OF_MEMORY);
         mesh_end_link(link, "out_of_memory");
-    } else if (link->frames.kept_bytes > most_kept_bytes(link)) {
+    } else if (credit_is_overrun(link)) {
         mesh_end_link(link, "queue_full");
-    } else if (!link->is_cut && !link->is_ending) {
-        mesh->outlet.send(mesh->outlet.context, link->owner, frame);
+    } else {
+        if (!link->is_cut && !link->is_ending)
+            mesh->outlet.send(mesh->outlet.context, link->owner, frame);
+        credit_spent(link, message);
     }
     block_unref(frame);
 }
@@ -260,6 +249,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     list_init(&mesh->probes);
     list_init(&mesh->parked.messages);
     stream_order_init_all(&mesh->orders);
+    holds_init(&mesh->holds);
     r = begin(mesh, options);
     if (r < 0) {
         mesh_free(mesh);
@@ -304,6 +294,7 @@ void mesh_free(struct mesh *mesh)
     if (!mesh)
         return;
     parked_clear(mesh);
+    holds_clear(&mesh->holds);
     route_table_clear(&mesh->table);
     map_walk(&mesh->origins, forget_lost_calls, NULL);
     origins_clear(mesh);
@@ -356,6 +347,15 @@ void mesh_peer_send(struct origin *peer, struct block *frame)
     relay_from_core(peer, frame);
 }
 
+void mesh_hand_over(struct origin *from, const struct message *message)
+{
+    struct mesh *mesh = from->mesh;
+
+    mesh->delivering = message->body;
+    mesh->core.handle(mesh->core.context, from->peer, message);
+    mesh->delivering = BYTES_NONE;
+}
+
 void mesh_peer_end(struct origin *peer, enum end_reason reason)
 {
     if (peer->wants_end)
@@ -363,6 +363,11 @@ void mesh_peer_end(struct origin *peer, enum end_reason reason)
     peer->wants_end = true;
     peer->end_reason = reason;
     mark_unsettled(peer->mesh, peer);
+}
+
+void mesh_peer_wait(struct origin *peer, struct list *line, bool is_for_many)
+{
+    holds_add(peer->mesh, &peer->id, peer->mesh->delivering, line, is_for_many);
 }
 
 /* Callers do not wait for a hub to which only a stale way has led for a while. */
@@ -398,6 +403,8 @@ static void look_at_what_waits(struct mesh *mesh)
     give_up_waiting(mesh);
     parked_expire(mesh);
     answers_expire(mesh);
+    credit_look(mesh);
+    holds_look(mesh);
 }
 
 void mesh_settle(struct mesh *mesh, struct hub_time time)

@@ -92,6 +92,8 @@ struct mesh_outlet {
      * anything to each other. Borrowed. */
     void (*stretch)(void *context, struct bytes channel, const uint8_t *secret);
     void (*on_channel)(void *context, void *link, struct bytes channel, enum mesh_channel_word word);
+    /* Tells the far side anew what has come and what it is granted. May be NULL: it is told by and by. */
+    void (*acknowledge)(void *context, void *link);
     /* How a link is doing; @link NULL: only the time. May be NULL: nothing is known. */
     void (*facts)(void *context, void *link, struct mesh_link_facts *out_facts);
     void *context;
@@ -108,7 +110,11 @@ struct mesh_core {
     void (*retract)(void *context, void *peer, const struct mesh_offer *offer);
     /* A `call`, `send` or `response` of that hub; borrowed. */
     void (*handle)(void *context, void *peer, const struct message *message);
-    void (*deliver)(void *context, struct bytes channel, struct bytes topic, struct bytes body);
+    /* @peer is the origin's; NULL: it is no peer of the core. */
+    void (*deliver)(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body);
+    /* The client whose message is being carried out waits on @line, or the one of that id (hub.h). */
+    void (*hold)(void *context, struct list *line, bool is_for_many);
+    void (*hold_client)(void *context, struct bytes id, struct list *line);
     /* The hub that a call of a local client for the event would go to now; NULL: none, or (@out_is_local) a
      * local provider. */
     struct origin *(*choose)(void *context, struct bytes channel, struct bytes event, bool *out_is_local);
@@ -194,6 +200,12 @@ void mesh_link_resume(struct mesh_link *link, const struct link_resume *far, str
  * what it keeps goes by them, and calls that have none are answered. */
 void mesh_link_down(struct mesh_link *link, struct hub_time time);
 
+/* The far side has acknowledged frames and grants credit. False: it can't have got so many. */
+bool mesh_link_acknowledged(struct mesh_link *link, const struct link_ack *ack, struct hub_time time);
+
+/* What it is told of ours; @rtt_us: the shortest round trip of the link. It is being sent. */
+struct link_ack mesh_link_acknowledge(struct mesh_link *link, uint64_t rtt_us);
+
 /* The numbers of its frames: the shell checks what comes, and acknowledges. */
 struct link_session *mesh_link_frames(struct mesh_link *link);
 
@@ -217,8 +229,8 @@ bool mesh_has_other_run(const struct mesh *mesh, const struct hub_id *hub, uint6
 
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link);
 
-/* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE, AGAIN or ERRAND. 0, MESH_E_BAD_MESSAGE or -ENOMEM
- * (it has not been taken in, and is to come again). */
+/* ENTRIES, END, SESSION, VOID, ONE, MANY, PROVE, UNPROVE, AGAIN, HOLD or ERRAND. 0, MESH_E_BAD_MESSAGE or
+ * -ENOMEM (it has not been taken in, and is to come again). */
 int mesh_link_receive(struct mesh_link *link, const struct link_message *message, struct hub_time time);
 
 /* What the core's observer says. */
@@ -248,6 +260,7 @@ bool mesh_may_publish(const struct mesh *mesh, struct bytes channel, struct byte
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);
 void mesh_peer_end(struct origin *peer, enum end_reason reason);
+void mesh_peer_wait(struct origin *peer, struct list *line, bool is_for_many);
 
 /* Tells the core what has changed, answers lost calls, forgets old tombstones. */
 void mesh_settle(struct mesh *mesh, struct hub_time time);

@@ -21,6 +21,7 @@
     X(TOO_FAST, "too_fast", "more messages than the bridge's limit lets pass")                               \
     X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
     X(HELD_TOO_MUCH, "held_too_much", "the link is cut and keeps all that it may")                           \
+    X(LINK_FULL, "link_full", "the far hub does not keep up, and the link keeps all that it may")            \
     X(RESTARTED, "restarted", "it was meant for a hub that has started anew")                                \
     X(DUPLICATE, "duplicate", "a message that had come by another way")                                      \
     X(LATE, "late", "a message older than the window of seen ones")                                          \

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #include "federation/advertise.h"
+#include "federation/credit.h"
 #include "federation/custody.h"
 #include "federation/errand.h"
 #include "federation/guards.h"
+#include "federation/holds.h"
 #include "federation/intake.h"
 #include "federation/mesh_session.h"
 #include "federation/mesh_state.h"
@@ -53,10 +55,12 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .cost = options->cost,
         .policy = bridge_policy_ref(options->policy),
         .management = options->management,
+        .progress_ms = time.now_ms,
     };
     list_init(&link->candidates);
     link->digests.due_ms = time.now_ms + DIGEST_EVERY_MS;
     link_session_init(&link->frames);
+    credit_begin(link);
     advertise_held(mesh);
     mesh->joined_ms = time.now_ms;
     mesh->links[slot] = link;
@@ -71,6 +75,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
 
 void mesh_link_free(struct mesh_link *link)
 {
+    credit_forgo(link);
     guards_link_down(link);
     buffer_clear(&link->entries);
     buffer_clear(&link->to);
@@ -157,7 +162,9 @@ void mesh_link_resume(struct mesh_link *link, const struct link_resume *far, str
     link_session_acknowledge(&link->frames, far->received);
     link_session_tell(&link->frames);
     link->is_cut = false;
+    link->progress_ms = time.now_ms;
     send_again(link);
+    credit_earned(link);
     if (far->cuts > link->cuts)
         link->cuts = far->cuts;
     report(link, LINK_SESSION_FRESH);
@@ -208,6 +215,30 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time)
     if (has_lingered(link))
         finish(link);
     conclude(mesh, time);
+}
+
+bool mesh_link_acknowledged(struct mesh_link *link, const struct link_ack *ack, struct hub_time time)
+{
+    uint64_t before = link->frames.acknowledged;
+
+    link->mesh->time = time;
+    if (!link_session_acknowledge(&link->frames, ack->received))
+        return false;
+    if (link->frames.acknowledged > before)
+        link->progress_ms = time.now_ms;
+    link->credits[LINK_CLASS_ONE].granted = ack->one;
+    link->credits[LINK_CLASS_MANY].granted = ack->many;
+    credit_earned(link);
+    return true;
+}
+
+struct link_ack mesh_link_acknowledge(struct mesh_link *link, uint64_t rtt_us)
+{
+    return (struct link_ack){
+        .received = link_session_tell(&link->frames),
+        .one = credit_grant(link, LINK_CLASS_ONE, rtt_us),
+        .many = credit_grant(link, LINK_CLASS_MANY, rtt_us),
+    };
 }
 
 struct link_session *mesh_link_frames(struct mesh_link *link)
@@ -282,13 +313,18 @@ int mesh_link_receive(struct mesh_link *link, const struct link_message *message
         r = 0;
         break;
     case LINK_MESSAGE_ONE:
-        return relay_one(link, &message->one);
+        mesh->bringing = link;
+        r = relay_one(link, &message->one);
+        mesh->bringing = NULL;
+        return r;
     case LINK_MESSAGE_PROBE:
         return probe_take(link, &message->one);
     case LINK_MESSAGE_PROBED:
         return probe_take_back(link, &message->one);
     case LINK_MESSAGE_MANY:
         return relay_many(link, &message->many);
+    case LINK_MESSAGE_HOLD:
+        return holds_receive(link, &message->hold);
     case LINK_MESSAGE_ERRAND:
         return errand_receive(link, &message->errand);
     case LINK_MESSAGE_GREETING:

@@ -3,7 +3,8 @@
  * What the mesh calls on whoever owns one of its links: a link to another CommHub, or one to a foreign hub
  *
  * A pointer to its table is the first member of every such owner, so that the owner's address, which the mesh
- * hands back, leads to it. None of these may call back into the mesh.
+ * hands back, leads to it. None of these may call back into the mesh, but
+ * for what an acknowledgement says.
  */
 #ifndef COMMHUB_FEDERATION_MESH_PORT_H
 #define COMMHUB_FEDERATION_MESH_PORT_H
@@ -15,6 +16,7 @@ struct mesh_port {
     void (*send)(void *owner, struct block *frame);
     void (*end)(void *owner, const char *reason);
     void (*on_synced)(void *owner);
+    void (*acknowledge)(void *owner);
     void (*describe)(const void *owner, struct link_status *out_status);
 };
 

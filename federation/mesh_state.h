@@ -19,6 +19,23 @@ struct mesh_rate {
     uint64_t at_ms;
 };
 
+/* One class of a link's messages (credit.h). */
+struct credit {
+    uint64_t granted;   /* by the far side */
+    struct list line;   /* producers that wait */
+    uint64_t since_ms;  /* the first of them */
+    bool is_stalled;    /* they have waited for too long, and nobody does until there is room again */
+    bool is_full;       /* some were refused since there was room */
+    uint64_t n_waits;   /* how often it was used up and somebody had to wait */
+    uint64_t n_refused; /* messages that it had no room for */
+};
+
+/* Who waits for a receiver at another hub (holds.h). */
+struct holds {
+    struct map far;  /* producers elsewhere that wait for somebody here */
+    struct map near; /* our clients that wait for somebody elsewhere */
+};
+
 struct mesh_link {
     struct mesh *mesh;
     void *owner;
@@ -32,6 +49,9 @@ struct mesh_link {
     struct bridge_policy *policy; /* may be NULL */
     enum bridge_management management;
     struct link_session frames;
+    struct credit credits[LINK_CLASS_COUNT];
+    uint64_t progress_ms;           /* the far side has last acknowledged something */
+    struct waiter overdraft;        /* on the line of a link that this one's messages have overdrawn */
     struct mesh_link_counts counts; /* those that are counted, not asked for */
     bool is_cut;                    /* no connection: what is sent is only kept */
     size_t cut_bytes;               /* that were kept when it was cut */
@@ -95,6 +115,9 @@ struct mesh {
     struct map outstanding;
     struct list outstanding_by_age;
     struct origin *self;
+    struct holds holds;
+    struct mesh_link *bringing; /* the link whose message is being passed on; NULL: none */
+    struct bytes delivering;    /* the message of another hub that the core is given; else BYTES_NONE */
     struct mesh_link *links[MESH_MAX_LINKS];
     unsigned n_slots; /* slots that were ever used */
     struct list untold;
@@ -128,6 +151,9 @@ struct mesh {
 void mesh_wake(struct mesh *mesh);
 /* Takes a way out that is good no more, though who told it has not taken it back. */
 void mesh_drop_way(struct mesh *mesh, struct candidate *candidate);
+
+/* Gives the core a message of another hub's client. */
+void mesh_hand_over(struct origin *from, const struct message *message);
 
 void mesh_refuse(struct mesh *mesh, enum mesh_refusal refusal);
 void mesh_end_link(struct mesh_link *link, const char *reason);

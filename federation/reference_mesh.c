@@ -39,6 +39,12 @@ static void port_synced(void *owner)
     (void)owner;
 }
 
+/* What it says is taken at once. */
+static void port_acknowledge(void *owner)
+{
+    (void)owner;
+}
+
 static void port_describe(const void *owner, struct link_status *out_status)
 {
     reference_link_describe(owner, out_status);
@@ -48,6 +54,7 @@ const struct mesh_port reference_mesh_port = {
     .send = port_send,
     .end = port_end,
     .on_synced = port_synced,
+    .acknowledge = port_acknowledge,
     .describe = port_describe,
 };
 

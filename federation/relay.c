@@ -18,6 +18,7 @@
 #include "federation/relay.h"
 
 #include "federation/answers.h"
+#include "federation/credit.h"
 #include "federation/crossing.h"
 #include "federation/guards.h"
 #include "federation/lost_calls.h"
@@ -68,15 +69,6 @@ static uint64_t detour_by(const struct mesh_link *link, struct bytes trail, uint
     return leads_back ? hub_id_list_count(trail) - 1 : detour;
 }
 
-bool relay_has_room(const struct mesh_link *link, size_t bytes)
-{
-    uint64_t limit = link->policy ? link->policy->limits.resend_bytes : 0;
-
-    if (limit == 0)
-        limit = BRIDGE_DEFAULT_RESEND_BYTES;
-    return !link->is_cut || link->frames.kept_bytes + bytes <= link->cut_bytes + limit;
-}
-
 /* --- to one --------------------------------------------------------------------------------------------- */
 
 enum mesh_refusal relay_send_one(struct mesh_link *link, const struct link_one *one)
@@ -108,8 +100,10 @@ static bool is_patient(const struct mesh *mesh, const struct candidate *way, con
 /* Sends what has a trail that ends with us. */
 static enum mesh_refusal send_by(const struct candidate *way, struct link_one one)
 {
-    if (!relay_has_room(way->link, one.body.len))
-        return MESH_REFUSED_HELD_TOO_MUCH;
+    enum mesh_refusal refusal = credit_judge(way->link, LINK_CLASS_ONE, one.body.len);
+
+    if (refusal != MESH_REFUSAL_COUNT)
+        return refusal;
     one.detour = detour_by(way->link, one.trail, one.detour);
     one.back = BYTES_NONE;
     return relay_send_one(way->link, &one);
@@ -374,7 +368,7 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
     shown = trail_show(mesh, one->trail, &message);
-    mesh->core.handle(mesh->core.context, from->peer, &message);
+    mesh_hand_over(from, &message);
     block_unref(shown);
     return MESH_REFUSAL_COUNT;
 }
@@ -435,8 +429,10 @@ int relay_one(struct mesh_link *link, const struct link_one *one)
 
 enum mesh_refusal relay_address(const struct route *route, struct mesh_link *link, size_t bytes)
 {
-    if (!relay_has_room(link, bytes))
-        return MESH_REFUSED_HELD_TOO_MUCH;
+    enum mesh_refusal refusal = credit_judge(link, LINK_CLASS_MANY, bytes);
+
+    if (refusal != MESH_REFUSAL_COUNT)
+        return refusal;
     if (buffer_append_bytes(&link->to, hub_id_bytes(&route->origin->id)) < 0) {
         metrics_count(METRICS_OUT_OF_MEMORY);
         return MESH_REFUSED_NO_ROUTE;
@@ -623,7 +619,7 @@ static bool split(struct mesh *mesh, const struct link_many *many)
 }
 
 /* What a topic's subscribers receive has no path to show the trail in. */
-static void arrive_many(struct mesh *mesh, const struct link_many *many)
+static void arrive_many(struct mesh *mesh, const struct origin *origin, const struct link_many *many)
 {
     struct bytes body = many->body;
     struct block *shown = NULL;
@@ -634,7 +630,9 @@ static void arrive_many(struct mesh *mesh, const struct link_many *many)
         shown = trail_show(mesh, many->trail, &message);
     if (shown)
         body = frame_body(shown);
-    mesh->core.deliver(mesh->core.context, many->channel, many->topic, body);
+    mesh->delivering = body;
+    mesh->core.deliver(mesh->core.context, origin->peer, many->channel, many->topic, body);
+    mesh->delivering = BYTES_NONE;
     block_unref(shown);
 }
 
@@ -690,7 +688,7 @@ static void take_many(struct mesh_link *link, const struct link_many *many)
             mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
         else if (many->stamp.len > 0 ? take_spooled(mesh, many)
                                      : take_first(link, origin, many->incarnation, many->seq))
-            arrive_many(mesh, many);
+            arrive_many(mesh, origin, many);
     }
 }
 

@@ -42,9 +42,6 @@ bool relay_may_be_parked(const struct link_one *one);
 /* A message that has waited goes by the way that its route now has; its trail ends with us. */
 void relay_parked(struct mesh *mesh, const struct route *route, const struct link_message *message);
 
-/* Whether a link takes another message of that size; one that is cut keeps only so many. */
-bool relay_has_room(const struct mesh_link *link, size_t bytes);
-
 /* Puts a route's hub on the list of those that get the message for many (of @bytes) by @link:
  * MESH_REFUSAL_COUNT, or why not. */
 enum mesh_refusal relay_address(const struct route *route, struct mesh_link *link, size_t bytes);

@@ -9,6 +9,7 @@
 #include "hub/base/name.h"
 #include "hub/core/access.h"
 #include "hub/core/calls.h"
+#include "hub/core/clients.h"
 #include "hub/core/handlers.h"
 #include "hub/core/membership.h"
 #include "hub/core/passwords.h"
@@ -70,7 +71,7 @@ static void note_nothing(void *context, enum log_level level, enum log_stream st
 
 void hub_free(struct hub *hub)
 {
-    static const struct client_port silent = {send_nothing, end_nothing};
+    static const struct client_port silent = {.send = send_nothing, .end = end_nothing};
 
     if (!hub)
         return;
@@ -133,10 +134,35 @@ int hub_client_add(struct hub *hub, struct bytes id, enum client_kind kind, cons
 
 int hub_handle(struct hub *hub, struct client *client, const struct message *message, struct hub_time time)
 {
+    int r;
+
     hub->time = time;
     client->messages_in++;
     metrics_count(METRICS_MESSAGES_IN);
-    return handlers_run(hub, client, message);
+    hub->producer = client;
+    r = handlers_run(hub, client, message);
+    hub->producer = NULL;
+    return r;
+}
+
+static void hold(const struct client *client, struct list *line, bool is_for_many)
+{
+    if (client->port->wait)
+        client->port->wait(client->owner, line, is_for_many);
+}
+
+void hub_hold_producer(struct hub *hub, struct list *line, bool is_for_many)
+{
+    if (hub->producer)
+        hold(hub->producer, line, is_for_many);
+}
+
+void hub_hold_client(struct hub *hub, struct bytes id, struct list *line)
+{
+    const struct client *client = clients_find(hub, id);
+
+    if (client)
+        hold(client, line, false);
 }
 
 void hub_client_gone(struct hub *hub, struct client *client, enum end_reason reason, struct hub_time time)

@@ -68,6 +68,13 @@ bool hub_id_is_free(const struct hub *hub, struct bytes id);
  */
 int hub_handle(struct hub *hub, struct client *client, const struct message *message, struct hub_time time);
 
+/* A message that is being carried out has met a full receiver: whoever brought it waits on @line, if it can
+ * (outlet.h). Also from inside a port's send(). */
+void hub_hold_producer(struct hub *hub, struct list *line, bool is_for_many);
+
+/* The client of that id waits on @line, if there is one and it can. */
+void hub_hold_client(struct hub *hub, struct bytes id, struct list *line);
+
 /* The client's connection has ended: everything it held is given back, everyone concerned is told, @client is
  * freed. */
 void hub_client_gone(struct hub *hub, struct client *client, enum end_reason reason, struct hub_time time);

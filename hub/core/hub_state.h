@@ -54,6 +54,8 @@ struct hub {
     struct list
         calls_by_deadline; /* all have the same deadline interval, so order of arrival is order of deadline */
 
+    struct client *producer; /* whose message is being carried out; NULL: nobody's */
+
     const struct peering_observer *observer;
     void *observer_context;
 

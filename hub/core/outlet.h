@@ -10,6 +10,7 @@
 #define COMMHUB_CORE_OUTLET_H
 
 #include "hub/base/block.h"
+#include "hub/base/list.h"
 #include "hub/base/log.h"
 #include "hub/core/end_reason.h"
 
@@ -20,12 +21,46 @@ enum frame_class {
     FRAME_TO_MANY, /* broadcasts and publishes: a receiver that makes no progress is ended */
 };
 
+/*
+ * A producer that has met a full receiver: it hangs on the receiver's line and brings nothing more until it
+ * is told to go, when the receiver has room again or is no more.
+ */
+struct waiter {
+    struct list in_line;
+    bool is_for_many;                  /* the receiver makes it wait for as long as it makes progress */
+    void (*go)(struct waiter *waiter); /* takes it off the line */
+};
+
 struct client_port {
     /* Queues @frame; borrowed, the port takes a reference of its own. */
     void (*send)(void *owner, struct block *frame, enum frame_class frame_class);
     /* Asks for the end of the connection, after what is queued was written. */
     void (*end)(void *owner, enum end_reason reason);
+    /* Puts the client on @line, and off any other: one receiver to wait for is enough, for the next message
+     * meets the next. NULL: the client can't wait. */
+    void (*wait)(void *owner, struct list *line, bool is_for_many);
 };
+
+/* Tells everyone on @line to go. */
+static inline void waiters_go(struct list *line)
+{
+    list_for_each (at, line) {
+        struct waiter *waiter = container_of(at, struct waiter, in_line);
+
+        waiter->go(waiter);
+    }
+}
+
+/* Those only that wait with a message for many. */
+static inline void waiters_for_many_go(struct list *line)
+{
+    list_for_each (at, line) {
+        struct waiter *waiter = container_of(at, struct waiter, in_line);
+
+        if (waiter->is_for_many)
+            waiter->go(waiter);
+    }
+}
 
 struct outlet {
     /* Something happened; the arguments are log_record()'s. */

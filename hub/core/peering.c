@@ -422,7 +422,7 @@ void *peering_choose(const struct hub *hub, struct bytes channel_name, struct by
     return peer ? peer->owner : NULL;
 }
 
-int peering_deliver(struct hub *hub, struct bytes channel_name, struct bytes topic_name,
+int peering_deliver(struct hub *hub, struct client *peer, struct bytes channel_name, struct bytes topic_name,
                     const struct message *message, struct hub_time time)
 {
     struct envelope envelope = {.server_id = hub_id_text(hub), .timestamp_s = time.wall_s};
@@ -439,8 +439,10 @@ int peering_deliver(struct hub *hub, struct bytes channel_name, struct bytes top
     frame = topic_name.ptr ? frame_of_body(message->body) : envelope_forward(message, &envelope);
     if (!frame)
         return -ENOMEM;
+    hub->producer = peer;
     metrics_add(METRICS_DELIVERIES,
                 topic ? topics_send(topic, frame) : channels_send(channel, NULL, frame, FRAME_TO_MANY));
+    hub->producer = NULL;
     block_unref(frame);
     return 0;
 }

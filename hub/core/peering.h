@@ -119,10 +119,11 @@ void peering_leave(struct hub *hub, struct client *peer, struct bytes channel, s
 void *peering_choose(const struct hub *hub, struct bytes channel, struct bytes event, bool *out_is_local);
 
 /*
- * A broadcast (@topic BYTES_NONE) or publish that came over the mesh, for the local members or subscribers.
- * 0, PEERING_E_BAD_NAME, or -ENOMEM. Federation has seen to it that it comes once.
+ * A broadcast (@topic BYTES_NONE) or publish that @peer has brought over the mesh, for the local members or
+ * subscribers; it is the peer (NULL: nobody) that waits where one of them is full. 0, PEERING_E_BAD_NAME, or
+ * -ENOMEM. Federation has seen to it that it comes once.
  */
-int peering_deliver(struct hub *hub, struct bytes channel, struct bytes topic, const struct message *message,
-                    struct hub_time time);
+int peering_deliver(struct hub *hub, struct client *peer, struct bytes channel, struct bytes topic,
+                    const struct message *message, struct hub_time time);
 
 #endif

@@ -36,35 +36,60 @@ static void become_full(struct session *consumer)
         session_end(consumer, END_OUT_OF_MEMORY); /* nobody would watch over it */
 }
 
-static void wait_for(struct session *producer, struct session *consumer, bool is_for_many)
+static void go(struct waiter *waiter);
+
+void backpressure_begin(struct session *session)
 {
-    if (!list_is_empty(&producer->waiting))
-        return; /* one consumer to wait for is enough; the next message meets the next */
-    producer->waits_for_many = is_for_many;
-    producer->awaited = consumer;
-    list_append(&consumer->waiters, &producer->waiting);
+    list_init(&session->waiter.in_line);
+    list_init(&session->line);
+    list_init(&session->is_full);
+    session->waiter.go = go;
+}
+
+void backpressure_wait(struct session *producer, struct list *line, bool is_for_many)
+{
+    bool has_waited = session_waits(producer);
+
+    if (producer->state != SESSION_READY)
+        return;
+    producer->waiter.is_for_many = is_for_many;
+    producer->awaited = NULL;
+    list_unlink(&producer->waiter.in_line);
+    list_append(line, &producer->waiter.in_line);
+    if (has_waited)
+        return;
+    producer->waits_since_ms = loop_now_ms(producer->server->loop);
     stream_pause(producer->stream);
     metrics_count(METRICS_PRODUCERS_PAUSED);
 }
 
-void backpressure_met_full(struct session *consumer, enum frame_class frame_class)
+static void wait_for(struct session *producer, struct session *consumer, bool is_for_many)
+{
+    if (session_waits(producer))
+        return;
+    backpressure_wait(producer, &consumer->line, is_for_many);
+    producer->awaited = consumer;
+}
+
+/* The producer is another session, or somebody that the core knows. */
+static void hold_producer(struct session *consumer, bool is_for_many)
 {
     struct session *producer = consumer->server->current;
 
+    if (producer)
+        wait_for(producer, consumer, is_for_many);
+    else
+        hub_hold_producer(consumer->server->hub, &consumer->line, is_for_many);
+}
+
+void backpressure_met_full(struct session *consumer, enum frame_class frame_class)
+{
+    bool is_for_one = frame_class == FRAME_TO_ONE || consumer->server->current == consumer;
+
     if (list_is_empty(&consumer->is_full))
         become_full(consumer);
-    if (!producer || producer->state != SESSION_READY || consumer->state != SESSION_READY)
-        return;
-    switch (frame_class) {
-    case FRAME_TO_ONE:
-        wait_for(producer, consumer, false);
-        return;
-    case FRAME_CONTROL:
-    case FRAME_TO_MANY:
-        if (consumer->makes_progress || producer == consumer)
-            wait_for(producer, consumer, producer != consumer);
-        return;
-    }
+    if (consumer->state == SESSION_READY && (is_for_one || consumer->makes_progress))
+        hold_producer(consumer, !is_for_one);
 }
 
 /*
@@ -73,50 +98,36 @@ void backpressure_met_full(struct session *consumer, enum frame_class frame_clas
  */
 static bool is_held_back(const struct session *consumer)
 {
-    return consumer->awaited && consumer->awaited->full_ms < consumer->full_ms;
+    if (consumer->awaited)
+        return consumer->awaited->full_ms < consumer->full_ms;
+    return session_waits(consumer) && consumer->waits_since_ms < consumer->full_ms;
 }
 
-static void release(struct session *producer)
+static void go(struct waiter *waiter)
 {
+    struct session *producer = container_of(waiter, struct session, waiter);
     uint64_t now_ms = loop_now_ms(producer->server->loop);
 
     if (is_held_back(producer))
         begin_period(producer, now_ms);
-    list_unlink(&producer->waiting);
+    list_unlink(&waiter->in_line);
     producer->awaited = NULL;
     producer->heard_ms = now_ms; /* it was we who did not listen */
     stream_resume(producer->stream);
 }
 
-static void release_waiters(struct session *consumer)
-{
-    list_for_each (link, &consumer->waiters)
-        release(container_of(link, struct session, waiting));
-}
-
 void backpressure_drained(struct session *consumer)
 {
     list_unlink(&consumer->is_full);
-    release_waiters(consumer);
+    waiters_go(&consumer->line);
 }
 
 void backpressure_forget(struct session *session)
 {
     list_unlink(&session->is_full);
-    if (!list_is_empty(&session->waiting))
-        release(session);
-    release_waiters(session);
-}
-
-/* The others' messages do not wait for one who does not read. */
-static void release_waiters_for_many(struct session *consumer)
-{
-    list_for_each (link, &consumer->waiters) {
-        struct session *producer = container_of(link, struct session, waiting);
-
-        if (producer->waits_for_many)
-            release(producer);
-    }
+    if (session_waits(session))
+        go(&session->waiter);
+    waiters_go(&session->line);
 }
 
 static void inspect_one(struct session *consumer, uint64_t now_ms)
@@ -138,8 +149,9 @@ static void inspect_one(struct session *consumer, uint64_t now_ms)
         consumer->sampled_ms = now_ms;
         consumer->sampled_bytes = written;
     }
+    /* The others' messages do not wait for one who does not read. */
     if (!consumer->makes_progress)
-        release_waiters_for_many(consumer);
+        waiters_for_many_go(&consumer->line);
 }
 
 void backpressure_inspect(struct loop_timer *timer)

@@ -198,7 +198,7 @@ static void port_end(void *owner, enum end_reason reason)
         bytes_of_text(end_reason_text(reason)));
 }
 
-static const struct client_port port = {port_send, port_end};
+static const struct client_port port = {.send = port_send, .end = port_end};
 
 static void on_due(struct loop_timer *timer)
 {

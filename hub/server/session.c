@@ -76,7 +76,12 @@ static void port_end(void *owner, enum end_reason reason)
     session_end(owner, reason);
 }
 
-const struct client_port session_port = {port_send, port_end};
+static void port_wait(void *owner, struct list *line, bool is_for_many)
+{
+    backpressure_wait(owner, line, is_for_many);
+}
+
+const struct client_port session_port = {port_send, port_end, port_wait};
 
 static void send_new(struct session *session, struct block *frame)
 {
@@ -143,7 +148,7 @@ static void on_due(struct loop_timer *timer)
         end_by_text(session, END_NOT_IDENTIFIED, ERROR_IDENTIFY_TIMED_OUT, BYTES_NONE);
         return;
     case SESSION_READY:
-        if (!list_is_empty(&session->waiting)) /* it is we who do not listen */
+        if (session_waits(session)) /* it is we who do not listen */
             session->heard_ms = now_ms;
         due_ms = session->heard_ms + patience_ms(session);
         if (due_ms > now_ms)
@@ -374,7 +379,7 @@ static void refuse_frame(struct session *session, int fault)
 
 static bool takes_frames(const struct session *session)
 {
-    return session->state != SESSION_ENDING && list_is_empty(&session->waiting);
+    return session->state != SESSION_ENDING && !session_waits(session);
 }
 
 static size_t on_bytes(void *owner, struct bytes in)
@@ -494,9 +499,7 @@ int session_new(struct server *server, int fd, struct tls_context *tls, const ch
     session->server = server;
     session->is_tls = tls != NULL;
     session->state = tls ? SESSION_AWAIT_TLS : SESSION_AWAIT_IDENTIFY;
-    list_init(&session->waiting);
-    list_init(&session->waiters);
-    list_init(&session->is_full);
+    backpressure_begin(session);
     loop_timer_init(&session->timer, on_due);
     r = loop_timer_arm(server->loop, &session->timer, loop_now_ms(server->loop) + IDENTIFY_WITHIN_MS);
     if (r < 0) {

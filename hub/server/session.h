@@ -30,14 +30,14 @@ struct session {
     bool is_in_frame;  /* a frame has begun and is not complete */
     uint64_t heard_ms; /* last complete frame, or the first byte of the one that is not */
 
-    bool waits_for_many;     /* for a consumer of messages to many */
-    struct list waiting;     /* on the consumer's list of waiters */
-    struct session *awaited; /* that consumer; NULL: waits for none */
-    struct list waiters;     /* sessions that are not read until this one has drained */
-    struct list is_full;     /* on the server's list of full sessions */
-    uint64_t full_ms;        /* since when */
-    uint64_t stall_ms;       /* the full outbox is judged from period to period, */
-    uint64_t sampled_ms;     /* its progress from sample to sample */
+    struct waiter waiter;    /* on a consumer's line, or that of one beyond this server: it is not read */
+    struct session *awaited; /* that consumer; NULL: waits for none, or for one beyond */
+    uint64_t waits_since_ms;
+    struct list line;    /* producers that bring nothing until this one has drained */
+    struct list is_full; /* on the server's list of full sessions */
+    uint64_t full_ms;    /* since when */
+    uint64_t stall_ms;   /* the full outbox is judged from period to period, */
+    uint64_t sampled_ms; /* its progress from sample to sample */
     uint64_t stall_bytes;
     uint64_t sampled_bytes;
     bool makes_progress;
@@ -56,6 +56,12 @@ void session_end_with_error(struct session *session, enum end_reason reason, str
 
 /* Closes at once and frees; for server_free(). */
 void session_free(struct session *session);
+
+/* Whether it is not read, for somebody is full. */
+static inline bool session_waits(const struct session *session)
+{
+    return !list_is_empty(&session->waiter.in_line);
+}
 
 extern const struct client_port session_port;
 

@@ -76,15 +76,28 @@ static void later(struct sim *sim, const struct sim_link *link, unsigned end, en
     sim_events_add(&sim->events, after_ms, &event);
 }
 
+/* How long so many bytes from @end are under way: behind all that it has sent before. */
+static uint64_t time_under_way_ms(const struct sim *sim, struct sim_link *link, unsigned end, size_t bytes)
+{
+    uint64_t now_us = sim->events.now_ms * 1000;
+
+    if (link->bytes_per_ms == 0)
+        return link->delay_ms;
+    if (link->free_us[end] < now_us)
+        link->free_us[end] = now_us;
+    link->free_us[end] += 1000 * bytes / link->bytes_per_ms;
+    return link->delay_ms + (link->free_us[end] - now_us) / 1000;
+}
+
 /* From @end to the other; the frame is borrowed. */
-static void carry(struct sim *sim, const struct sim_link *link, unsigned end, struct block *frame)
+static void carry(struct sim *sim, struct sim_link *link, unsigned end, struct block *frame)
 {
     struct event event = at_end(link, !end, FRAME_ARRIVES);
 
     if (!link->is_joined)
         return;
     event.frame = block_ref(frame);
-    sim_events_add(&sim->events, link->delay_ms, &event);
+    sim_events_add(&sim->events, time_under_way_ms(sim, link, end, frame->len), &event);
 }
 
 static void outlet_send(void *context, void *name, struct block *frame)
@@ -194,6 +207,14 @@ static void outlet_facts(void *context, void *link, struct mesh_link_facts *out_
         out_facts->queue_wait_ms = SIM_QUEUE_WAIT_MS;
 }
 
+static void outlet_acknowledge(void *context, void *name)
+{
+    const struct sim_hub *hub = context;
+    const struct sim_end *end = name;
+
+    later(hub->sim, end->link, end->which, ACK_IS_DUE, 0);
+}
+
 static void core_note(void *context, enum log_level level, enum log_stream stream, const char *event,
                       const struct log_field *fields, size_t n_fields)
 {
@@ -219,6 +240,7 @@ static void hub_start(struct sim *sim, unsigned index)
                                  .warn = outlet_warn,
                                  .stretch = outlet_stretch,
                                  .on_channel = outlet_on_channel,
+                                 .acknowledge = outlet_acknowledge,
                                  .facts = outlet_facts,
                                  .context = hub};
     struct mesh_options options = {.hub_id = sim_id_of(index)};
@@ -521,8 +543,8 @@ static bool is_connected(const struct sim_link *link, const struct event *event)
 /* So that there are always some frames that came and are not known to have come. */
 #define ACK_AFTER_MS 20
 
-static void send_pulse(struct sim *sim, const struct sim_link *link, unsigned end,
-                       enum link_message_type type, uint64_t at_us)
+static void send_pulse(struct sim *sim, struct sim_link *link, unsigned end, enum link_message_type type,
+                       uint64_t at_us)
 {
     struct link_message message = {.type = type, .at_us = at_us};
     struct block *frame = link_wire_write(&message, 0);
@@ -532,8 +554,7 @@ static void send_pulse(struct sim *sim, const struct sim_link *link, unsigned en
     block_unref(frame);
 }
 
-static void hear_pulse(struct sim *sim, const struct sim_link *link, unsigned end,
-                       const struct link_message *pulse)
+static void hear_pulse(struct sim *sim, struct sim_link *link, unsigned end, const struct link_message *pulse)
 {
     if (pulse->type == LINK_MESSAGE_HELLO)
         send_pulse(sim, link, end, LINK_MESSAGE_ECHO, pulse->at_us);
@@ -577,6 +598,8 @@ static void frame_arrives(struct sim *sim, const struct event *event)
     check(link_session_is_next(frames, message.number));
     check(mesh_link_receive(link->ends[event->end], &message, sim_time(sim)) == 0);
     link_session_take(frames, event->frame->len);
+    if (link_session_owes_much(frames))
+        later(sim, link, event->end, ACK_IS_DUE, 0);
     if (link->is_ack_due[event->end])
         return;
     link->is_ack_due[event->end] = true;
@@ -592,7 +615,7 @@ static void ack_is_due(struct sim *sim, const struct event *event)
         return;
     link->is_ack_due[event->end] = false;
     ack = at_end(link, !event->end, ACK_ARRIVES);
-    ack.received = link_session_tell(mesh_link_frames(link->ends[event->end]));
+    ack.ack = mesh_link_acknowledge(link->ends[event->end], 2000 * link->delay_ms);
     sim_events_add(&sim->events, link->delay_ms, &ack);
 }
 
@@ -601,7 +624,7 @@ static void ack_arrives(struct sim *sim, const struct event *event)
     struct sim_link *link = &sim->links[event->link];
 
     if (is_connected(link, event))
-        check(link_session_acknowledge(mesh_link_frames(link->ends[event->end]), event->received));
+        check(mesh_link_acknowledged(link->ends[event->end], &event->ack, sim_time(sim)));
 }
 
 static void end_notices(struct sim *sim, const struct event *event)
@@ -657,6 +680,9 @@ static void happen(struct sim *sim, const struct event *event)
         break;
     case PROVIDER_ANSWERS:
         provider_answers(sim, event);
+        break;
+    case CLIENT_READS:
+        sim_client_reads(event->client);
         break;
     case KEY_IS_READY:
         key_is_ready(sim, event->secret);

@@ -45,6 +45,11 @@ struct sim_client {
     size_t size;
     uint8_t *tally; /* how often each number came by broadcast; NULL: what comes is recorded */
     uint64_t n_tallied;
+    struct waiter waiter;  /* on a line: what it brings is too much */
+    struct list line;      /* who waits for it */
+    uint64_t reads_per_ms; /* bytes; 0: all at once */
+    uint64_t unread_bytes;
+    uint64_t most_unread_bytes;
     unsigned
         answers; /* as provider: 0 none, 1 one answer to each call (data + 1), n > 1 a stream of n chunks */
 };
@@ -63,6 +68,8 @@ struct sim_link {
     uint64_t session;
     uint64_t connection; /* a session has one after the other */
     uint32_t delay_ms;
+    uint64_t bytes_per_ms; /* that each direction carries; 0: any number */
+    uint64_t free_us[2];   /* when what a, b have sent will have left */
     uint32_t cost;
     struct bridge_policy *policy; /* of end a; the default at b */
     bool is_up[2];                /* at a, at b */
@@ -132,6 +139,12 @@ void sim_disconnect(struct sim_client *client);
 /* From now on broadcasts to the client are counted by their number (at most @most) and not recorded. */
 void sim_tally(struct sim_client *client, uint64_t most);
 
+/* From now on the client reads no faster, and holds those who bring more, as a server's session does. */
+void sim_read_slowly(struct sim_client *client, uint64_t bytes_per_ms);
+
+/* Whether it has been told to bring nothing more for now; what it brings all the same is taken. */
+bool sim_waits(const struct sim_client *client);
+
 /* Requests of a client. Answers are among what it received. */
 void sim_open(struct sim_client *client, const char *channel);
 void sim_provide(struct sim_client *client, const char *channel, const char *event, bool is_group,
@@ -142,6 +155,8 @@ void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data
 /* The same with so many bytes more. */
 void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_t data, size_t n_bytes);
 void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data);
+void sim_send_large(struct sim_client *client, const char *channel, const char *event, uint64_t data,
+                    size_t n_bytes);
 void sim_declare(struct sim_client *client, const char *channel, const char *topic);
 void sim_undeclare(struct sim_client *client, const char *channel, const char *topic);
 void sim_subscribe(struct sim_client *client, const char *channel, const char *topic, bool is_wanted);

@@ -106,12 +106,68 @@ static void answer_later(struct sim_client *client, const struct sim_received *c
     }
 }
 
+/* A server's marks (hub/server/server.c). */
+#define HIGH_BYTES (1U << 20)
+#define LOW_BYTES (256U << 10)
+
+static void read_later(struct sim_client *client)
+{
+    sim_events_add(&client->sim->events, 1, &(struct event){.what = CLIENT_READS, .client = client});
+}
+
+static void queue(struct sim_client *client, size_t bytes, enum frame_class frame_class)
+{
+    if (client->unread_bytes == 0)
+        read_later(client);
+    client->unread_bytes += bytes;
+    if (client->unread_bytes > client->most_unread_bytes)
+        client->most_unread_bytes = client->unread_bytes;
+    if (client->unread_bytes > HIGH_BYTES)
+        hub_hold_producer(client->sim->hubs[client->hub].hub, &client->line, frame_class != FRAME_TO_ONE);
+}
+
+void sim_client_reads(struct sim_client *client)
+{
+    uint64_t bytes = client->reads_per_ms;
+
+    client->unread_bytes -= bytes < client->unread_bytes ? bytes : client->unread_bytes;
+    if (client->unread_bytes <= LOW_BYTES)
+        waiters_go(&client->line);
+    if (client->unread_bytes > 0)
+        read_later(client);
+}
+
+void sim_read_slowly(struct sim_client *client, uint64_t bytes_per_ms)
+{
+    client->reads_per_ms = bytes_per_ms;
+}
+
+static void client_may_go(struct waiter *waiter)
+{
+    list_unlink(&waiter->in_line);
+}
+
+static void client_waits(void *owner, struct list *line, bool is_for_many)
+{
+    struct sim_client *client = owner;
+
+    list_unlink(&client->waiter.in_line);
+    client->waiter.is_for_many = is_for_many;
+    list_append(line, &client->waiter.in_line);
+}
+
+bool sim_waits(const struct sim_client *client)
+{
+    return !list_is_empty(&client->waiter.in_line);
+}
+
 static void client_gets(void *owner, struct block *frame, enum frame_class frame_class)
 {
     struct sim_client *client = owner;
     struct message message;
 
-    (void)frame_class;
+    if (client->reads_per_ms > 0)
+        queue(client, frame->len, frame_class);
     check(message_parse(frame_body(frame), &message) == 0);
     record(client, &message);
     if (message.type == MESSAGE_CALL && client->answers > 0)
@@ -124,7 +180,7 @@ static void client_ends(void *owner, enum end_reason reason)
     (void)reason;
 }
 
-static const struct client_port client_port = {client_gets, client_ends};
+static const struct client_port client_port = {.send = client_gets, .end = client_ends, .wait = client_waits};
 
 struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id)
 {
@@ -133,6 +189,9 @@ struct sim_client *sim_connect(struct sim *sim, unsigned hub, const char *id)
     check(client && sim->n_clients < SIM_MAX_CLIENTS);
     client->sim = sim;
     client->hub = hub;
+    client->waiter.go = client_may_go;
+    list_init(&client->waiter.in_line);
+    list_init(&client->line);
     snprintf(client->id, sizeof client->id, "%s", id);
     check(hub_client_add(sim->hubs[hub].hub, bytes_of_text(id), CLIENT_LOCAL, &client_port, client,
                          sim_time(sim), &client->client) == 0);
@@ -149,6 +208,8 @@ void sim_tally(struct sim_client *client, uint64_t most)
 
 void sim_disconnect(struct sim_client *client)
 {
+    list_unlink(&client->waiter.in_line);
+    waiters_go(&client->line);
     hub_client_gone(client->sim->hubs[client->hub].hub, client->client, END_CLOSED_BY_CLIENT,
                     sim_time(client->sim));
     client->client = NULL;
@@ -238,20 +299,16 @@ void sim_call(struct sim_client *client, const char *channel, const char *event,
     finish(client, &out);
 }
 
-void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data)
-{
-    sim_broadcast_large(client, channel, data, 0);
-}
-
-void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_t data, size_t n_bytes)
+static void say_event(struct sim_client *client, const char *type, const char *channel, const char *event,
+                      uint64_t data, size_t n_bytes)
 {
     char *padding = calloc(1, n_bytes + 1);
     struct buffer out;
 
     check(padding);
     memset(padding, 'x', n_bytes);
-    begin(&out, "broadcast", channel, n_bytes > 0 ? 3 : 2);
-    add_text(&out, "event", "news");
+    begin(&out, type, channel, n_bytes > 0 ? 3 : 2);
+    add_text(&out, "event", event);
     add_data(&out, data);
     if (n_bytes > 0)
         add_text(&out, "padding", padding);
@@ -259,14 +316,25 @@ void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_
     free(padding);
 }
 
+void sim_broadcast(struct sim_client *client, const char *channel, uint64_t data)
+{
+    say_event(client, "broadcast", channel, "news", data, 0);
+}
+
+void sim_broadcast_large(struct sim_client *client, const char *channel, uint64_t data, size_t n_bytes)
+{
+    say_event(client, "broadcast", channel, "news", data, n_bytes);
+}
+
 void sim_send(struct sim_client *client, const char *channel, const char *event, uint64_t data)
 {
-    struct buffer out;
+    say_event(client, "send", channel, event, data, 0);
+}
 
-    begin(&out, "send", channel, 2);
-    add_text(&out, "event", event);
-    add_data(&out, data);
-    finish(client, &out);
+void sim_send_large(struct sim_client *client, const char *channel, const char *event, uint64_t data,
+                    size_t n_bytes)
+{
+    say_event(client, "send", channel, event, data, n_bytes);
 }
 
 static void say_topic(struct sim_client *client, const char *type, const char *channel, const char *topic)

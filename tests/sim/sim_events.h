@@ -8,6 +8,7 @@
 #ifndef COMMHUB_TESTS_SIM_EVENTS_H
 #define COMMHUB_TESTS_SIM_EVENTS_H
 
+#include "federation/link_wire.h"
 #include "hub/base/block.h"
 #include "hub/base/list.h"
 
@@ -24,6 +25,7 @@ enum happening {
     END_NOTICES,
     END_IS_OVER,
     PROVIDER_ANSWERS,
+    CLIENT_READS,
     KEY_IS_READY,
     MESH_IS_RESTED,
 };
@@ -35,7 +37,7 @@ struct event {
     unsigned end; /* 0: at a, 1: at b */
     unsigned hub; /* MESH_IS_RESTED */
     uint64_t connection;
-    uint64_t received; /* ACK_ARRIVES */
+    struct link_ack ack; /* ACK_ARRIVES */
     struct block *frame;
     struct sim_client *client;
     struct secret *secret;

@@ -56,6 +56,9 @@ void sim_settle(struct sim *sim);
 /* What a client that answers has said. */
 void sim_client_says(struct sim_client *client, struct bytes body);
 
+/* What a slow one does each millisecond while there is something to read. */
+void sim_client_reads(struct sim_client *client);
+
 /* Frees all of them; the cores are gone. */
 void sim_clients_free(struct sim *sim);
 

@@ -165,7 +165,7 @@ static void hear_end(void *owner, enum end_reason reason)
     ((struct actor *)owner)->end_reason = (int)reason;
 }
 
-static const struct client_port port = {hear_frame, hear_end};
+static const struct client_port port = {.send = hear_frame, .end = hear_end};
 
 static void count_note(void *context, enum log_level level, enum log_stream stream, const char *event,
                        const struct log_field *fields, size_t n_fields)

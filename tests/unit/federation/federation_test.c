@@ -252,7 +252,7 @@ static void client_ends(void *owner, enum end_reason reason)
 
 static void connect_client(unsigned i)
 {
-    static const struct client_port port = {client_gets, client_ends};
+    static const struct client_port port = {.send = client_gets, .end = client_ends};
     char id[16];
 
     snprintf(id, sizeof id, "client-%u", i);

@@ -149,8 +149,9 @@ static void handle(void *context, void *peer, const struct message *message)
     n_handled++;
 }
 
-static void deliver(void *context, struct bytes channel, struct bytes topic, struct bytes body)
+static void deliver(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body)
 {
+    (void)peer;
     (void)context;
     (void)channel;
     (void)topic;

@@ -66,7 +66,7 @@ static struct link_message example(enum link_message_type type)
         message.at_us = UINT64_C(1) << 40;
         break;
     case LINK_MESSAGE_ACK:
-        message.received = UINT64_C(1) << 40;
+        message.ack = (struct link_ack){UINT64_C(1) << 40, 1 << 20, 0};
         break;
     case LINK_MESSAGE_DIGEST:
         message.digest = UINT64_MAX;
@@ -90,6 +90,9 @@ static struct link_message example(enum link_message_type type)
         break;
     case LINK_MESSAGE_MANY:
         message.many = many;
+        break;
+    case LINK_MESSAGE_HOLD:
+        message.hold = (struct link_hold){hub_a, hub_b, bytes_of(zeros, 16), BYTES_LITERAL("worker"), true};
         break;
     case LINK_MESSAGE_ERRAND:
         message.errand =
@@ -237,6 +240,64 @@ static void test_faults_have_their_outcomes(void **state)
     assert_int_equal(read_map((const char *[]){"type", "end", "type", "end"}, 2), LINK_WIRE_E_MALFORMED);
 }
 
+static int read_ack(int64_t one, struct link_message *out_read)
+{
+    struct buffer body = {0};
+    int r;
+
+    msgpack_write_map(&body, one != 0 ? 3 : 2);
+    write_pair(&body, "type", "ack");
+    msgpack_write_str(&body, BYTES_LITERAL("received"));
+    msgpack_write_u64(&body, 7);
+    if (one != 0) {
+        msgpack_write_str(&body, BYTES_LITERAL("one"));
+        msgpack_write_i64(&body, one);
+    }
+    r = link_wire_read(buffer_bytes(&body), out_read);
+    buffer_clear(&body);
+    return r;
+}
+
+static void test_an_acknowledgement_without_credit_grants_all_and_credit_is_not_negative(void **state)
+{
+    struct link_message read;
+
+    (void)state;
+    assert_int_equal(read_ack(0, &read), 0);
+    assert_true(read.ack.received == 7 && read.ack.one == UINT64_MAX && read.ack.many == UINT64_MAX);
+    assert_int_equal(read_ack(512, &read), 0);
+    assert_true(read.ack.one == 512 && read.ack.many == UINT64_MAX);
+    assert_int_equal(read_ack(-1, &read), LINK_WIRE_E_BAD_FIELD);
+}
+
+static void test_a_hold_names_a_client_and_is_on_or_off(void **state)
+{
+    static const struct {
+        const char *client;
+        uint8_t state;
+        int outcome;
+    } rows[] = {
+        {"worker", 0, 0},
+        {"worker", 1, 0},
+        {"worker", 2, LINK_WIRE_E_BAD_FIELD},
+        {"", 1, LINK_WIRE_E_BAD_FIELD},
+        {"a\nb", 1, LINK_WIRE_E_BAD_FIELD},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct link_message written = example(LINK_MESSAGE_HOLD);
+        struct link_message read;
+        struct block *frame;
+
+        written.hold.client = bytes_of_text(rows[i].client);
+        frame = link_wire_write(&written, 1);
+        frame->ptr[frame->len - 1] = rows[i].state; /* the last field */
+        assert_row(rows[i].client, link_wire_read(frame_body(frame), &read) == rows[i].outcome);
+        block_unref(frame);
+    }
+}
+
 static void test_lists_of_hubs_have_whole_ids(void **state)
 {
     struct link_message message = example(LINK_MESSAGE_MANY);
@@ -354,6 +415,8 @@ int main(void)
         cmocka_unit_test(test_a_detour_begins_within_the_trail_and_a_session_has_a_known_state),
         cmocka_unit_test(test_a_message_cut_anywhere_is_refused),
         cmocka_unit_test(test_faults_have_their_outcomes),
+        cmocka_unit_test(test_an_acknowledgement_without_credit_grants_all_and_credit_is_not_negative),
+        cmocka_unit_test(test_a_hold_names_a_client_and_is_on_or_off),
         cmocka_unit_test(test_lists_of_hubs_have_whole_ids),
         cmocka_unit_test(test_entries_are_read_one_after_the_other),
         cmocka_unit_test(test_an_entry_says_what_it_replaces_with_and_without_another_name),

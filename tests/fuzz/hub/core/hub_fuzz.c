@@ -123,7 +123,7 @@ static void on_port_end(void *owner, enum end_reason reason)
     actor->is_to_end = true;
 }
 
-static const struct client_port port = {on_send, on_port_end};
+static const struct client_port port = {.send = on_send, .end = on_port_end};
 
 static void on_note(void *context, enum log_level level, enum log_stream stream, const char *event,
                     const struct log_field *fields, size_t n_fields)
@@ -402,7 +402,7 @@ static void deliver(struct world *world, struct bytes channel, struct bytes topi
     struct message message;
 
     check(message_parse(bytes_of(body, sizeof body - 1), &message) == 0);
-    check(peering_deliver(world->hub, channel, topic, &message, world->time) >= 0);
+    check(peering_deliver(world->hub, NULL, channel, topic, &message, world->time) >= 0);
 }
 
 static void hear_of_peer(struct world *world, struct actor *actor, uint8_t where, uint8_t flags)

@@ -427,8 +427,8 @@ static void deliver(struct stage *stage, const char *topic, const char *type)
                   "far",
                   10);
     assert_int_equal(message_parse(buffer_bytes(&body), &message), 0);
-    assert_int_equal(peering_deliver(stage_hub(stage), BYTES_LITERAL("c"), bytes_of_text(topic), &message,
-                                     stage_time(stage)),
+    assert_int_equal(peering_deliver(stage_hub(stage), NULL, BYTES_LITERAL("c"), bytes_of_text(topic),
+                                     &message, stage_time(stage)),
                      0);
     buffer_clear(&body);
 }

@@ -14,7 +14,7 @@ static bool is_full(const struct peer *peer)
 
 static bool is_paused(const struct peer *peer)
 {
-    return !list_is_empty(&peer->session->waiting);
+    return session_waits(peer->session);
 }
 
 static void provide(struct peer *peer, const char *event)
@@ -337,7 +337,7 @@ static void test_whoever_ends_lets_its_waiters_go_and_waits_no_more(void **state
     turn_until(&stand, is_paused(caller));
     session_end(caller->session, END_KICKED); /* while it waits */
     turn_until(&stand, !stand_has(&stand, "caller"));
-    assert_true(list_is_empty(&provider->session->waiters));
+    assert_true(list_is_empty(&provider->session->line));
     assert_true(is_full(provider));
     peer_hear(provider, "call");
     assert_false(is_full(provider));

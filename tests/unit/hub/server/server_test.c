@@ -312,7 +312,7 @@ static void test_a_server_may_be_freed_with_everything_under_way(void **state)
     peer_say_bytes(half, "\0\0\1", 3);
     peer_say_with(caller, 3U << 20, "type", "call", "channel", "room", "event", "work", "request_id", "2",
                   NULL);
-    turn_until(&stand, !list_is_empty(&caller->session->waiting));
+    turn_until(&stand, !list_is_empty(&caller->session->waiter.in_line));
     session_end_with_error(half->session, END_BAD_FRAME, BYTES_LITERAL("x"));
     stand_end(&stand);
     peer_free(half);
