@@ -5,6 +5,7 @@
 
 /* What the far side grants is believed up to a quarter of what may be kept at all. */
 #define CREDIT_SHARE 4U
+#define WARN_AGAIN_MS 60000U
 
 static const uint32_t patience_ms[LINK_CLASS_COUNT] = {
     [LINK_CLASS_ONE] = CREDIT_ONE_PATIENCE_MS,
@@ -84,8 +85,11 @@ static bool has_room_while_cut(const struct mesh_link *link, size_t bytes)
     return link->frames.kept_bytes + bytes <= link->cut_bytes + limit;
 }
 
+/* Tells it once, and again when there has been room for a while. */
 static void become_full(struct mesh_link *link, enum link_class class)
 {
+    struct credit *credit = &link->credits[class];
+    uint64_t now_ms = link->mesh->time.now_ms;
     static const char *const texts[LINK_CLASS_COUNT] = {
         [LINK_CLASS_ONE] =
             "the other hub does not keep up: calls, sends and answers to it are refused until it does",
@@ -93,9 +97,9 @@ static void become_full(struct mesh_link *link, enum link_class class)
             "the other hub does not keep up: broadcasts and publishes to it are dropped until it does",
     };
 
-    if (!link->credits[class].is_full)
+    if (credit->full_ms == 0 || now_ms - credit->full_ms > WARN_AGAIN_MS)
         mesh_warn_of_link(link, "link_full", texts[class]);
-    link->credits[class].is_full = true;
+    credit->full_ms = now_ms;
 }
 
 enum mesh_refusal credit_judge(struct mesh_link *link, enum link_class class, size_t bytes)
@@ -136,7 +140,10 @@ void credit_spent(struct mesh_link *link, const struct link_message *message)
     if (is_first)
         credit->since_ms = link->mesh->time.now_ms;
     holds_producer(link->mesh, &credit->line, message);
-    credit->n_waits += is_first && !list_is_empty(&credit->line);
+    if (is_first && !list_is_empty(&credit->line)) {
+        credit->n_waits++;
+        link->mesh->counts.link_waits[class]++;
+    }
     if (class == LINK_CLASS_ONE && by && by != link && under_way / CREDIT_OVERDRAFT > credit_of(link, class))
         overdraw(by, link);
 }
@@ -150,7 +157,6 @@ static void earn(struct mesh_link *link, enum link_class class)
     if (link->frames.kept_bytes_of[class] > credit_of(link, class) / 2)
         return;
     credit->is_stalled = false;
-    credit->is_full = false;
     waiters_go(&credit->line);
 }
 
@@ -194,6 +200,22 @@ void credit_forgo(struct mesh_link *link)
     waiters_go(&link->credits[LINK_CLASS_ONE].line);
     waiters_go(&link->credits[LINK_CLASS_MANY].line);
     list_unlink(&link->overdraft.in_line);
+}
+
+struct link_flow credit_flow(const struct mesh_link *link, enum link_class class)
+{
+    const struct credit *credit = &link->credits[class];
+    struct link_flow flow = {
+        .credit_bytes = credit_of(link, class),
+        .under_way_bytes = link->frames.kept_bytes_of[class],
+        .is_stalled = credit->is_stalled,
+        .n_waits = credit->n_waits,
+        .n_refused = credit->n_refused,
+    };
+
+    for (const struct list *at = credit->line.next; at != &credit->line; at = at->next)
+        flow.n_waiting++;
+    return flow;
 }
 
 /* --- granting ------------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #ifndef COMMHUB_FEDERATION_CREDIT_H
 #define COMMHUB_FEDERATION_CREDIT_H
 
+#include "federation/link_flow.h"
 #include "federation/mesh_state.h"
 
 /* What a link grants each class at least. Producers on one link wait for each other's bytes: so few that this
@@ -47,6 +48,8 @@ enum mesh_refusal credit_judge(struct mesh_link *link, enum link_class class, si
 
 /* The last resort: more is kept than even control may bring it to. */
 bool credit_is_overrun(const struct mesh_link *link);
+
+struct link_flow credit_flow(const struct mesh_link *link, enum link_class class);
 
 /* A message was sent by @link, or is kept for it. */
 void credit_spent(struct mesh_link *link, const struct link_message *message);

@@ -15,6 +15,7 @@
 
 #include "hub/base/bytes.h"
 #include "federation/bridge_spec.h"
+#include "federation/link_flow.h"
 #include "federation/mesh_counts.h"
 #include "federation/route_report.h"
 
@@ -174,6 +175,8 @@ struct link_status {
     uint64_t updates_held;         /* changes of entries that were told later, with those after them */
     uint64_t digest_mismatches;    /* what it had told was not what was known of it here */
     uint64_t unacknowledged_bytes; /* now */
+    struct link_flow one;          /* calls, sends and answers */
+    struct link_flow many;         /* broadcasts and publishes */
     /* Channels with a password: crossing; held here and not proven there; proven there and none of ours. */
     uint64_t channels_proven;
     uint64_t channels_unproven;

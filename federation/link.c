@@ -792,6 +792,8 @@ static void describe_session(const struct link *link, struct link_status *out_st
     out_status->updates_held = counts.updates_held;
     out_status->digest_mismatches = counts.digest_mismatches;
     out_status->unacknowledged_bytes = counts.kept_bytes;
+    out_status->one = mesh_link_flow(link->mesh_link, LINK_CLASS_ONE);
+    out_status->many = mesh_link_flow(link->mesh_link, LINK_CLASS_MANY);
 }
 
 static void describe_guards(const struct link *link, struct link_status *out_status)

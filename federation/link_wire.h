@@ -9,6 +9,7 @@
 #ifndef COMMHUB_FEDERATION_LINK_WIRE_H
 #define COMMHUB_FEDERATION_LINK_WIRE_H
 
+#include "federation/link_class.h"
 #include "federation/hub_id.h"
 #include "hub/base/block.h"
 #include "hub/base/buffer.h"
@@ -132,14 +133,6 @@ struct link_hold {
     struct bytes trail; /* as in link_one */
     struct bytes client;
     bool is_held;
-};
-
-/* Classes of message, each with a credit of its own. */
-enum link_class {
-    LINK_CLASS_CONTROL, /* whatever is no message of clients */
-    LINK_CLASS_ONE,
-    LINK_CLASS_MANY,
-    LINK_CLASS_COUNT
 };
 
 /* What an acknowledgement says. */

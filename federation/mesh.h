@@ -15,6 +15,7 @@
 #define COMMHUB_FEDERATION_MESH_H
 
 #include "federation/bridge_policy.h"
+#include "federation/link_flow.h"
 #include "federation/link_session.h"
 #include "federation/link_set.h"
 #include "federation/link_wire.h"
@@ -221,6 +222,8 @@ struct mesh_link_counts {
 };
 
 struct mesh_link_counts mesh_link_counts(const struct mesh_link *link);
+
+struct link_flow mesh_link_flow(const struct mesh_link *link, enum link_class class);
 
 /* Whether the mesh reaches a hub of this id that is not the run which greets with @incarnation and @run, nor
  * an earlier one that it has replaced. */

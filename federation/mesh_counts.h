@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "federation/link_class.h"
+
 /* Why something that a link brought was not taken; the names are for metrics and the API. */
 #define MESH_REFUSALS(X)                                                                                     \
     X(LOOP, "loop", "this hub is in its path already")                                                       \
@@ -48,13 +50,15 @@ struct mesh_counts {
     uint64_t digest_mismatches; /* tables of links that were not what the far side had told */
     uint64_t ones_out;          /* calls, sends and answers of our own clients */
     uint64_t manys_out;         /* broadcasts and publishes of our own clients that had receivers elsewhere */
-    uint64_t relayed;           /* frames passed on for others */
-    uint64_t delivered;         /* messages for many that were given to the core */
-    uint64_t resent;            /* frames sent again over a link that went on */
-    uint64_t rerouted;          /* messages that a cut link kept, sent another way */
-    uint64_t parked;            /* messages that had to wait for a way */
-    uint64_t answers_held;      /* parts of streams that came before their turn */
-    uint64_t calls_lost;        /* calls that the mesh answered with an error */
+    uint64_t
+        link_waits[LINK_CLASS_COUNT]; /* how often a link's credit was used up and producers had to wait */
+    uint64_t relayed;                 /* frames passed on for others */
+    uint64_t delivered;               /* messages for many that were given to the core */
+    uint64_t resent;                  /* frames sent again over a link that went on */
+    uint64_t rerouted;                /* messages that a cut link kept, sent another way */
+    uint64_t parked;                  /* messages that had to wait for a way */
+    uint64_t answers_held;            /* parts of streams that came before their turn */
+    uint64_t calls_lost;              /* calls that the mesh answered with an error */
     uint64_t n_routes;
     uint64_t n_candidates;
     uint64_t n_origins; /* without us */

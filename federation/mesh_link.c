@@ -255,6 +255,11 @@ struct mesh_link_counts mesh_link_counts(const struct mesh_link *link)
     return counts;
 }
 
+struct link_flow mesh_link_flow(const struct mesh_link *link, enum link_class class)
+{
+    return credit_flow(link, class);
+}
+
 struct mesh_link_guards mesh_link_guards(const struct mesh_link *link)
 {
     return guards_count(link);

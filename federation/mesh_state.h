@@ -25,7 +25,7 @@ struct credit {
     struct list line;   /* producers that wait */
     uint64_t since_ms;  /* the first of them */
     bool is_stalled;    /* they have waited for too long, and nobody does until there is room again */
-    bool is_full;       /* some were refused since there was room */
+    uint64_t full_ms;   /* when one was last refused because the link was full; 0: none was */
     uint64_t n_waits;   /* how often it was used up and somebody had to wait */
     uint64_t n_refused; /* messages that it had no room for */
 };

@@ -28,6 +28,19 @@ static json_t *session_json(const struct link_status *link)
                      (json_int_t)link->unacknowledged_bytes);
 }
 
+static json_t *flow_json(const struct link_flow *flow)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "credit_bytes", (json_int_t)flow->credit_bytes,
+                     "under_way_bytes", (json_int_t)flow->under_way_bytes, "producers_waiting",
+                     (json_int_t)flow->n_waiting, "waits", (json_int_t)flow->n_waits, "refused",
+                     (json_int_t)flow->n_refused, "stalled", flow->is_stalled);
+}
+
+static json_t *flows_json(const struct link_status *link)
+{
+    return json_pack("{s:o, s:o}", "one", flow_json(&link->one), "many", flow_json(&link->many));
+}
+
 /* Those that have a password. */
 static json_t *channels_json(const struct link_status *link)
 {
@@ -49,7 +62,7 @@ static json_t *link_json(const struct link_status *link)
 {
     return json_pack(
         "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "bridge", json_value_text_or_null(link->bridge), "kind", kind_name(link), "release",
         json_value_text_or_null(link->release), "direction", direction_name(link), "address",
         json_value_text(link->address), "hub_id", json_value_text_or_null(link->hub_id), "server_id",
@@ -59,8 +72,9 @@ static json_t *link_json(const struct link_status *link)
         link->rtt_us < 0 ? json_null() : json_real((double)link->rtt_us / 1000.0), "messages_in",
         (json_int_t)link->messages_in, "messages_out", (json_int_t)link->messages_out, "bytes_in",
         (json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out, "queued_bytes",
-        (json_int_t)link->queued_bytes, "session", session_json(link), "protected_channels",
-        channels_json(link), "failed_step", json_value_text_or_null(link_step_name(link->failed_step)));
+        (json_int_t)link->queued_bytes, "session", session_json(link), "flow", flows_json(link),
+        "protected_channels", channels_json(link), "failed_step",
+        json_value_text_or_null(link_step_name(link->failed_step)));
 }
 
 LISTING_COLUMN(link_status, bridge, text)

@@ -71,6 +71,16 @@ static void append_refusals(struct buffer *out, const struct mesh_counts *counts
                              (unsigned long long)counts->refused[i]);
 }
 
+static void append_link_waits(struct buffer *out, const struct mesh_counts *counts)
+{
+    const char *name = "commhub_mesh_link_waits_total";
+
+    head(out, name, "counter", "How often producers had to wait for a link, by class of message");
+    buffer_append_format(out, "%s{class=\"one\"} %llu\n%s{class=\"many\"} %llu\n", name,
+                         (unsigned long long)counts->link_waits[LINK_CLASS_ONE], name,
+                         (unsigned long long)counts->link_waits[LINK_CLASS_MANY]);
+}
+
 static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
 {
     gauge(out, "commhub_mesh_hubs", "Other hubs of the mesh that are known", counts->n_origins);
@@ -94,6 +104,7 @@ static void append_mesh(struct buffer *out, const struct mesh_counts *counts)
             counts->answers_held);
     counter(out, "commhub_mesh_calls_lost_total", "Calls that the mesh answered with an error",
             counts->calls_lost);
+    append_link_waits(out, counts);
     append_refusals(out, counts);
 }
 
