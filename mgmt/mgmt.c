@@ -258,8 +258,7 @@ static int start_http(struct mgmt *mgmt)
         .on_head = rest_on_head,
         .on_request = rest_on_request,
         .on_too_long = rest_on_too_long,
-        .on_too_many_headers = rest_on_too_many_headers,
-        .on_bad_head = rest_on_bad_head,
+        .on_malformed = rest_on_malformed,
         .on_answered = rest_on_answered,
     };
 

@@ -10,6 +10,16 @@
 /* 2 * @len lowercase hex characters and a closing zero. */
 void text_hex(const void *ptr, size_t len, char *out_text);
 
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int text_hex_digit(char letter)
+{
+    if (letter >= '0' && letter <= '9')
+        return letter - '0';
+    if (letter >= 'a' && letter <= 'f')
+        return letter - 'a' + 10;
+    return letter >= 'A' && letter <= 'F' ? letter - 'A' + 10 : -1;
+}
+
 /* The whole of @text as a decimal number in @least..@most: 0, or -EINVAL, or -ERANGE. */
 int text_to_u64(const char *text, uint64_t least, uint64_t most, uint64_t *out_value);
 

@@ -6,10 +6,8 @@
  * a timeout fires.
  * - The raw target comes from the URI callback, the first of all callbacks of a request: the library decodes
  * escapes before it shows the path, and a name may hold an escaped slash.
- * - It takes the first of two Content-Lengths, so heads are checked by us (request_check_head) before
- * anything else.
- * - What it would refuse of a head by itself never reaches it (head_scan.h), but where a head comes together
- *   with the end of the one before; a body that is chunked wrongly it answers itself, with 400.
+ * - It takes the first of two Content-Lengths, and answers what it does not like itself, as a page. None of
+ * that reaches it: the pump judges heads and bodies before (request_scan.h).
  * - An answer given before the body is read makes it close the connection after the answer; the pump lingers
  * for that.
  * - A connection that waits is suspended (later.h): it costs no thread and is not polled. The library aborts
@@ -54,7 +52,6 @@ struct exchange {
     char *target;
     uint64_t begun_us;
     bool has_begun;
-    bool has_too_many_headers;
     struct request request;
     struct buffer body;
     size_t discarded_bytes;
@@ -112,10 +109,8 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
     struct request *request = &exchange->request;
 
     (void)kind;
-    if (request->n_headers == REQUEST_MAX_HEADERS) {
-        exchange->has_too_many_headers = true;
-        return MHD_NO;
-    }
+    if (request->n_headers == HEAD_SCAN_HEADERS)
+        return MHD_NO; /* never: the pump has counted them */
     request->headers[request->n_headers++] = (struct request_pair){name, value ? value : ""};
     return MHD_YES;
 }
@@ -210,7 +205,7 @@ void http_server_refuse(struct http_server *server, unsigned status, const char 
 
     request_set_id(&request);
     request_set_trace(&request);
-    server->options.on_bad_head(server->options.context, &request, status, why, &reply);
+    server->options.on_malformed(server->options.context, &request, status, why, &reply);
     reply.closes_connection = true;
     buffer_append_format(out_answer, "HTTP/1.1 %u %s\r\n", reply.status, reply_status_title(reply.status));
     each_header(server, &request, &reply, add_to_text, out_answer);
@@ -248,11 +243,9 @@ static struct MHD_Response *response_of(struct exchange *exchange, struct reply 
 {
     struct MHD_Response *response;
 
-    if (reply->is_streamed) {
-        pump_answer_is_streamed(exchange->server->pump, exchange->fd);
+    if (reply->is_streamed)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_later, exchange,
                                                  NULL);
-    }
     response =
         MHD_create_response_from_buffer(reply->body.len, (void *)(uintptr_t)reply->body.ptr,
                                         reply->own_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
@@ -281,6 +274,7 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
         return MHD_NO;
     }
     each_header(server, &exchange->request, reply, add_to_response, response);
+    pump_answer_begins(server->pump, descriptor_of(connection), reply->is_streamed);
     if (server->options.on_answered)
         server->options.on_answered(server->options.context, &exchange->request, reply->status,
                                     clock_monotonic_us() - exchange->begun_us);
@@ -383,12 +377,6 @@ static enum MHD_Result on_first_call(struct http_server *server, struct MHD_Conn
     struct reply reply = {0};
 
     begin(exchange, connection, method);
-    pump_head_is_whole(server->pump, descriptor_of(connection));
-    if (exchange->has_too_many_headers) {
-        server->options.on_too_many_headers(server->options.context, request, &reply);
-        reply.closes_connection = true;
-        return answer(server, connection, exchange, &reply);
-    }
     if (!server->options.on_head(server->options.context, request, &reply))
         return MHD_YES;
     if (reply.upgrade_head || reply.closes_connection || has_body(request))
@@ -451,7 +439,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     struct http_server *server = context;
 
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        pump_request_is_done(server->pump, descriptor_of(connection));
+        pump_answer_is_out(server->pump, descriptor_of(connection));
     exchange_free(*request_context);
     *request_context = NULL;
 }

@@ -35,11 +35,9 @@ struct http_server_options {
     void (*on_request)(void *context, struct request *request, struct reply *reply);
     /* The body is longer than HTTP_SERVER_BODY_BYTES. */
     void (*on_too_long)(void *context, struct request *request, struct reply *reply);
-    /* The head is no good; nothing of @request is known but its id. */
-    void (*on_bad_head)(void *context, const struct request *request, unsigned status, const char *why,
-                        struct reply *reply);
-    /* There are more than REQUEST_MAX_HEADERS; the connection ends with the answer. */
-    void (*on_too_many_headers)(void *context, struct request *request, struct reply *reply);
+    /* A head, or how a body comes, is no good; nothing of @request is known but its id. */
+    void (*on_malformed)(void *context, const struct request *request, unsigned status, const char *why,
+                         struct reply *reply);
     /* An answer goes out, its head at least; @took_us since the request's head was there. NULL: nobody
      * counts. */
     void (*on_answered)(void *context, const struct request *request, unsigned status, uint64_t took_us);
@@ -52,7 +50,7 @@ int http_server_new(struct http_server **out_server, const struct http_server_op
 /* Any thread: takes over a connected descriptor. */
 void http_server_serve(struct http_server *server, int fd, const struct sockaddr *peer, socklen_t peer_len);
 
-/* Any thread: appends the whole answer to a head that is no good (pump_options.refuse). */
+/* Any thread: appends the whole answer to a request that is no good (pump_options.refuse). */
 void http_server_refuse(struct http_server *server, unsigned status, const char *why,
                         struct buffer *out_answer);
 

@@ -19,8 +19,10 @@
  * sending side down still gets its answer.
  * - An answer may be out before all of the request was read (413). Then the rest is read and thrown away for
  * a while, because closing with unread bytes would reset the connection and take the answer along.
- * - The first head is looked at as it passes (head_scan.h), and what must be refused is refused here. Later
- * ones are not: where they begin is the HTTP library's to say, and it says so after the answer is out.
+ * - Every request is judged before the library sees it (request_scan.h): a head is held back until it is
+ * whole. At the first byte that must be refused the client's bytes end for the library, which answers what
+ * came before and closes its end; the refusal is what the client gets then. It is left out where the library
+ * has not answered all that was whole, or has answered the refused request already by its head (401, 413).
  * - Connections are freed only after the batch of events in which they died.
  *
  * - TLS is the transport of the client's side alone. What OpenSSL has read ahead is unknown to epoll, so a
@@ -47,9 +49,9 @@
 #include "hub/base/list.h"
 #include "hub/io/tls.h"
 #include "hub/io/transport.h"
-#include "mgmt/http/head_scan.h"
+#include "mgmt/http/request_scan.h"
 
-#define FLOW_BYTES ((size_t)32 * 1024)
+#define FLOW_BYTES (HEAD_SCAN_BYTES + 1) /* holds the longest head back, and the byte that is too much */
 #define EVENTS_A_BATCH 64
 #define ROUNDS_A_TURN 8 /* then others have their turn */
 #define TICK_MS 250
@@ -57,9 +59,7 @@
 #define UPGRADED_SEND_BYTES (128 * 1024) /* the kernel would hold 4 MiB for a browser that does not read */
 #define STALL_MS 30000                   /* without progress once the server's side has ended */
 
-/* Values of head_due_ms that are no time. */
-#define HEAD_WHOLE UINT64_MAX
-#define HEAD_IDLE (UINT64_MAX - 1) /* between requests; the next byte starts the clock */
+#define NO_HEAD UINT64_MAX /* of head_due_ms: none is awaited; the next one's first byte starts the clock */
 
 struct flow {
     uint8_t *ptr; /* NULL while empty */
@@ -90,9 +90,11 @@ struct connection {
     int served_fd;           /* the number of the other end of server.fd while the HTTP library has it; -1 */
     uint64_t linger_due_ms;
     uint64_t progress_ms;
-    _Atomic uint64_t head_due_ms;
-    struct head_scan scan; /* of the first head: where the next one begins, only the HTTP library knows */
-    char *upgrade_head;    /* under the pump's mutex */
+    uint64_t head_due_ms;
+    struct request_scan scan;
+    bool is_refused;         /* nothing that comes is passed on; scan says why */
+    atomic_ullong n_answers; /* that the HTTP library has begun */
+    char *upgrade_head;      /* under the pump's mutex */
     struct sockaddr_storage peer;
     socklen_t peer_len;
 };
@@ -229,28 +231,44 @@ static bool client_is_shaken(struct connection *connection)
     return r == 0;
 }
 
-static void start_head_clock(struct pump *pump, struct connection *connection)
+/* What the library may see of the client's bytes and has not got yet. */
+static size_t passable(const struct connection *connection)
 {
-    uint64_t idle = HEAD_IDLE;
+    size_t used = flow_used(&connection->up);
 
-    (void)atomic_compare_exchange_strong(&connection->head_due_ms, &idle,
-                                         clock_monotonic_ms() + pump->options.head_ms);
+    return used > connection->scan.n_held ? used - connection->scan.n_held : 0;
 }
 
-static char *leave_served(struct pump *pump, struct connection *connection);
+/* Bytes have come: the last @n of up. */
+static void judge(struct pump *pump, struct connection *connection, size_t n)
+{
+    struct flow *flow = &connection->up;
+    struct request_scan *scan = &connection->scan;
 
-/* Answers instead of the library, which never sees the bytes; then the connection ends as after any answer.
- */
-static void refuse_head(struct pump *pump, struct connection *connection)
+    if (!request_scan_feed(scan, bytes_of(flow->ptr + flow->end - n, n))) {
+        flow->end -= scan->n_held;
+        scan->n_held = 0;
+        if (!flow_used(flow))
+            flow_drop(flow);
+        connection->is_refused = true;
+    }
+    if (scan->n_held == 0)
+        connection->head_due_ms = NO_HEAD;
+    else if (connection->head_due_ms == NO_HEAD)
+        connection->head_due_ms = clock_monotonic_ms() + pump->options.head_ms;
+}
+
+/* The server's side has ended and down is empty: says why, where nobody has answered that request yet. */
+static void answer_refused(struct pump *pump, struct connection *connection)
 {
     cleanup_(buffer_clear) struct buffer answer = {0};
-    const struct head_scan *scan = &connection->scan;
+    const struct request_scan *scan = &connection->scan;
     uint8_t *place;
 
-    free(leave_served(pump, connection));
-    close_side(pump, &connection->server);
-    flow_drop(&connection->up);
-    flow_drop(&connection->down);
+    connection->is_refused = false;
+    connection->server_is_deaf = true;
+    if (atomic_load(&connection->n_answers) != scan->n_whole)
+        return;
     pump->options.refuse(pump->options.context, scan->status, scan->why, &answer);
     if (answer.failed || answer.len > FLOW_BYTES || !flow_room(&connection->down, &place)) {
         connection->is_dead = true;
@@ -258,8 +276,6 @@ static void refuse_head(struct pump *pump, struct connection *connection)
     }
     memcpy(place, answer.ptr, answer.len);
     connection->down.end += answer.len;
-    connection->server.has_ended = true;
-    connection->server_is_deaf = true;
     connection->progress_ms = clock_monotonic_ms();
 }
 
@@ -286,12 +302,12 @@ static bool read_client(struct pump *pump, struct connection *connection)
             flow_drop(flow);
         return true;
     }
-    flow->end += (size_t)n;
-    start_head_clock(pump, connection);
-    if (connection->server_is_deaf)
+    if (!connection->server_is_deaf && !connection->is_refused)
+        flow->end += (size_t)n;
+    if (!flow_used(flow))
         flow_drop(flow);
-    else if (!connection->is_upgraded && !head_scan_feed(&connection->scan, bytes_of(place, (size_t)n)))
-        refuse_head(pump, connection);
+    else if (!connection->server_is_deaf && !connection->is_refused && !connection->is_upgraded)
+        judge(pump, connection, (size_t)n);
     return true;
 }
 
@@ -344,11 +360,12 @@ static bool read_server(struct connection *connection)
 static bool write_server(struct connection *connection)
 {
     struct flow *flow = &connection->up;
+    size_t len = passable(connection);
     ssize_t n;
 
-    if (connection->server.fd < 0 || !flow_used(flow))
+    if (connection->server.fd < 0 || len == 0)
         return false;
-    n = send(connection->server.fd, flow->ptr + flow->start, flow_used(flow), MSG_NOSIGNAL);
+    n = send(connection->server.fd, flow->ptr + flow->start, len, MSG_NOSIGNAL);
     if (n > 0) {
         flow_sent(flow, (size_t)n);
         return true;
@@ -440,7 +457,9 @@ static void upgrade(struct pump *pump, struct connection *connection, const char
     connection->up.is_shut = false;
     connection->server_is_deaf = false;
     connection->is_upgraded = true;
-    atomic_store(&connection->head_due_ms, HEAD_WHOLE);
+    connection->is_refused = false;
+    connection->scan = (struct request_scan){0};
+    connection->head_due_ms = NO_HEAD;
     fd = len <= FLOW_BYTES && flow_room(&connection->up, &place) ? open_server(connection) : -1;
     if (fd < 0) {
         connection->is_dead = true;
@@ -469,20 +488,29 @@ static void after_server(struct pump *pump, struct connection *connection)
     connection->linger_due_ms = clock_monotonic_ms() + LINGER_MS;
 }
 
-/* What follows from ends and emptied flows. */
-static void pass_ends_on(struct pump *pump, struct connection *connection)
+/* The client's bytes have ended, or must be taken for ended, and all that may be passed on has been. */
+static void end_client(struct connection *connection)
 {
-    if (connection->server.fd < 0 && flow_used(&connection->up))
-        begin_serving(pump, connection);
-    else if (connection->server.fd < 0 && connection->client.has_ended && !connection->server.has_ended)
-        connection->is_dead = true;
-    if (connection->is_dead)
-        return;
-    if (connection->client.has_ended && connection->server.fd >= 0 && !flow_used(&connection->up) &&
-        !connection->up.is_shut) {
+    if (connection->server.fd < 0) {
+        connection->is_dead = !connection->is_refused && !connection->server.has_ended;
+        connection->server.has_ended = true;
+    } else if (!connection->up.is_shut) {
         shutdown(connection->server.fd, SHUT_WR);
         connection->up.is_shut = true;
     }
+}
+
+/* What follows from ends and emptied flows. */
+static void pass_ends_on(struct pump *pump, struct connection *connection)
+{
+    if (connection->server.fd < 0 && passable(connection))
+        begin_serving(pump, connection);
+    else if ((connection->client.has_ended || connection->is_refused) && !passable(connection))
+        end_client(connection);
+    if (connection->is_dead)
+        return;
+    if (connection->server.has_ended && !flow_used(&connection->down) && connection->is_refused)
+        answer_refused(pump, connection);
     if (connection->server.has_ended && !flow_used(&connection->down) && !connection->down.is_shut)
         after_server(pump, connection);
     else if (connection->down.is_shut && connection->client.has_ended)
@@ -524,7 +552,7 @@ static void want(struct pump *pump, struct connection *connection)
         (!client->has_ended && has_room ? (uint32_t)EPOLLIN : 0) | (must_write ? (uint32_t)EPOLLOUT : 0));
     arm(pump, server,
         (!server->has_ended && flow_has_room(&connection->down) ? (uint32_t)EPOLLIN : 0) |
-            (flow_used(&connection->up) ? (uint32_t)EPOLLOUT : 0));
+            (passable(connection) ? (uint32_t)EPOLLOUT : 0));
 }
 
 static void turn(struct pump *pump, struct connection *connection)
@@ -581,7 +609,7 @@ static void add_connection(struct pump *pump, int fd, const struct sockaddr_stor
     connection->served_fd = -1;
     connection->peer = *peer;
     connection->peer_len = peer_len;
-    atomic_store(&connection->head_due_ms, clock_monotonic_ms() + pump->options.head_ms);
+    connection->head_due_ms = clock_monotonic_ms() + pump->options.head_ms;
     list_append(&pump->connections, &connection->link);
     pump->n_connections++;
     turn(pump, connection);
@@ -615,10 +643,8 @@ static void arm_listener(struct pump *pump, uint64_t now_ms)
 
 static bool is_overdue(const struct connection *connection, uint64_t now_ms)
 {
-    uint64_t head_due_ms = atomic_load(&connection->head_due_ms);
-
-    if (head_due_ms < HEAD_IDLE && now_ms >= head_due_ms)
-        return true;
+    if (now_ms >= connection->head_due_ms && flow_has_room(&connection->up))
+        return true; /* without room it is not the client who dawdles */
     if (connection->client.has_ended && atomic_load(&connection->is_streamed))
         return true;
     if (connection->down.is_shut)
@@ -768,42 +794,28 @@ static struct connection *served(struct pump *pump, int fd)
     return fd >= 0 && (size_t)fd < pump->n_by_fd ? pump->by_fd[fd] : NULL;
 }
 
-static void set_head_clock(struct pump *pump, int fd, uint64_t value)
+void pump_answer_begins(struct pump *pump, int fd, bool is_streamed)
 {
     struct connection *connection;
 
     pthread_mutex_lock(&pump->mutex);
     connection = served(pump, fd);
-    if (connection)
-        atomic_store(&connection->head_due_ms, value);
-    pthread_mutex_unlock(&pump->mutex);
-}
-
-void pump_head_is_whole(struct pump *pump, int fd)
-{
-    set_head_clock(pump, fd, HEAD_WHOLE);
-}
-
-static void set_streamed(struct pump *pump, int fd, bool is_streamed)
-{
-    struct connection *connection;
-
-    pthread_mutex_lock(&pump->mutex);
-    connection = served(pump, fd);
-    if (connection)
+    if (connection) {
+        atomic_fetch_add(&connection->n_answers, 1);
         atomic_store(&connection->is_streamed, is_streamed);
+    }
     pthread_mutex_unlock(&pump->mutex);
 }
 
-void pump_request_is_done(struct pump *pump, int fd)
+void pump_answer_is_out(struct pump *pump, int fd)
 {
-    set_head_clock(pump, fd, HEAD_IDLE);
-    set_streamed(pump, fd, false);
-}
+    struct connection *connection;
 
-void pump_answer_is_streamed(struct pump *pump, int fd)
-{
-    set_streamed(pump, fd, true);
+    pthread_mutex_lock(&pump->mutex);
+    connection = served(pump, fd);
+    if (connection)
+        atomic_store(&connection->is_streamed, false);
+    pthread_mutex_unlock(&pump->mutex);
 }
 
 void pump_upgrade(struct pump *pump, int fd, char *head)

@@ -7,6 +7,7 @@
 #ifndef COMMHUB_MGMT_HTTP_PUMP_H
 #define COMMHUB_MGMT_HTTP_PUMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -27,7 +28,7 @@ struct pump_options {
     void (*serve_upgraded)(void *context, int fd);
     /* The client of a descriptor that serve() got has gone before its owner closed it. May be NULL. */
     void (*client_left)(void *context, int fd);
-    /* A head is refused: appends the whole answer, after which the connection ends. */
+    /* A request is refused: appends the whole answer, after which the connection ends. */
     void (*refuse)(void *context, unsigned status, const char *why, struct buffer *out_answer);
     void (*tick)(void *context, uint64_t now_ms); /* every quarter of a second; may be NULL */
 };
@@ -46,14 +47,13 @@ void pump_stop(struct pump *pump);
 void pump_free(struct pump *pump);
 
 /*
- * Any thread; @fd is the descriptor that serve() got, which its owner has not closed yet. The head of a
- * request is whole; its answer is out; its answer goes on until the client ends; the connection is to be
- * upgraded as soon as the owner closes
- * @fd, which must be at once: @head (taken) is what serve_upgraded()'s descriptor reads first.
+ * Any thread; @fd is the descriptor that serve() got, which its owner has not closed yet. An answer begins,
+ * before any of it is written: a streamed one goes on until the client ends; it is out; the connection is to
+ * be upgraded as soon as the owner closes @fd, which must be at once: @head (taken) is what
+ * serve_upgraded()'s descriptor reads first.
  */
-void pump_head_is_whole(struct pump *pump, int fd);
-void pump_request_is_done(struct pump *pump, int fd);
-void pump_answer_is_streamed(struct pump *pump, int fd);
+void pump_answer_begins(struct pump *pump, int fd, bool is_streamed);
+void pump_answer_is_out(struct pump *pump, int fd);
 void pump_upgrade(struct pump *pump, int fd, char *head);
 
 #endif

@@ -14,17 +14,6 @@ void request_clear(struct request *request)
     request->path = NULL;
 }
 
-static int hex_digit(char character)
-{
-    if (character >= '0' && character <= '9')
-        return character - '0';
-    if (character >= 'a' && character <= 'f')
-        return character - 'a' + 10;
-    if (character >= 'A' && character <= 'F')
-        return character - 'A' + 10;
-    return -1;
-}
-
 /* In place, for the decoded is never longer. */
 static int decode(char *text, bool plus_is_space)
 {
@@ -32,8 +21,8 @@ static int decode(char *text, bool plus_is_space)
 
     for (const char *in = text; *in; in++) {
         if (*in == '%') {
-            int high = hex_digit(in[1]);
-            int low = high < 0 ? -1 : hex_digit(in[2]);
+            int high = text_hex_digit(in[1]);
+            int low = high < 0 ? -1 : text_hex_digit(in[2]);
 
             if (low < 0 || (high == 0 && low == 0))
                 return REQUEST_E_MALFORMED;
@@ -179,80 +168,6 @@ void request_set_trace(struct request *request)
     random_hex(out + SPAN_AT, SPAN_DIGITS / 2);
     out[FLAGS_AT - 1] = '-'; /* where the digits before have put their zero */
     out[REQUEST_TRACE_SIZE - 1] = '\0';
-}
-
-static bool is_token(const char *text)
-{
-    static const char signs[] = "!#$%&'*+-.^_`|~";
-
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        bool is_alphanumeric = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-                               (*text >= '0' && *text <= '9');
-
-        if (!is_alphanumeric && !strchr(signs, *text))
-            return false;
-    }
-    return true;
-}
-
-static bool is_clean_value(const char *text)
-{
-    for (; *text; text++) {
-        if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-static bool is_number(const char *text)
-{
-    return *text && strspn(text, "0123456789") == strlen(text);
-}
-
-static size_t count(const struct request *request, const char *name)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < request->n_headers; i++)
-        n += strcasecmp(request->headers[i].name, name) == 0;
-    return n;
-}
-
-const char *request_check_head(const struct request *request, unsigned *out_status)
-{
-    static const char *const only_once[] = {"Content-Type", "Authorization", "Origin", "Sec-WebSocket-Key",
-                                            "Sec-WebSocket-Version"};
-    const char *length = request_header(request, "Content-Length");
-    const char *encoding = request_header(request, "Transfer-Encoding");
-
-    *out_status = 400;
-    for (size_t i = 0; i < request->n_headers; i++) {
-        if (!is_token(request->headers[i].name))
-            return "A header's name is not a token.";
-        if (!is_clean_value(request->headers[i].value))
-            return "A header's value has control characters.";
-    }
-    if (count(request, "Host") > 1)
-        return "There is more than one Host.";
-    if (count(request, "Content-Length") > 1)
-        return "There is more than one Content-Length.";
-    if (count(request, "Transfer-Encoding") > 1)
-        return "There is more than one Transfer-Encoding.";
-    if (length && encoding)
-        return "There are both Content-Length and Transfer-Encoding.";
-    if (length && !is_number(length))
-        return "Content-Length is not a number.";
-    for (size_t i = 0; i < sizeof only_once / sizeof *only_once; i++) {
-        if (count(request, only_once[i]) > 1)
-            return "A header that may stand once stands twice.";
-    }
-    if (encoding && strcasecmp(encoding, "chunked") != 0) {
-        *out_status = 501;
-        return "The only Transfer-Encoding taken is chunked.";
-    }
-    return NULL;
 }
 
 bool request_has_token(const struct request *request, const char *name, const char *token)

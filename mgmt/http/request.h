@@ -11,8 +11,8 @@
 #include "hub/base/bytes.h"
 #include "mgmt/auth/principal.h"
 #include "mgmt/auth/rate_limit.h"
+#include "mgmt/http/head_scan.h"
 
-#define REQUEST_MAX_HEADERS 64   /* browsers send some 20 */
 #define REQUEST_MAX_SEGMENTS 8   /* as the deepest route has */
 #define REQUEST_MAX_ARGUMENTS 16 /* of the query */
 #define REQUEST_PEER_KEY_BYTES 16
@@ -33,7 +33,7 @@ struct request {
     const char *method;
     const char *target; /* as sent: path and query, escaped */
     size_t n_headers;
-    struct request_pair headers[REQUEST_MAX_HEADERS];
+    struct request_pair headers[HEAD_SCAN_HEADERS];
     uint8_t peer_key[REQUEST_PEER_KEY_BYTES]; /* IPv4 mapped into IPv6; of IPv6 the network (/64) */
     char peer[REQUEST_PEER_TEXT];             /* "192.0.2.1:4711" */
     struct bytes body;
@@ -79,13 +79,6 @@ void request_set_id(struct request *request);
  * where there is none, or none that is well-formed.
  */
 void request_set_trace(struct request *request);
-
-/*
- * Refuses heads that different programs on the way may read differently: a header twice that may stand but
- * once, both ways of saying how long the body is, a name that is no token. NULL if it is well, else what is
- * wrong (static storage) and the status in @out_status. Such a connection must be closed with the answer.
- */
-const char *request_check_head(const struct request *request, unsigned *out_status);
 
 /* True if a comma-separated header (any number of lines) has the token. */
 bool request_has_token(const struct request *request, const char *name, const char *token);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hub/base/text.h"
+
 #define TOKEN_PREFIX "bearer."
 #define TICKET_PREFIX "ticket."
 #define HEX_TOKEN_PREFIX "bearer-hex." /* for tokens with letters that a protocol's name may not have */
@@ -19,22 +21,14 @@ struct bytes credential_bearer(const struct request *request)
     return bytes_of(value, strcspn(value, " \t"));
 }
 
-static int hex_digit(uint8_t letter)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = letter ? strchr(digits, letter) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
 /* Decodes into @out; BYTES_NONE where it is not hex or too long. */
 static struct bytes decode_hex(struct bytes hex, uint8_t out[CREDENTIAL_MOST_BYTES])
 {
     if (hex.len % 2 != 0 || hex.len / 2 > CREDENTIAL_MOST_BYTES)
         return BYTES_NONE;
     for (size_t i = 0; i < hex.len / 2; i++) {
-        int high = hex_digit(hex.ptr[2 * i]);
-        int low = hex_digit(hex.ptr[2 * i + 1]);
+        int high = text_hex_digit((char)hex.ptr[2 * i]);
+        int low = text_hex_digit((char)hex.ptr[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return BYTES_NONE;

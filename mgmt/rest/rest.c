@@ -158,13 +158,6 @@ static void add_rate(struct rest *rest, const struct request *request, struct re
 
 /* ---- is it what the route takes ---- */
 
-static bool refuse(struct reply *reply, const struct request *request, unsigned status, const char *why)
-{
-    problem_reply(reply, request, status, "%s", why);
-    reply->closes_connection = true;
-    return true;
-}
-
 /* @r: what request_parse() answered. */
 static bool refuse_address(struct reply *reply, const struct request *request, int r)
 {
@@ -319,13 +312,9 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
 {
     struct rest *rest = context;
     const struct route *route;
-    unsigned status;
-    const char *why = request_check_head(request, &status);
     bool is_settled;
     int r;
 
-    if (why)
-        return refuse(reply, request, status, why);
     r = request_parse(request);
     if (r)
         return refuse_address(reply, request, r);
@@ -425,17 +414,11 @@ void rest_on_too_long(void *context, struct request *request, struct reply *repl
     audit_record(context, route, request, reply);
 }
 
-void rest_on_bad_head(void *context, const struct request *request, unsigned status, const char *why,
-                      struct reply *reply)
+void rest_on_malformed(void *context, const struct request *request, unsigned status, const char *why,
+                       struct reply *reply)
 {
     (void)context;
     problem_reply(reply, request, status, "%s", why);
-}
-
-void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply)
-{
-    (void)context;
-    problem_reply(reply, request, 431, "There are more than %d headers.", REQUEST_MAX_HEADERS);
 }
 
 void rest_on_answered(void *context, const struct request *request, unsigned status, uint64_t took_us)

@@ -116,9 +116,8 @@ void rest_on_request(void *context, struct request *request, struct reply *reply
 void rest_carry_out(struct rest *rest, struct request *request, struct reply *reply);
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply);
-void rest_on_bad_head(void *context, const struct request *request, unsigned status, const char *why,
-                      struct reply *reply);
-void rest_on_too_many_headers(void *context, struct request *request, struct reply *reply);
+void rest_on_malformed(void *context, const struct request *request, unsigned status, const char *why,
+                       struct reply *reply);
 void rest_on_answered(void *context, const struct request *request, unsigned status, uint64_t took_us);
 
 #endif

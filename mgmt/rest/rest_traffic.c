@@ -68,22 +68,14 @@ static bool read_names(struct asked *asked, const struct request *request, struc
     return true;
 }
 
-static int hex_digit(char letter)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = letter ? strchr(digits, letter | 0x20) : NULL;
-
-    return at && (letter >= 'A' || letter <= '9') ? (int)(at - digits) : -1;
-}
-
 /* False: an escape that is none, a zero, or too long. */
 static bool decode_percent(const char *text, char out[MOST_PASSWORD_BYTES + 1])
 {
     size_t n = 0;
 
     for (; *text && n < MOST_PASSWORD_BYTES; text++) {
-        int high = *text == '%' ? hex_digit(text[1]) : 0;
-        int low = *text == '%' && high >= 0 ? hex_digit(text[2]) : 0;
+        int high = *text == '%' ? text_hex_digit(text[1]) : 0;
+        int low = *text == '%' && high >= 0 ? text_hex_digit(text[2]) : 0;
 
         if (high < 0 || low < 0 || (*text == '%' && high + low == 0))
             return false;

@@ -113,6 +113,10 @@ VALUES: dict[str, bytes] = {
     "not_utf8": b"\x92\xa1\xff\xc1",
 }
 
+GET = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+PUT = b"PUT /api/v1/bridges/a HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
 
 def seeds() -> dict[str, dict[str, bytes]]:
     bodies = {name: pack(message) for name, message in MESSAGES.items()}
@@ -152,6 +156,13 @@ def seeds() -> dict[str, dict[str, bytes]]:
             b"  'unix:/run/c.sock',\n]\nidle-timeout = 0.5\nmax-frame = 16_777_216\nverbose = true\n",
             "escapes": b'a = "\\u00e4\\U0001F600\\t\\""',
             "table": b"[table]\na = 1",
+        },
+        "request_scan": {
+            "kept": b"\x00" + GET * 2,
+            "length": b"\x03" + PUT + b"Content-Length: 5\r\n\r\nhello" + GET,
+            "chunks": b"\x07" + PUT + CHUNKED + b"5;a\r\nhello\r\n0\r\nA: b\r\n\r\n" + GET,
+            "two_lengths": b"\x10" + GET + PUT + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "not_chunked": b"\xff" + PUT + CHUNKED + b"-1\r\n",
         },
     }
 

@@ -49,46 +49,6 @@ static void test_targets_that_cannot_be_read_are_refused(void **state)
     }
 }
 
-static void test_heads_that_can_be_read_two_ways_are_refused(void **state)
-{
-    static const struct {
-        const char *what;
-        struct request_pair headers[3];
-        size_t n;
-        unsigned status; /* 0: well */
-    } rows[] = {
-        {"plain", {{"Host", "a"}, {"Content-Length", "5"}}, 2, 0},
-        {"chunked", {{"Host", "a"}, {"Transfer-Encoding", "Chunked"}}, 2, 0},
-        {"two hosts", {{"Host", "a"}, {"host", "a"}}, 2, 400},
-        {"two lengths", {{"Content-Length", "5"}, {"content-length", "5"}}, 2, 400},
-        {"two encodings", {{"Transfer-Encoding", "chunked"}, {"Transfer-Encoding", "chunked"}}, 2, 400},
-        {"length and encoding", {{"Content-Length", "5"}, {"Transfer-Encoding", "chunked"}}, 2, 400},
-        {"signed length", {{"Content-Length", "+5"}}, 1, 400},
-        {"list of lengths", {{"Content-Length", "5, 5"}}, 1, 400},
-        {"empty length", {{"Content-Length", ""}}, 1, 400},
-        {"other encoding", {{"Transfer-Encoding", "gzip, chunked"}}, 1, 501},
-        {"space in the name", {{"Transfer-Encoding ", "chunked"}}, 1, 400},
-        {"no name", {{"", "x"}}, 1, 400},
-        {"control character", {{"X", "a\x01"}}, 1, 400},
-        {"two tokens", {{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}, 2, 400},
-        {"two cookies", {{"Cookie", "a"}, {"Cookie", "b"}}, 2, 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        struct request request = {.n_headers = rows[i].n};
-        unsigned status = 0;
-        const char *why;
-
-        for (size_t j = 0; j < rows[i].n; j++)
-            request.headers[j] = rows[i].headers[j];
-        why = request_check_head(&request, &status);
-        assert_row(rows[i].what, (why != NULL) == (rows[i].status != 0));
-        if (why)
-            assert_row(rows[i].what, status == rows[i].status);
-    }
-}
-
 static void test_tokens_are_found_in_lists(void **state)
 {
     struct request request = {.n_headers = 2,
@@ -149,7 +109,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_targets_are_split_then_decoded),
         cmocka_unit_test(test_targets_that_cannot_be_read_are_refused),
-        cmocka_unit_test(test_heads_that_can_be_read_two_ways_are_refused),
         cmocka_unit_test(test_tokens_are_found_in_lists),
         cmocka_unit_test(test_a_request_is_a_span_of_the_trace_that_it_names_if_that_is_well_formed),
     };

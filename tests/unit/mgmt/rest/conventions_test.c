@@ -127,11 +127,11 @@ static void test_who_asks_too_much_is_told_when_to_come_again(void **state)
 static void test_more_headers_than_can_be_read_are_a_problem_too(void **state)
 {
     static const char line[] = "X-Many: 1\r\n";
-    char headers[(REQUEST_MAX_HEADERS + 1) * (sizeof line - 1) + 1];
+    char headers[(HEAD_SCAN_HEADERS + 1) * (sizeof line - 1) + 1];
     struct stand_answer answer;
 
     (void)state;
-    for (size_t i = 0; i < REQUEST_MAX_HEADERS + 1; i++)
+    for (size_t i = 0; i < HEAD_SCAN_HEADERS + 1; i++)
         memcpy(headers + i * (sizeof line - 1), line, sizeof line);
     answer = stand_ask_with(&stand, "GET", "/api/v1/hub", headers, NULL);
     assert_int_equal(answer.status, 431);
