@@ -2,6 +2,7 @@
 #include "federation/federation.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "federation/federation_state.h"
 #include "federation/link.h"
@@ -20,7 +21,10 @@
 
 struct hub_time federation_time(const struct federation *federation)
 {
-    return (struct hub_time){.now_ms = loop_now_ms(federation->loop), .wall_s = clock_wall_ms() / 1000};
+    struct timespec wall;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &wall); /* seconds are all that is asked for */
+    return (struct hub_time){.now_ms = loop_now_ms(federation->loop), .wall_s = (uint64_t)wall.tv_sec};
 }
 
 /* --- the mesh's ways out -------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * A message is read in two steps: one pass over the map that notes where each known key's value stands, then
- * the values that this type needs. So a new message is a row in link_message.def, a member of the union and
- * two cases here.
+ * A message is read in two steps: one pass over the map that notes each known key's value, then what this
+ * type needs of them. So a new message is a row in link_message.def, a member of the union and two cases
+ * here.
  */
 #include "federation/link_wire.h"
 
@@ -10,27 +10,29 @@
 #include "federation/spool_stamp.h"
 #include "hub/base/check.h"
 #include "hub/base/name.h"
+#include "hub/base/text.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_write.h"
 
-/* Those of messages for one and for many first: a key is looked for from the front. */
+/* In the order in which messages for one and for many are written (write_one, write_many): a key is looked
+ * for from behind the one before it. */
 enum key {
     KEY_TYPE,
     KEY_NUMBER,
     KEY_TO,
-    KEY_TRAIL,
-    KEY_CHANNEL,
-    KEY_NAME,
-    KEY_BODY,
     KEY_ORIGIN,
+    KEY_LIFE,
+    KEY_FROM,
     KEY_INCARNATION,
     KEY_SEQ,
-    KEY_FROM,
-    KEY_LIFE,
-    KEY_BACK,
+    KEY_TRAIL,
     KEY_DETOUR,
     KEY_PART,
+    KEY_BACK,
+    KEY_CHANNEL,
+    KEY_NAME,
     KEY_SPOOLED,
+    KEY_BODY,
     KEY_RECEIVED,
     KEY_AT,
     KEY_ENTRIES,
@@ -59,125 +61,146 @@ enum key {
     KEY_COUNT,
 };
 
-static const char *const key_names[KEY_COUNT] = {
-    [KEY_TYPE] = "type",
-    [KEY_NUMBER] = "n",
-    [KEY_VERSION] = "version",
-    [KEY_HUB_ID] = "hub_id",
-    [KEY_INCARNATION] = "incarnation",
-    [KEY_SERVER_ID] = "server_id",
-    [KEY_NONCE] = "nonce",
-    [KEY_RUN] = "run",
-    [KEY_PROOF] = "proof",
-    [KEY_COST] = "cost",
-    [KEY_REASON] = "reason",
-    [KEY_TEXT] = "text",
-    [KEY_AT] = "at",
-    [KEY_ENTRIES] = "entries",
-    [KEY_DIGEST] = "digest",
-    [KEY_SESSION] = "session",
-    [KEY_PROOFS] = "proofs",
-    [KEY_TO] = "to",
-    [KEY_FROM] = "from",
-    [KEY_ORIGIN] = "origin",
-    [KEY_SEQ] = "seq",
-    [KEY_TRAIL] = "trail",
-    [KEY_BACK] = "back",
-    [KEY_CHANNEL] = "channel",
-    [KEY_NAME] = "name",
-    [KEY_SPOOLED] = "spooled",
-    [KEY_BODY] = "body",
-    [KEY_LIFE] = "life",
-    [KEY_DETOUR] = "detour",
-    [KEY_PART] = "part",
-    [KEY_RECEIVED] = "received",
-    [KEY_CUTS] = "cuts",
-    [KEY_WINDOW] = "window_s",
-    [KEY_STATE] = "state",
-    [KEY_SERIAL] = "serial",
-    [KEY_KIND] = "kind",
-    [KEY_TRIAL] = "trial",
-    [KEY_RELEASE] = "release",
-    [KEY_ONE] = "one",
-    [KEY_MANY] = "many",
-    [KEY_CLIENT] = "client",
+/* With its length, which is not counted anew for each message. */
+#define TEXT(literal)                                                                                        \
+    {                                                                                                        \
+        (const uint8_t *)("" literal), sizeof(literal) - 1                                                   \
+    }
+
+static const struct bytes key_names[KEY_COUNT] = {
+    [KEY_TYPE] = TEXT("type"),
+    [KEY_NUMBER] = TEXT("n"),
+    [KEY_VERSION] = TEXT("version"),
+    [KEY_HUB_ID] = TEXT("hub_id"),
+    [KEY_INCARNATION] = TEXT("incarnation"),
+    [KEY_SERVER_ID] = TEXT("server_id"),
+    [KEY_NONCE] = TEXT("nonce"),
+    [KEY_RUN] = TEXT("run"),
+    [KEY_PROOF] = TEXT("proof"),
+    [KEY_COST] = TEXT("cost"),
+    [KEY_REASON] = TEXT("reason"),
+    [KEY_TEXT] = TEXT("text"),
+    [KEY_AT] = TEXT("at"),
+    [KEY_ENTRIES] = TEXT("entries"),
+    [KEY_DIGEST] = TEXT("digest"),
+    [KEY_SESSION] = TEXT("session"),
+    [KEY_PROOFS] = TEXT("proofs"),
+    [KEY_TO] = TEXT("to"),
+    [KEY_FROM] = TEXT("from"),
+    [KEY_ORIGIN] = TEXT("origin"),
+    [KEY_SEQ] = TEXT("seq"),
+    [KEY_TRAIL] = TEXT("trail"),
+    [KEY_BACK] = TEXT("back"),
+    [KEY_CHANNEL] = TEXT("channel"),
+    [KEY_NAME] = TEXT("name"),
+    [KEY_SPOOLED] = TEXT("spooled"),
+    [KEY_BODY] = TEXT("body"),
+    [KEY_LIFE] = TEXT("life"),
+    [KEY_DETOUR] = TEXT("detour"),
+    [KEY_PART] = TEXT("part"),
+    [KEY_RECEIVED] = TEXT("received"),
+    [KEY_CUTS] = TEXT("cuts"),
+    [KEY_WINDOW] = TEXT("window_s"),
+    [KEY_STATE] = TEXT("state"),
+    [KEY_SERIAL] = TEXT("serial"),
+    [KEY_KIND] = TEXT("kind"),
+    [KEY_TRIAL] = TEXT("trial"),
+    [KEY_RELEASE] = TEXT("release"),
+    [KEY_ONE] = TEXT("one"),
+    [KEY_MANY] = TEXT("many"),
+    [KEY_CLIENT] = TEXT("client"),
 };
 
 static const struct {
-    const char *name;
+    struct bytes name;
     uint64_t needs;
 } types[LINK_MESSAGE_TYPE_COUNT] = {
 #define NEEDS(key) (UINT64_C(1) << KEY_##key)
-#define X(id, wire_name, keys) [LINK_MESSAGE_##id] = {wire_name, keys},
+#define X(id, wire_name, keys) [LINK_MESSAGE_##id] = {TEXT(wire_name), keys},
 #include "federation/link_message.def"
 #undef X
 #undef NEEDS
 };
 
-/* Where the known keys' values stand. */
+/* The values of the known keys. */
 struct fields {
     uint64_t present;
-    struct bytes raw[KEY_COUNT];
+    struct msgpack_value values[KEY_COUNT];
+    struct bytes raw[KEY_COUNT]; /* the same as they stand there */
 };
 
 const char *link_wire_type_name(enum link_message_type type)
 {
-    return types[type].name;
+    return (const char *)types[type].name.ptr;
 }
 
-static int find_key(struct bytes name)
+/* -1: not known. @before is the key before it. */
+static int find_key(struct bytes name, int before)
 {
-    for (int key = 0; key < KEY_COUNT; key++) {
-        if (bytes_equal_text(name, key_names[key]))
+    int key = before;
+
+    for (int i = 0; i < KEY_COUNT; i++) {
+        key = key + 1 < KEY_COUNT ? key + 1 : 0;
+        if (bytes_equal(name, key_names[key]))
             return key;
     }
     return -1;
+}
+
+/* A value, whole; of an array or map no more is known than that it is sound. */
+static int read_value(struct msgpack_reader *reader, struct msgpack_value *out_value, struct bytes *out_raw)
+{
+    size_t begin = reader->offset;
+
+    if (msgpack_read(reader, out_value) != 0)
+        return LINK_WIRE_E_MALFORMED;
+    *out_raw = bytes_of(reader->bytes.ptr + begin, reader->offset - begin);
+    if (out_value->type != MSGPACK_ARRAY && out_value->type != MSGPACK_MAP)
+        return 0;
+    reader->offset = begin;
+    return msgpack_skip(reader, out_raw) == 0 ? 0 : LINK_WIRE_E_MALFORMED;
 }
 
 static int read_fields(struct bytes body, struct fields *out_fields)
 {
     struct msgpack_reader reader = msgpack_reader_of(body);
     struct msgpack_value head;
+    int before = -1;
 
     out_fields->present = 0;
     if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_MAP)
         return LINK_WIRE_E_MALFORMED;
     for (uint32_t i = 0; i < head.n_items; i++) {
         struct msgpack_value name;
+        struct msgpack_value value;
         struct bytes raw;
         int key;
 
-        if (msgpack_read(&reader, &name) != 0 || name.type != MSGPACK_STR || msgpack_skip(&reader, &raw) != 0)
+        if (msgpack_read(&reader, &name) != 0 || name.type != MSGPACK_STR ||
+            read_value(&reader, &value, &raw) != 0)
             return LINK_WIRE_E_MALFORMED;
-        key = find_key(name.raw);
+        key = find_key(name.raw, before);
         if (key < 0)
             continue;
         /* Two readers could believe two different ones. */
         if (out_fields->present >> key & 1U)
             return LINK_WIRE_E_MALFORMED;
         out_fields->present |= UINT64_C(1) << key;
+        out_fields->values[key] = value;
         out_fields->raw[key] = raw;
+        before = key;
     }
     return msgpack_reader_is_at_end(&reader) ? 0 : LINK_WIRE_E_MALFORMED;
 }
 
-static int read_value(struct bytes raw, enum msgpack_type type, struct msgpack_value *out_value)
-{
-    struct msgpack_reader reader = msgpack_reader_of(raw);
-
-    if (msgpack_read(&reader, out_value) != 0 || out_value->type != type)
-        return LINK_WIRE_E_BAD_FIELD;
-    return 0;
-}
-
 static int read_u64(const struct fields *fields, enum key key, uint64_t *out_value)
 {
-    struct msgpack_value value;
-    int r = read_value(fields->raw[key], MSGPACK_UINT, &value);
+    const struct msgpack_value *value = &fields->values[key];
 
-    if (r == 0)
-        *out_value = value.u64;
-    return r;
+    if (value->type != MSGPACK_UINT)
+        return LINK_WIRE_E_BAD_FIELD;
+    *out_value = value->u64;
+    return 0;
 }
 
 /* The same, @otherwise where the key is absent. */
@@ -190,14 +213,11 @@ static int read_u64_or(const struct fields *fields, enum key key, uint64_t other
 static int read_raw(const struct fields *fields, enum key key, enum msgpack_type type, size_t least,
                     size_t most, struct bytes *out_bytes)
 {
-    struct msgpack_value value;
-    int r = read_value(fields->raw[key], type, &value);
+    const struct msgpack_value *value = &fields->values[key];
 
-    if (r != 0)
-        return r;
-    if (value.raw.len < least || value.raw.len > most)
+    if (value->type != type || value->raw.len < least || value->raw.len > most)
         return LINK_WIRE_E_BAD_FIELD;
-    *out_bytes = value.raw;
+    *out_bytes = value->raw;
     return 0;
 }
 
@@ -279,7 +299,8 @@ static int read_proven(const struct fields *fields, struct link_proven *out_prov
 static int read_refusal(const struct fields *fields, struct link_refusal *out_refusal)
 {
     if (read_raw(fields, KEY_REASON, MSGPACK_STR, 1, 64, &out_refusal->reason) ||
-        read_raw(fields, KEY_TEXT, MSGPACK_STR, 0, 1024, &out_refusal->text))
+        read_raw(fields, KEY_TEXT, MSGPACK_STR, 0, 1024, &out_refusal->text) ||
+        !text_is_utf8(out_refusal->reason) || !text_is_utf8(out_refusal->text))
         return LINK_WIRE_E_BAD_FIELD;
     return 0;
 }
@@ -437,6 +458,16 @@ static int read_content(const struct fields *fields, struct link_message *out_me
     unreachable();
 }
 
+/* LINK_MESSAGE_TYPE_COUNT: not known. */
+static enum link_message_type find_type(struct bytes name)
+{
+    unsigned type = 0;
+
+    while (type < LINK_MESSAGE_TYPE_COUNT && !bytes_equal(name, types[type].name))
+        type++;
+    return (enum link_message_type)type;
+}
+
 int link_wire_read(struct bytes body, struct link_message *out_message)
 {
     struct fields fields;
@@ -450,10 +481,7 @@ int link_wire_read(struct bytes body, struct link_message *out_message)
         return LINK_WIRE_E_BAD_FIELD;
     if (!(fields.present >> KEY_TYPE & 1U) || read_raw(&fields, KEY_TYPE, MSGPACK_STR, 1, 64, &type))
         return LINK_WIRE_E_BAD_FIELD;
-    for (unsigned at = 0; at < LINK_MESSAGE_TYPE_COUNT; at++) {
-        if (bytes_equal_text(type, types[at].name))
-            out_message->type = (enum link_message_type)at;
-    }
+    out_message->type = find_type(type);
     if (out_message->type == LINK_MESSAGE_TYPE_COUNT)
         return LINK_WIRE_E_UNKNOWN_TYPE;
     if ((fields.present & types[out_message->type].needs) != types[out_message->type].needs)
@@ -463,7 +491,7 @@ int link_wire_read(struct bytes body, struct link_message *out_message)
 
 static void write_key(struct buffer *out, enum key key)
 {
-    msgpack_write_str(out, bytes_of_text(key_names[key]));
+    msgpack_write_str(out, key_names[key]);
 }
 
 static void write_u64(struct buffer *out, enum key key, uint64_t value)
@@ -489,7 +517,7 @@ static void write_head(struct buffer *out, const struct link_message *message, u
                        uint32_t n_pairs)
 {
     msgpack_write_map(out, n_pairs + (number > 0 ? 2 : 1));
-    write_str(out, KEY_TYPE, bytes_of_text(types[message->type].name));
+    write_str(out, KEY_TYPE, types[message->type].name);
     if (number > 0)
         write_u64(out, KEY_NUMBER, number);
 }
@@ -557,10 +585,10 @@ static void write_one(struct buffer *out, const struct link_one *one)
 
 static void write_many(struct buffer *out, const struct link_many *many)
 {
+    write_bin(out, KEY_TO, many->to);
     write_bin(out, KEY_ORIGIN, hub_id_bytes(&many->origin));
     write_u64(out, KEY_INCARNATION, many->incarnation);
     write_u64(out, KEY_SEQ, many->seq);
-    write_bin(out, KEY_TO, many->to);
     write_bin(out, KEY_TRAIL, many->trail);
     if (many->detour > 0)
         write_u64(out, KEY_DETOUR, many->detour);
