@@ -34,6 +34,7 @@ static const char *const mode_texts[N_MODES] = {
 
 enum option_id {
     OPTION_ADDRESS = 256,
+    OPTION_FAR_ADDRESS,
     OPTION_SECRET_FILE,
     OPTION_TLS_CA,
     OPTION_TLS_CERT,
@@ -58,6 +59,7 @@ enum option_id {
 
 static const struct option long_options[] = {
     {"address", required_argument, NULL, OPTION_ADDRESS},
+    {"far-address", required_argument, NULL, OPTION_FAR_ADDRESS},
     {"connection-secret-file", required_argument, NULL, OPTION_SECRET_FILE},
     {"tls-ca", required_argument, NULL, OPTION_TLS_CA},
     {"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
@@ -93,6 +95,8 @@ static void print_usage(const struct dialect *dialect)
          "Where:\n"
          "  --address ADDR      unix:/path, tcp://host:port or tls://host:port\n"
          "                      (default: $COMM_IPC_SOCKET, else the default socket)\n"
+         "  --far-address ADDR  where providers and subscribers are, if not there too: another hub\n"
+         "                      of the mesh. The load begins when they are reached\n"
          "  --connection-secret-file FILE\n"
          "  --tls-ca FILE       authorities to believe instead of the system's\n"
          "  --tls-cert FILE, --tls-key FILE   certificate to show\n"
@@ -117,7 +121,8 @@ static void print_usage(const struct dialect *dialect)
          "  --count N           measure N operations instead\n"
          "\n"
          "Result:\n"
-         "  --hub-pid PID       also its processor time and memory\n"
+         "  --hub-pid PID       also its processor time and memory; given again for each hub between\n"
+         "                      the two ends, the sum and each one's share\n"
          "  --json FILE         JSON as well; with - JSON to stdout in place of the table\n"
          "\n"
          "An operation is a call with its answer, a message delivered to one subscriber, or a chunk.\n"
@@ -179,14 +184,15 @@ static int read_seconds(const struct reading *reading, double least, uint64_t *o
     return 0;
 }
 
-static int read_address(const struct dialect *dialect, const char *text, struct address *out_address)
+static int read_address(const struct reading *reading, struct address *out_address)
 {
     const char *why;
 
-    if (address_parse(text, out_address, &why) < 0)
-        return refuse(dialect, "--address: \"%s\": %s", text, why);
+    if (address_parse(reading->value, out_address, &why) < 0)
+        return refuse(reading->dialect, "--%s: \"%s\": %s", reading->name, reading->value, why);
     if (out_address->kind != ADDRESS_UNIX && out_address->port == 0)
-        return refuse(dialect, "--address: \"%s\" has no port to connect to", text);
+        return refuse(reading->dialect, "--%s: \"%s\" has no port to connect to", reading->name,
+                      reading->value);
     return 0;
 }
 
@@ -212,7 +218,7 @@ static int read_secret(const struct reading *reading, struct bench_options *opti
     return 0;
 }
 
-static int read_pid(const struct reading *reading, pid_t *out_pid)
+static int read_pid(const struct reading *reading, struct bench_options *options)
 {
     struct server_usage usage;
     uint32_t pid;
@@ -220,11 +226,13 @@ static int read_pid(const struct reading *reading, pid_t *out_pid)
 
     if (r < 0)
         return r;
+    if (options->n_hubs == BENCH_MAX_HUBS)
+        return refuse(reading->dialect, "--%s: at most %u hubs", reading->name, BENCH_MAX_HUBS);
     r = server_usage_read((pid_t)pid, &usage);
     if (r < 0)
         return refuse(reading->dialect, "--%s: cannot read the usage of program %u: %s", reading->name, pid,
                       r == -ESRCH ? "it does not run" : strerror(-r));
-    *out_pid = (pid_t)pid;
+    options->hub_pids[options->n_hubs++] = (pid_t)pid;
     return 0;
 }
 
@@ -272,7 +280,10 @@ static int read_option(enum option_id id, const struct reading *reading, struct 
 {
     switch (id) {
     case OPTION_ADDRESS:
-        return read_address(reading->dialect, reading->value, &options->address);
+        return read_address(reading, &options->address);
+    case OPTION_FAR_ADDRESS:
+        options->has_far = true;
+        return read_address(reading, &options->far_address);
     case OPTION_SECRET_FILE:
         return read_secret(reading, options);
     case OPTION_TLS_CA:
@@ -312,7 +323,7 @@ static int read_option(enum option_id id, const struct reading *reading, struct 
     case OPTION_ENVELOPE:
         return read_envelope(reading, &options->envelope);
     case OPTION_HUB_PID:
-        return read_pid(reading, &options->hub_pid);
+        return read_pid(reading, options);
     case OPTION_JSON:
         options->json = reading->value;
         return 0;
@@ -341,6 +352,7 @@ static int default_address(const struct dialect *dialect, struct address *out_ad
     const char *folder = getenv("XDG_RUNTIME_DIR");
     const char *user = getenv("USER");
     char text[ADDRESS_TEXT_SIZE];
+    struct reading reading = {.dialect = dialect, .name = "address", .value = text};
 
     if (path && *path)
         snprintf(text, sizeof text, "unix:%s", path);
@@ -348,7 +360,7 @@ static int default_address(const struct dialect *dialect, struct address *out_ad
         snprintf(text, sizeof text, "unix:%s/comm-ipc.default.sock", folder);
     else
         snprintf(text, sizeof text, "unix:/tmp/comm-ipc.%s.sock", user && *user ? user : "default");
-    return read_address(dialect, text, out_address);
+    return read_address(&reading, out_address);
 }
 
 /* What only all options together show. */
@@ -368,6 +380,8 @@ static int check_whole(const struct dialect *dialect, struct bench_options *opti
         return refuse(dialect, "--connection-secret-file: %s has none", dialect->server);
     if (options->mode == MODE_IDLE && (options->n_count > 0 || options->rate > 0))
         return refuse(dialect, "--count and --rate: idle connections send nothing");
+    if (options->has_far && (options->mode == MODE_IDLE || !dialect->has_mesh))
+        return refuse(dialect, "--far-address: nothing goes from one %s to another", dialect->server);
     if (!options->tls_files.certificate != !options->tls_files.key)
         return refuse(dialect, "--tls-cert and --tls-key go together");
     return 0;

@@ -29,11 +29,14 @@ enum bench_envelope {
 #define BENCH_MAX_CALLERS 65535U /* a call's id has 16 bits for its caller, and 16 for its place */
 #define BENCH_MAX_INFLIGHT 65535U
 #define BENCH_MAX_PROCESSES 64U
+#define BENCH_MAX_HUBS 8U
 #define BENCH_SECRET_SIZE 4096
 
 struct bench_options {
     enum mode mode;
     struct address address;
+    bool has_far;
+    struct address far_address; /* where providers and subscribers connect, in place of @address */
     struct conduit_tls_files tls_files;
     const char *tls_name;
     bool has_secret;
@@ -50,8 +53,9 @@ struct bench_options {
     uint32_t n_processes;
     enum bench_open open;
     enum bench_envelope envelope;
-    pid_t hub_pid;    /* 0: unknown */
-    const char *json; /* NULL: no; "-": to stdout, in place of the table */
+    uint32_t n_hubs;
+    pid_t hub_pids[BENCH_MAX_HUBS]; /* of those that are known */
+    const char *json;               /* NULL: no; "-": to stdout, in place of the table */
 };
 
 enum {

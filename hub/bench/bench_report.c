@@ -17,7 +17,8 @@ struct bench_report {
     uint64_t n_connections;
     double seconds;
     double own_cpu_s;
-    double hub_cpu_s;
+    double hub_cpu_s; /* of all that are known */
+    double each_cpu_s[BENCH_MAX_HUBS];
     double hub_user_share; /* of the processor time; by ticks */
     struct server_usage empty;
     struct server_usage joined;
@@ -25,11 +26,44 @@ struct bench_report {
     struct histogram latency_ns;
 };
 
+static struct server_usage sum_of(const struct server_usage usages[BENCH_MAX_HUBS])
+{
+    struct server_usage sum = {0};
+
+    for (uint32_t i = 0; i < BENCH_MAX_HUBS; i++) {
+        sum.cpu_ns += usages[i].cpu_ns;
+        sum.system_ticks += usages[i].system_ticks;
+        sum.user_ticks += usages[i].user_ticks;
+        sum.resident_bytes += usages[i].resident_bytes;
+        sum.anonymous_bytes += usages[i].anonymous_bytes;
+    }
+    return sum;
+}
+
+static double seconds_between(const struct server_usage *begin, const struct server_usage *end)
+{
+    return (double)(end->cpu_ns - begin->cpu_ns) / NS_A_SECOND;
+}
+
+static void sum_up_hubs(struct bench_report *report, const struct run_tally *first)
+{
+    struct server_usage begin = sum_of(first->begin.servers);
+    struct server_usage end = sum_of(first->end.servers);
+    uint64_t user = end.user_ticks - begin.user_ticks;
+    uint64_t kernel = end.system_ticks - begin.system_ticks;
+
+    for (uint32_t i = 0; i < report->options->n_hubs; i++)
+        report->each_cpu_s[i] = seconds_between(&first->begin.servers[i], &first->end.servers[i]);
+    report->hub_cpu_s = seconds_between(&begin, &end);
+    report->hub_user_share = user + kernel > 0 ? (double)user / (double)(user + kernel) : 0.0;
+    report->empty = sum_of(first->empty);
+    report->joined = sum_of(first->joined);
+    report->end = end;
+}
+
 static void sum_up(struct bench_report *report, const struct run_tally *tallies)
 {
     const struct run_tally *first = &tallies[0];
-    uint64_t user = first->end.server.user_ticks - first->begin.server.user_ticks;
-    uint64_t kernel = first->end.server.system_ticks - first->begin.server.system_ticks;
 
     for (uint32_t i = 0; i < report->options->n_processes; i++) {
         const struct run_tally *tally = &tallies[i];
@@ -41,11 +75,7 @@ static void sum_up(struct bench_report *report, const struct run_tally *tallies)
         histogram_add(&report->latency_ns, &tally->latency_ns);
     }
     report->seconds = (double)(first->end.at_ns - first->begin.at_ns) / NS_A_SECOND;
-    report->hub_cpu_s = (double)(first->end.server.cpu_ns - first->begin.server.cpu_ns) / NS_A_SECOND;
-    report->hub_user_share = user + kernel > 0 ? (double)user / (double)(user + kernel) : 0.0;
-    report->empty = first->empty;
-    report->joined = first->joined;
-    report->end = first->end.server;
+    sum_up_hubs(report, first);
 }
 
 struct bench_report *bench_report_new(const struct dialect *dialect, const struct bench_options *options,
@@ -147,18 +177,28 @@ static void json_latency(const struct bench_report *report, FILE *out)
         latency_us(report, 0.99), latency_us(report, 0.999), (double)latency->most / NS_A_US);
 }
 
+static void json_each_hub(const struct bench_report *report, FILE *out)
+{
+    fputs("  \"each_hub\": [", out);
+    for (uint32_t i = 0; i < report->options->n_hubs; i++)
+        fprintf(out, "%s{\"pid\": %d, \"cpu_us_per_operation\": %.4f}", i > 0 ? ", " : "",
+                (int)report->options->hub_pids[i], per_operation_us(report, report->each_cpu_s[i]));
+    fputs("],\n", out);
+}
+
 static void json_hub(const struct bench_report *report, FILE *out)
 {
-    if (report->options->hub_pid == 0) {
+    if (report->options->n_hubs == 0) {
         fputs("  \"hub\": null,\n", out);
         return;
     }
+    json_each_hub(report, out);
     fprintf(out,
-            "  \"hub\": {\"pid\": %d, \"cpu_s\": %.6f, \"cpu_us_per_operation\": %.4f, \"cpu_cores\": %.3f, "
+            "  \"hub\": {\"cpu_s\": %.6f, \"cpu_us_per_operation\": %.4f, \"cpu_cores\": %.3f, "
             "\"user_share\": %.3f,\n"
             "          \"resident_bytes\": %llu, \"anonymous_bytes\": %llu, "
             "\"resident_bytes_per_connection\": %.1f, \"anonymous_bytes_per_connection\": %.1f},\n",
-            (int)report->options->hub_pid, report->hub_cpu_s, per_operation_us(report, report->hub_cpu_s),
+            report->hub_cpu_s, per_operation_us(report, report->hub_cpu_s),
             report->hub_cpu_s / report->seconds, report->hub_user_share,
             (unsigned long long)report->end.resident_bytes, (unsigned long long)report->end.anonymous_bytes,
             per_connection(report, report->empty.resident_bytes, report->joined.resident_bytes),
@@ -203,13 +243,16 @@ static void write_hub_table(const struct bench_report *report, FILE *out)
 {
     bool is_idle = report->options->mode == MODE_IDLE;
 
-    if (report->options->hub_pid == 0)
+    if (report->options->n_hubs == 0)
         return;
     fprintf(out, "  %-22s %.3f s, %.0f %% of a core (%.0f %% of it in user space)\n", "hub CPU",
             report->hub_cpu_s, report->hub_cpu_s / report->seconds * 100.0, report->hub_user_share * 100.0);
     if (!is_idle)
         fprintf(out, "  %-22s %.3f us\n", "hub CPU an operation",
                 per_operation_us(report, report->hub_cpu_s));
+    for (uint32_t i = 0; report->options->n_hubs > 1 && i < report->options->n_hubs; i++)
+        fprintf(out, "  %-22s %.3f us, process %d\n", "", per_operation_us(report, report->each_cpu_s[i]),
+                (int)report->options->hub_pids[i]);
     fprintf(out, "  %-22s %.1f MiB resident\n", "hub memory", (double)report->end.resident_bytes / 1048576.0);
     if (is_idle)
         fprintf(out, "  %-22s %.0f bytes (%.0f of them anonymous)\n", "hub memory each",

@@ -609,7 +609,9 @@ static void on_response(struct run *run, struct conduit *conduit, const struct m
     bool is_final;
     const uint8_t *id = id_of(run, message, &request_id);
 
-    if (message_text(message, KEY_ERROR, &error) == 0)
+    if (message_text(message, KEY_ERROR, &error) == 0 && id && run->is_rehearsing)
+        run_on_refusal(run, conduit, hex_of(id));
+    else if (message_text(message, KEY_ERROR, &error) == 0)
         fail_with(run, conduit, error);
     else if (!id)
         on_setup_answer(run, conduit, request_id);
@@ -722,6 +724,7 @@ const struct dialect commipc_dialect = {
     .modes = 1U << MODE_RPC | 1U << MODE_PUBSUB | 1U << MODE_BROADCAST | 1U << MODE_STREAM | 1U << MODE_IDLE,
     .has_secret = true,
     .has_groups = true,
+    .has_mesh = true,
     .prepare = prepare,
     .release = release,
     .begin = begin,

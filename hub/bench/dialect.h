@@ -36,6 +36,7 @@ struct dialect {
     uint32_t modes;      /* bit per enum mode that the protocol can do */
     bool has_secret;     /* takes --connection-secret-file */
     bool has_groups;     /* several providers may share the calls */
+    bool has_mesh;       /* providers and subscribers may be at another server */
 
     /* Builds the frames into run->frames: 0 or a negative errno. */
     int (*prepare)(struct run *run);

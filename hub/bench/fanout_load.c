@@ -12,6 +12,9 @@
 #include "hub/bench/load.h"
 #include "hub/bench/run.h"
 
+/* The number of messages of the rehearsal, of which some come to nobody. */
+#define REHEARSED UINT64_MAX
+
 /* A message under way. */
 struct sent {
     uint64_t start_ns;
@@ -23,6 +26,8 @@ struct fanout {
     uint64_t n_published;
     uint64_t n_complete; /* all before this one are with everybody */
     uint64_t *next;      /* by subscriber: the number that it must see next */
+    bool *is_reached;    /* by subscriber: saw a message of the rehearsal */
+    uint32_t n_reached;
 };
 
 static int prepare(struct run *run)
@@ -35,7 +40,8 @@ static int prepare(struct run *run)
         return -ENOMEM;
     fanout->window = (struct sent *)calloc(run->options->n_inflight, sizeof *fanout->window);
     fanout->next = (uint64_t *)calloc(run->options->n_clients, sizeof *fanout->next);
-    if (!fanout->window || !fanout->next)
+    fanout->is_reached = (bool *)calloc(run->options->n_clients, sizeof *fanout->is_reached);
+    if (!fanout->window || !fanout->next || !fanout->is_reached)
         return -ENOMEM;
     r = run_add(run, ROLE_PUBLISHER, 0);
     for (uint32_t i = 0; i < run->options->n_clients && r == 0; i++)
@@ -50,8 +56,26 @@ static void release(struct run *run)
     if (fanout) {
         free(fanout->window);
         free(fanout->next);
+        free(fanout->is_reached);
     }
     free(fanout);
+}
+
+static bool rehearse(struct run *run)
+{
+    struct fanout *fanout = (struct fanout *)run->load_state;
+
+    if (fanout->n_reached == run->options->n_clients)
+        return true;
+    run->dialect->put_message(run, &run->conduits[0], REHEARSED);
+    return false;
+}
+
+static void reached(struct fanout *fanout, uint32_t subscriber)
+{
+    if (!fanout->is_reached[subscriber])
+        fanout->n_reached++;
+    fanout->is_reached[subscriber] = true;
 }
 
 static void pump(struct run *run)
@@ -78,6 +102,10 @@ static void on_message(struct run *run, struct conduit *conduit, uint64_t sequen
     uint64_t *next = &fanout->next[conduit->role_index];
     struct sent *sent = &fanout->window[sequence % n_inflight];
 
+    if (sequence == REHEARSED) {
+        reached(fanout, conduit->role_index);
+        return;
+    }
     if (sequence != *next || sequence >= fanout->n_published) {
         run_failed(run, "subscriber %u was sent message %llu where %llu was to come: %s", conduit->role_index,
                    (unsigned long long)sequence, (unsigned long long)*next,
@@ -117,6 +145,7 @@ static void verify(struct run *run)
 const struct load fanout_load = {
     .prepare = prepare,
     .release = release,
+    .rehearse = rehearse,
     .pump = pump,
     .is_quiet = is_quiet,
     .verify = verify,

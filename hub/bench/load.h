@@ -19,6 +19,10 @@ struct load {
     int (*prepare)(struct run *run);
     void (*release)(struct run *run);
 
+    /* Where the parties are at several hubs: tries whether each reaches the other, and answers whether all
+     * that was tried came through. Called again and again until then. */
+    bool (*rehearse)(struct run *run);
+
     /* Starts all that may be started now; called at the end of each turn. */
     void (*pump)(struct run *run);
 
@@ -30,6 +34,7 @@ struct load {
 
     void (*on_call)(struct run *run, struct conduit *conduit, uint64_t id);
     void (*on_reply)(struct run *run, struct conduit *conduit, uint64_t id);
+    void (*on_refusal)(struct run *run, struct conduit *conduit, uint64_t id);
     void (*on_chunk)(struct run *run, struct conduit *conduit, uint64_t id, uint64_t sequence);
     void (*on_end)(struct run *run, struct conduit *conduit, uint64_t id);
     void (*on_message)(struct run *run, struct conduit *conduit, uint64_t sequence);

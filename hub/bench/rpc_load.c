@@ -24,6 +24,7 @@ struct rpc {
     uint32_t n_free;
     struct conduit *callers;
     uint64_t n_calls;
+    uint64_t n_refused; /* of them, while there was no way to the provider yet */
     uint64_t n_provided;
 };
 
@@ -66,26 +67,43 @@ static void release(struct run *run)
     free(rpc);
 }
 
-static void pump(struct run *run)
+static void call(struct run *run, uint64_t start_ns)
 {
     struct rpc *rpc = (struct rpc *)run->load_state;
     uint32_t n_inflight = run->options->n_inflight;
-    struct place *place;
+    uint32_t index = rpc->free_places[--rpc->n_free];
+    struct place *place = &rpc->places[index];
+
+    place->start_ns = start_ns;
+    place->is_busy = true;
+    place->turn++;
+    rpc->n_calls++;
+    run->dialect->put_call(run, &rpc->callers[index / n_inflight],
+                           dialect_id(index / n_inflight, index % n_inflight, place->turn));
+}
+
+/* One call at a time, until one is answered. */
+static bool rehearse(struct run *run)
+{
+    struct rpc *rpc = (struct rpc *)run->load_state;
+
+    if (rpc->n_free < rpc->n_places)
+        return false;
+    if (rpc->n_calls > rpc->n_refused)
+        return true;
+    call(run, run->now_ns);
+    return false;
+}
+
+static void pump(struct run *run)
+{
+    struct rpc *rpc = (struct rpc *)run->load_state;
     uint64_t start_ns;
-    uint32_t index;
     uint32_t n;
 
     while ((n = run_start(run, rpc->n_free, &start_ns)) > 0) {
-        for (; n > 0; n--) {
-            index = rpc->free_places[--rpc->n_free];
-            place = &rpc->places[index];
-            place->start_ns = start_ns;
-            place->is_busy = true;
-            place->turn++;
-            rpc->n_calls++;
-            run->dialect->put_call(run, &rpc->callers[index / n_inflight],
-                                   dialect_id(index / n_inflight, index % n_inflight, place->turn));
-        }
+        for (; n > 0; n--)
+            call(run, start_ns);
     }
 }
 
@@ -97,7 +115,8 @@ static void on_call(struct run *run, struct conduit *conduit, uint64_t id)
     run->dialect->put_reply(run, conduit, id);
 }
 
-static void on_reply(struct run *run, struct conduit *conduit, uint64_t id)
+/* Ends the call that is meant: it, or NULL after run_failed(). */
+static const struct place *end_call(struct run *run, const struct conduit *conduit, uint64_t id)
 {
     struct rpc *rpc = (struct rpc *)run->load_state;
     uint32_t caller = dialect_id_caller(id);
@@ -107,16 +126,32 @@ static void on_reply(struct run *run, struct conduit *conduit, uint64_t id)
 
     if (caller != conduit->role_index || dialect_id_place(id) >= n_inflight) {
         run_failed(run, "caller %u was sent the answer to a call of caller %u", conduit->role_index, caller);
-        return;
+        return NULL;
     }
     place = &rpc->places[index];
     if (!place->is_busy || place->turn != dialect_id_turn(id)) {
         run_failed(run, "caller %u was sent an answer twice, or one that it was not waiting for", caller);
-        return;
+        return NULL;
     }
     place->is_busy = false;
     rpc->free_places[rpc->n_free++] = index;
-    run_done(run, place->start_ns);
+    return place;
+}
+
+static void on_reply(struct run *run, struct conduit *conduit, uint64_t id)
+{
+    const struct place *place = end_call(run, conduit, id);
+
+    if (place)
+        run_done(run, place->start_ns);
+}
+
+static void on_refusal(struct run *run, struct conduit *conduit, uint64_t id)
+{
+    struct rpc *rpc = (struct rpc *)run->load_state;
+
+    if (end_call(run, conduit, id))
+        rpc->n_refused++;
 }
 
 static bool is_quiet(const struct run *run)
@@ -130,18 +165,22 @@ static void verify(struct run *run)
 {
     const struct rpc *rpc = (const struct rpc *)run->load_state;
 
-    if (run->n_done != rpc->n_calls || rpc->n_provided != rpc->n_calls)
+    uint64_t n_accepted = rpc->n_calls - rpc->n_refused;
+
+    if (run->n_done != n_accepted || rpc->n_provided != n_accepted)
         run_failed(run, "%llu calls were sent, %llu reached a provider, %llu answers came",
-                   (unsigned long long)rpc->n_calls, (unsigned long long)rpc->n_provided,
+                   (unsigned long long)n_accepted, (unsigned long long)rpc->n_provided,
                    (unsigned long long)run->n_done);
 }
 
 const struct load rpc_load = {
     .prepare = prepare,
     .release = release,
+    .rehearse = rehearse,
     .pump = pump,
     .is_quiet = is_quiet,
     .verify = verify,
     .on_call = on_call,
     .on_reply = on_reply,
+    .on_refusal = on_refusal,
 };

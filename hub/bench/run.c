@@ -25,6 +25,7 @@
 #define NS_A_SECOND UINT64_C(1000000000)
 #define NS_A_MS UINT64_C(1000000)
 #define STALL_LIMIT_NS (20 * NS_A_SECOND)
+#define REHEARSAL_NS (20 * NS_A_MS)
 /* Hubs end a connection that says nothing for a minute. */
 #define PING_INTERVAL_NS (25 * NS_A_SECOND)
 
@@ -141,6 +142,14 @@ void run_on_reply(struct run *run, struct conduit *conduit, uint64_t id)
         run->load->on_reply(run, conduit, id);
     else
         unexpected(run, conduit, "an answer");
+}
+
+void run_on_refusal(struct run *run, struct conduit *conduit, uint64_t id)
+{
+    if (run->load->on_refusal && conduit->role == ROLE_CALLER)
+        run->load->on_refusal(run, conduit, id);
+    else
+        unexpected(run, conduit, "a refusal");
 }
 
 void run_on_chunk(struct run *run, struct conduit *conduit, uint64_t id, uint64_t sequence)
@@ -342,14 +351,21 @@ static bool is_needed_first(const struct conduit *conduit)
     return conduit->role == ROLE_PROVIDER || conduit->role == ROLE_PUBLISHER;
 }
 
+static const struct address *address_for(const struct run *run, enum role role)
+{
+    bool is_far = run->options->has_far && (role == ROLE_PROVIDER || role == ROLE_SUBSCRIBER);
+
+    return is_far ? &run->options->far_address : &run->options->address;
+}
+
 static void open_next(struct run *run)
 {
     struct conduit *conduit = &run->conduits[run->n_opened];
-    const struct bench_options *options = run->options;
+    const struct address *address = address_for(run, conduit->role);
+    const char *name = run->options->tls_name ? run->options->tls_name : address->host;
     char why[CONDUIT_WHY_SIZE];
 
-    if (conduit_open(conduit, &options->address, run->tls,
-                     options->tls_name ? options->tls_name : options->address.host, why) < 0) {
+    if (conduit_open(conduit, address, run->tls, name, why) < 0) {
         run_failed(run, "%s", why);
         return;
     }
@@ -411,6 +427,21 @@ static void settle_all(struct run *run)
     }
 }
 
+/* What the far hub's clients offer and want takes its way to ours. */
+static void rehearse(struct run *run)
+{
+    uint64_t limit_ns = run->now_ns + STALL_LIMIT_NS;
+
+    run->is_rehearsing = true;
+    while (!run->tally->has_failed && !run->load->rehearse(run)) {
+        flush_now(run);
+        run_until(run, run->now_ns + REHEARSAL_NS);
+        if (run->now_ns >= limit_ns)
+            run_failed(run, "what is sent to the one hub does not reach those who are at the other");
+    }
+    run->is_rehearsing = false;
+}
+
 static void pass_gate(struct run *run, enum run_gate gate)
 {
     if (run->tally->has_failed)
@@ -426,16 +457,18 @@ static void pass_gate(struct run *run, enum run_gate gate)
     run->now_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
-static void read_server(struct run *run, struct server_usage *out_usage)
+static void read_servers(struct run *run, struct server_usage out_usages[BENCH_MAX_HUBS])
 {
     int r;
 
-    if (run->process > 0 || run->options->hub_pid == 0 || run->tally->has_failed)
+    if (run->process > 0)
         return;
-    r = server_usage_read(run->options->hub_pid, out_usage);
-    if (r < 0)
-        run_failed(run, "cannot read the usage of program %d: %s", (int)run->options->hub_pid,
-                   r == -ESRCH ? "it does not run any more" : strerror(-r));
+    for (uint32_t i = 0; i < run->options->n_hubs && !run->tally->has_failed; i++) {
+        r = server_usage_read(run->options->hub_pids[i], &out_usages[i]);
+        if (r < 0)
+            run_failed(run, "cannot read the usage of program %d: %s", (int)run->options->hub_pids[i],
+                       r == -ESRCH ? "it does not run any more" : strerror(-r));
+    }
 }
 
 static void mark(struct run *run, struct run_mark *out_mark)
@@ -443,7 +476,7 @@ static void mark(struct run *run, struct run_mark *out_mark)
     out_mark->n_done = run->n_done;
     out_mark->at_ns = clock_ns(CLOCK_MONOTONIC);
     out_mark->own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    read_server(run, &out_mark->server);
+    read_servers(run, out_mark->servers);
 }
 
 static void begin_measuring(struct run *run)
@@ -534,13 +567,15 @@ int run_execute(struct run *run)
     if (r < 0)
         run_failed(run, "cannot prepare the run: %s", strerror(-r));
     pass_gate(run, RUN_GATE_EMPTY);
-    read_server(run, &run->tally->empty);
+    read_servers(run, run->tally->empty);
     pass_gate(run, RUN_GATE_MEMORY);
     join_all(run);
     if (!run->tally->has_failed)
         settle_all(run);
+    if (!run->tally->has_failed && run->options->has_far)
+        rehearse(run);
     pass_gate(run, RUN_GATE_JOINED);
-    read_server(run, &run->tally->joined);
+    read_servers(run, run->tally->joined);
     run->tally->n_connections = run->n_conduits;
     if (!run->tally->has_failed) {
         if (run->options->n_count > 0)

@@ -2,8 +2,8 @@
 /*
  * One generator at work: its connections, its epoll loop, its phases
  *
- * connect and join -> settle -> warm up -> measure -> drain -> settle -> verify. A failure at any point ends
- * the run with a sentence.
+ * connect and join -> settle -> (rehearse) -> warm up -> measure -> drain -> settle -> verify. A failure at
+ * any point ends the run with a sentence.
  */
 #ifndef COMMHUB_BENCH_RUN_H
 #define COMMHUB_BENCH_RUN_H
@@ -21,7 +21,7 @@ struct run_mark {
     uint64_t at_ns;
     uint64_t n_done;
     uint64_t own_cpu_ns;
-    struct server_usage server;
+    struct server_usage servers[BENCH_MAX_HUBS];
 };
 
 /* What one generator found out. Lies in memory that all generators of a bench share. */
@@ -30,9 +30,9 @@ struct run_tally {
     char why[CONDUIT_WHY_SIZE];
     struct run_mark begin; /* of measuring */
     struct run_mark end;
-    uint64_t n_verified;        /* operations of the whole run, all of which arrived once */
-    struct server_usage empty;  /* before the first connection */
-    struct server_usage joined; /* when all connections were there */
+    uint64_t n_verified;                        /* operations of the whole run, all of which arrived once */
+    struct server_usage empty[BENCH_MAX_HUBS];  /* before the first connection */
+    struct server_usage joined[BENCH_MAX_HUBS]; /* when all connections were there */
     uint32_t n_connections;
     struct histogram latency_ns;
 };
@@ -78,6 +78,7 @@ struct run {
 
     uint64_t now_ns; /* read once a turn, when the wait is over */
     uint64_t ping_due_ns;
+    bool is_rehearsing;
     bool may_start;
     bool is_measuring;
     uint64_t n_budget; /* operations that may still be started */
@@ -106,6 +107,7 @@ uint8_t *run_put(struct run *run, struct conduit *conduit, size_t len);
 /* For dialects: the events of a load. */
 void run_on_call(struct run *run, struct conduit *conduit, uint64_t id);
 void run_on_reply(struct run *run, struct conduit *conduit, uint64_t id);
+void run_on_refusal(struct run *run, struct conduit *conduit, uint64_t id); /* while rehearsing only */
 void run_on_chunk(struct run *run, struct conduit *conduit, uint64_t id, uint64_t sequence);
 void run_on_end(struct run *run, struct conduit *conduit, uint64_t id);
 void run_on_message(struct run *run, struct conduit *conduit, uint64_t sequence);

@@ -31,6 +31,7 @@ struct streams {
     struct stream_call *calls; /* by caller */
     uint32_t n_busy;
     uint64_t n_sent;
+    bool was_refused; /* what was rehearsed last */
 };
 
 static int prepare(struct run *run)
@@ -80,6 +81,20 @@ static void begin_stream(struct run *run, uint32_t caller)
     call->n_received = 0;
     streams->n_busy++;
     run->dialect->put_call(run, &run->conduits[1 + caller], id_of(caller, call));
+}
+
+/* A stream without chunks, until one ends well. */
+static bool rehearse(struct run *run)
+{
+    struct streams *streams = (struct streams *)run->load_state;
+
+    if (streams->n_busy > 0)
+        return false;
+    if (streams->calls[0].turn > 0 && !streams->was_refused)
+        return true;
+    streams->was_refused = false;
+    begin_stream(run, 0);
+    return false;
 }
 
 static void send_chunks(struct run *run, uint32_t caller)
@@ -188,6 +203,18 @@ static void on_end(struct run *run, struct conduit *conduit, uint64_t id)
     streams->n_busy--;
 }
 
+static void on_refusal(struct run *run, struct conduit *conduit, uint64_t id)
+{
+    struct streams *streams = (struct streams *)run->load_state;
+    struct stream_call *call = is_for(run, conduit, id) ? call_of(run, id) : NULL;
+
+    if (!call)
+        return;
+    call->state = STREAM_IDLE;
+    streams->n_busy--;
+    streams->was_refused = true;
+}
+
 static bool is_quiet(const struct run *run)
 {
     return ((const struct streams *)run->load_state)->n_busy == 0;
@@ -205,10 +232,12 @@ static void verify(struct run *run)
 const struct load stream_load = {
     .prepare = prepare,
     .release = release,
+    .rehearse = rehearse,
     .pump = pump,
     .is_quiet = is_quiet,
     .verify = verify,
     .on_call = on_call,
     .on_chunk = on_chunk,
     .on_end = on_end,
+    .on_refusal = on_refusal,
 };

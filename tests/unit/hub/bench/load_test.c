@@ -301,6 +301,60 @@ static void test_a_schedule_starts_nothing_before_it_is_due(void **state)
     finish();
 }
 
+static void test_a_rehearsal_calls_until_one_is_answered_and_counts_none_that_was_refused(void **state)
+{
+    (void)state;
+    begin(&rpc_load, 2, 3, 0);
+    assert_false(rpc_load.rehearse(&run));
+    assert_int_equal(n_put, 1);
+    assert_false(rpc_load.rehearse(&run));
+    assert_int_equal(n_put, 1);
+    run_on_refusal(&run, client(dialect_id_caller(put_ids[0])), put_ids[0]);
+    assert_false(rpc_load.rehearse(&run));
+    assert_int_equal(n_put, 2);
+    run_on_call(&run, &run.conduits[0], put_ids[1]);
+    run_on_reply(&run, client(dialect_id_caller(put_ids[1])), put_ids[1]);
+    assert_true(rpc_load.rehearse(&run));
+    run.load->verify(&run);
+    assert_false(tally.has_failed);
+    finish();
+}
+
+static void test_a_rehearsed_message_that_some_have_not_seen_is_sent_again_and_no_delivery(void **state)
+{
+    (void)state;
+    begin(&fanout_load, 2, 4, 0);
+    assert_false(fanout_load.rehearse(&run));
+    run_on_message(&run, client(0), put_ids[0]);
+    assert_false(fanout_load.rehearse(&run));
+    run_on_message(&run, client(0), put_ids[1]);
+    run_on_message(&run, client(1), put_ids[1]);
+    assert_true(fanout_load.rehearse(&run));
+    assert_int_equal(n_put, 2);
+    assert_int_equal(run.n_done, 0);
+    run.load->verify(&run);
+    assert_false(tally.has_failed);
+    finish();
+}
+
+static void test_a_rehearsed_stream_that_is_refused_is_begun_again(void **state)
+{
+    (void)state;
+    begin(&stream_load, 1, 2, 0);
+    assert_false(stream_load.rehearse(&run));
+    run_on_refusal(&run, client(0), put_ids[0]);
+    assert_false(stream_load.rehearse(&run));
+    assert_int_equal(n_put, 2);
+    run_on_call(&run, &run.conduits[0], put_ids[1]);
+    run.load->pump(&run);
+    assert_int_equal(n_ends, 1);
+    run_on_end(&run, client(0), put_ids[1]);
+    assert_true(stream_load.rehearse(&run));
+    run.load->verify(&run);
+    assert_false(tally.has_failed);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +373,9 @@ int main(void)
         cmocka_unit_test(test_a_lost_chunk_fails_the_run),
         cmocka_unit_test(test_an_end_before_the_last_chunk_fails_the_run),
         cmocka_unit_test(test_a_schedule_starts_nothing_before_it_is_due),
+        cmocka_unit_test(test_a_rehearsal_calls_until_one_is_answered_and_counts_none_that_was_refused),
+        cmocka_unit_test(test_a_rehearsed_message_that_some_have_not_seen_is_sent_again_and_no_delivery),
+        cmocka_unit_test(test_a_rehearsed_stream_that_is_refused_is_begun_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
