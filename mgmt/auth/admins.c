@@ -26,38 +26,43 @@ static int check(const char *name, struct bytes password, char out_why[STORE_WHY
     return -EINVAL;
 }
 
-static int spend_first_run(struct store *store, char out_why[STORE_WHY_SIZE])
+static int store_both(struct store *store, void *user, char *out_why)
+{
+    int r = store_user_put(store, user, out_why);
+
+    return r < 0 ? r : store_token_set_origin(store, STORE_TOKEN_FIRST_RUN, NULL, out_why);
+}
+
+int admins_store(struct store *store, struct store_user *user, char out_why[STORE_WHY_SIZE])
 {
     cleanup_free_ char *path = store_path(store, TOKENS_FIRST_RUN_FILE);
-    int r = store_token_set_origin(store, STORE_TOKEN_FIRST_RUN, NULL, out_why);
+    int r = store_batch(store, store_both, user, out_why);
 
     if (r == 0 && path)
         unlink(path);
     return r;
 }
 
-static int put(struct store *store, struct store_user *user, struct bytes password,
-               char out_why[STORE_WHY_SIZE])
+static int hash(struct store_user *user, struct bytes password, char out_why[STORE_WHY_SIZE])
 {
     int r = password_hash(password, user->password_hash);
 
-    user->is_enabled = true;
-    if (r == 0)
-        return store_user_put(store, user, out_why);
-    snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+    if (r < 0)
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
     return r;
 }
 
 int admins_put(struct store *store, const char *name, struct bytes password, char out_why[STORE_WHY_SIZE])
 {
-    struct store_user user = {.role = ROLE_ADMIN};
+    struct store_user user = {.role = ROLE_ADMIN, .is_enabled = true};
     int r = check(name, password, out_why);
 
+    if (r == 0)
+        r = hash(&user, password, out_why);
     if (r < 0)
         return r;
     snprintf(user.name, sizeof user.name, "%s", name);
-    r = put(store, &user, password, out_why);
-    return r < 0 ? r : spend_first_run(store, out_why);
+    return admins_store(store, &user, out_why);
 }
 
 int admins_reset_password(struct store *store, const char *name, struct bytes password,
@@ -71,7 +76,10 @@ int admins_reset_password(struct store *store, const char *name, struct bytes pa
     if (r == STORE_E_UNKNOWN)
         snprintf(out_why, STORE_WHY_SIZE,
                  "There is no user %.200s: to make one, run commhub admin init --user", name);
-    return r ? r : put(store, &user, password, out_why);
+    if (r == 0)
+        r = hash(&user, password, out_why);
+    user.is_enabled = true;
+    return r ? r : store_user_put(store, &user, out_why);
 }
 
 static struct bytes trim(char *text, size_t len)

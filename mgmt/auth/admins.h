@@ -11,6 +11,12 @@
 #define ADMINS_DEFAULT_NAME "admin"
 
 /*
+ * Makes or changes the user, as store_user_put(), and withdraws the first-run token with its file, both or
+ * neither. 0, or a negative errno and a sentence. Where a hub runs, tokens_forget_first_run() has to follow.
+ */
+int admins_store(struct store *store, struct store_user *user, char out_why[STORE_WHY_SIZE]);
+
+/*
  * Makes the administrator @name, or gives that user a new password, the role and his way in; his sessions
  * end, and the first-run token is withdrawn. 0, or -EINVAL or another negative errno and a sentence.
  */

@@ -251,19 +251,34 @@ int tokens_make(struct tokens *tokens, struct store_token *token, char out_text[
     return r;
 }
 
-/* In place: what is taken away must be gone even where there is no memory for a new list. */
+/* Under the mutex. In place: what is taken away must be gone even where there is no memory for a new list. */
+static void drop(struct tokens *tokens, size_t i)
+{
+    struct store_token *row = &tokens->rows.rows[i];
+
+    memmove(row, row + 1, (tokens->rows.n - i - 1) * sizeof *row);
+    tokens->rows.n--;
+}
+
 static void forget(struct tokens *tokens, const char *name, enum store_token_origin *out_origin)
 {
     pthread_mutex_lock(&tokens->mutex);
     for (size_t i = 0; i < tokens->rows.n; i++) {
-        struct store_token *row = &tokens->rows.rows[i];
-
-        if (strcmp(row->name, name) != 0)
+        if (strcmp(tokens->rows.rows[i].name, name) != 0)
             continue;
-        *out_origin = row->origin;
-        memmove(row, row + 1, (tokens->rows.n - i - 1) * sizeof *row);
-        tokens->rows.n--;
+        *out_origin = tokens->rows.rows[i].origin;
+        drop(tokens, i);
         break;
+    }
+    pthread_mutex_unlock(&tokens->mutex);
+}
+
+void tokens_forget_first_run(struct tokens *tokens)
+{
+    pthread_mutex_lock(&tokens->mutex);
+    for (size_t i = tokens->rows.n; i-- > 0;) {
+        if (tokens->rows.rows[i].origin == STORE_TOKEN_FIRST_RUN)
+            drop(tokens, i);
     }
     pthread_mutex_unlock(&tokens->mutex);
 }

@@ -52,6 +52,9 @@ enum { TOKENS_E_TAKEN = STORE_TOKEN_E_TAKEN, TOKENS_E_FULL };
 int tokens_make(struct tokens *tokens, struct store_token *token, char out_text[TOKENS_TEXT_SIZE],
                 char out_why[TOKENS_WHY_SIZE]);
 
+/* The store has withdrawn the first-run token (admins_store()): it lets nobody in any more. */
+void tokens_forget_first_run(struct tokens *tokens);
+
 /* 0, STORE_E_UNKNOWN, or a negative errno and a sentence. With the first-run token its file goes too. */
 int tokens_remove(struct tokens *tokens, const char *name, char out_why[TOKENS_WHY_SIZE]);
 

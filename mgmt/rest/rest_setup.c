@@ -6,13 +6,12 @@
  */
 #include <stdio.h>
 
+#include "mgmt/auth/admins.h"
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/json_form.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/rest_users.h"
-
-#define FIRST_RUN "first-run"
 
 void rest_setup_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
@@ -26,16 +25,6 @@ void rest_setup_get(struct rest *rest, const struct request *request, struct rep
         json_value_reply(reply, 200, json_pack("{s:b}", "needed", n == 0));
 }
 
-/* The token that is left where its removal fails can be removed over REST: it is said. */
-static void spend_first_run(struct rest *rest, const struct request *request)
-{
-    char why[STORE_WHY_SIZE];
-
-    if (tokens_have(rest->options.tokens, STORE_TOKEN_FIRST_RUN) &&
-        tokens_remove(rest->options.tokens, FIRST_RUN, why) < 0)
-        rest_log(rest, LOG_ERROR, request, "The first-run token could not be withdrawn: %s", why);
-}
-
 static void make(struct rest *rest, struct store_user *user, const char *password,
                  const struct request *request, struct reply *reply)
 {
@@ -46,13 +35,13 @@ static void make(struct rest *rest, struct store_user *user, const char *passwor
         problem_reply(reply, request, 500, "out of memory");
         return;
     }
-    r = store_user_put(rest->options.store, user, why);
+    r = admins_store(rest->options.store, user, why);
     if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
         return;
     }
     sessions_forget_user(rest->options.sessions, user->serial);
-    spend_first_run(rest, request);
+    tokens_forget_first_run(rest->options.tokens);
     rest_log(rest, LOG_INFO, request, "The first administrator, %s, was made", user->name);
     json_value_reply(reply, 201, rest_users_json(user));
 }
