@@ -25,6 +25,8 @@ struct api_client {
     char port[8];
     char *token; /* NULL: none */
     char *tls_ca;
+    bool has_certificate; /* the hub has shown one */
+    int certificate_days; /* that it is good for */
 };
 
 struct connection {
@@ -219,15 +221,26 @@ static bool set_up_tls(const struct api_client *client, struct connection *conne
            SSL_set1_host(connection->ssl, client->host) == 1;
 }
 
-static int begin_tls(const struct api_client *client, struct connection *connection, char *out_why)
+static void note_certificate(struct api_client *client, SSL *ssl)
+{
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    int seconds;
+
+    client->has_certificate = certificate && ASN1_TIME_diff(&client->certificate_days, &seconds, NULL,
+                                                            X509_get0_notAfter(certificate)) == 1;
+}
+
+static int begin_tls(struct api_client *client, struct connection *connection, char *out_why)
 {
     const char *what = "TLS cannot be set up: see --tls-ca";
     long verdict;
 
     errno = 0;
     if (set_up_tls(client, connection)) {
-        if (SSL_connect(connection->ssl) == 1)
+        if (SSL_connect(connection->ssl) == 1) {
+            note_certificate(client, connection->ssl);
             return 0;
+        }
         verdict = SSL_get_verify_result(connection->ssl);
         what = verdict == X509_V_OK ? "it does not speak TLS" : X509_verify_cert_error_string(verdict);
     }
@@ -314,8 +327,8 @@ static bool read_answer(struct buffer *raw, struct api_answer *answer)
     return true;
 }
 
-static int exchange(const struct api_client *client, struct connection *connection,
-                    const struct buffer *request, struct api_answer *answer, char *out_why)
+static int exchange(struct api_client *client, struct connection *connection, const struct buffer *request,
+                    struct api_answer *answer, char *out_why)
 {
     struct buffer raw = {0};
     int r = dial(client, connection, out_why);
@@ -331,6 +344,12 @@ static int exchange(const struct api_client *client, struct connection *connecti
             client, raw.len ? "what answers there is no hub's API" : "it closed without an answer", out_why);
     buffer_clear(&raw);
     return r;
+}
+
+bool api_client_certificate_days(const struct api_client *client, int *out_days)
+{
+    *out_days = client->certificate_days;
+    return client->has_certificate;
 }
 
 int api_client_ask(struct api_client *client, const char *method, const char *path, const json_t *body,

@@ -75,6 +75,9 @@ void api_client_answer_clear(struct api_answer *answer);
 int api_client_ask(struct api_client *client, const char *method, const char *path, const json_t *body,
                    struct api_answer *out_answer, char out_why[API_CLIENT_WHY_SIZE]);
 
+/* How many days the certificate is good for that the hub has shown last; false: it speaks no TLS. */
+bool api_client_certificate_days(const struct api_client *client, int *out_days);
+
 /* Appends @text as one segment of a path, or as a value of the query. */
 void api_client_escape(struct buffer *out, const char *text);
 

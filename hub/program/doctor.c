@@ -5,77 +5,20 @@
  */
 #include "hub/program/doctor.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "hub/base/text.h"
-#include "hub/program/api_client.h"
+#include "hub/program/doctor_ask.h"
 #include "hub/program/doctor_local.h"
-
-#define MOST_CLOCK_SKEW_S 5
-#define PAGE "?limit=1000"
-
-struct doctor {
-    struct api_client_options api;
-    struct api_client *client;
-    struct doctor_report report;
-    bool is_json;
-    bool wants_help;
-};
-
-/* --- asking --------------------------------------------------------------------------------------------- */
-
-/* 0, or API_STATUS_* of a hub that cannot be asked, which is a finding. */
-static int ask(struct doctor *doctor, const char *method, const char *path, struct api_answer *answer)
-{
-    char why[API_CLIENT_WHY_SIZE];
-    int r = api_client_ask(doctor->client, method, path, NULL, answer, why);
-
-    if (r)
-        doctor_report_add(&doctor->report, DOCTOR_FAIL, "reach",
-                          "Is the hub running, and is --api its management port (--mgmt)?", "%s", why);
-    return r;
-}
-
-/* The JSON of an answer that says yes; NULL: what is in the way is a finding of @check. Borrowed. */
-static json_t *ask_json(struct doctor *doctor, const char *check, const char *method, const char *path,
-                        struct api_answer *answer)
-{
-    if (ask(doctor, method, path, answer))
-        return NULL;
-    if (answer->status == 200 && answer->json)
-        return answer->json;
-    if (answer->status == 401 || answer->status == 403)
-        doctor_report_add(&doctor->report, DOCTOR_WARN, check,
-                          "Give the token of an administrator: --token-file.",
-                          "Not looked at: the hub does not let this token see it (%u).", answer->status);
-    else
-        doctor_report_add(&doctor->report, DOCTOR_FAIL, check, "See the hub's log.", "%s was answered %u.",
-                          path, answer->status);
-    return NULL;
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-    return (long long)json_integer_value(json_object_get(object, name));
-}
+#include "hub/program/doctor_mesh.h"
 
 /* --- the hub itself ------------------------------------------------------------------------------------- */
 
 static int check_ready(struct doctor *doctor)
 {
     struct api_answer answer = {0};
-    int r = ask(doctor, "GET", "/readyz", &answer);
+    int r = doctor_ask(doctor, "GET", "/readyz", &answer);
 
     if (r == 0 && answer.status == 200)
         doctor_report_add(&doctor->report, DOCTOR_OK, "reach", NULL,
@@ -88,16 +31,13 @@ static int check_ready(struct doctor *doctor)
     return r;
 }
 
-/* Where the hub's clock stands: it tells when it started and for how long it has run. */
 static void check_clock(struct doctor *doctor, const json_t *hub)
 {
-    struct tm started = {0};
     double skew_s;
 
-    if (!strptime(text_of(hub, "started_at"), "%Y-%m-%dT%H:%M:%S", &started))
+    if (!doctor_ask_skew(hub, &skew_s))
         return;
-    skew_s = difftime(timegm(&started) + (time_t)number_of(hub, "uptime_s"), time(NULL));
-    if (skew_s > MOST_CLOCK_SKEW_S || skew_s < -MOST_CLOCK_SKEW_S)
+    if (skew_s > DOCTOR_MOST_SKEW_S || skew_s < -DOCTOR_MOST_SKEW_S)
         doctor_report_add(&doctor->report, DOCTOR_WARN, "clock",
                           "Is time synchronised on both machines (timedatectl)? A clock that was set while "
                           "the hub ran shows here, too.",
@@ -121,7 +61,7 @@ static void check_losses(struct doctor *doctor, const json_t *counters)
     bool is_clean = true;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        long long n = number_of(counters, rows[i].name);
+        long long n = doctor_ask_number(counters, rows[i].name);
 
         is_clean = is_clean && n == 0;
         if (n > 0)
@@ -137,7 +77,7 @@ static void check_store(struct doctor *doctor, const json_t *fault)
     if (json_is_object(fault))
         doctor_report_add(&doctor->report, DOCTOR_FAIL, "store",
                           "Mend the disk of the data directory: until then nothing can be changed.",
-                          "The store cannot be written: %s.", text_of(fault, "detail"));
+                          "The store cannot be written: %s.", doctor_ask_text(fault, "detail"));
     else
         doctor_report_add(&doctor->report, DOCTOR_OK, "store", NULL, "It can be written.");
 }
@@ -145,8 +85,8 @@ static void check_store(struct doctor *doctor, const json_t *fault)
 static void check_hub(struct doctor *doctor)
 {
     struct api_answer answer = {0};
-    const json_t *hub = ask_json(doctor, "hub", "GET", "/api/v1/hub", &answer);
-    const char *version = text_of(hub, "version");
+    const json_t *hub = doctor_ask_json(doctor, "hub", "GET", "/api/v1/hub", &answer);
+    const char *version = doctor_ask_text(hub, "version");
 
     if (hub && strcmp(version, COMMHUB_VERSION) != 0)
         doctor_report_add(&doctor->report, DOCTOR_WARN, "version",
@@ -198,7 +138,7 @@ static void check_metrics(struct doctor *doctor)
 {
     struct api_answer answer = {0};
 
-    if (ask(doctor, "GET", "/metrics", &answer) == 0 && answer.status == 200) {
+    if (doctor_ask(doctor, "GET", "/metrics", &answer) == 0 && answer.status == 200) {
         const char *text = (const char *)answer.body.ptr;
         double lost = metric(text, "commhub_mesh_calls_lost_total");
 
@@ -211,69 +151,6 @@ static void check_metrics(struct doctor *doctor)
     api_client_answer_clear(&answer);
 }
 
-/* --- the mesh ------------------------------------------------------------------------------------------- */
-
-static void check_bridge(struct doctor *doctor, const json_t *bridge)
-{
-    const char *state = text_of(bridge, "state");
-    const char *step = text_of(bridge, "failed_step");
-    const char *error = text_of(bridge, "last_error");
-    const json_t *spool = json_object_get(bridge, "spool");
-    long long lost =
-        number_of(spool, "evicted") + number_of(spool, "expired") + number_of(spool, "turned_away");
-
-    if (strcmp(state, "up") == 0 || strcmp(state, "paused") == 0)
-        doctor_report_add(&doctor->report, DOCTOR_OK, "bridge", NULL, "%s is %s.", text_of(bridge, "name"),
-                          state);
-    else
-        doctor_report_add(&doctor->report, DOCTOR_FAIL, "bridge", *error ? error : "Ask again in a moment.",
-                          "%s to %s is not up (%s)%s%s.", text_of(bridge, "name"), text_of(bridge, "address"),
-                          state, *step ? "; it fails at the step " : "", step);
-    if (lost > 0)
-        doctor_report_add(&doctor->report, DOCTOR_WARN, "spool",
-                          "Raise max_bytes or max_age_s of the bridge's `durable`, or bring its link up.",
-                          "%lld durable messages of bridge %s were lost to its bounds.", lost,
-                          text_of(bridge, "name"));
-}
-
-static void check_bridges(struct doctor *doctor)
-{
-    struct api_answer answer = {0};
-    json_t *page = ask_json(doctor, "bridge", "GET", "/api/v1/bridges" PAGE, &answer);
-    json_t *bridge;
-    size_t i;
-
-    json_array_foreach(json_object_get(page, "items"), i, bridge) check_bridge(doctor, bridge);
-    api_client_answer_clear(&answer);
-}
-
-static void check_mesh(struct doctor *doctor)
-{
-    struct api_answer answer = {0};
-    json_t *page = ask_json(doctor, "mesh", "GET", "/api/v1/mesh" PAGE, &answer);
-    const json_t *items = json_object_get(page, "items");
-    const char *own = text_of(json_array_get(items, 0), "version");
-    json_t *hub;
-    size_t i;
-
-    json_array_foreach(items, i, hub)
-    {
-        const char *version = text_of(hub, "version");
-        const char *name = text_of(hub, "server_id");
-
-        if (i > 0 && *version && strcmp(version, own) != 0)
-            doctor_report_add(&doctor->report, DOCTOR_WARN, "mesh", "Bring all hubs to one version in time.",
-                              "Hub %s is of version %s, this one of %s.", name, version, own);
-        if (i > 0 && strcmp(text_of(hub, "health"), "degraded") == 0)
-            doctor_report_add(&doctor->report, DOCTOR_WARN, "mesh", "Run doctor against that hub, too.",
-                              "Hub %s has links that are not up.", name);
-    }
-    if (page)
-        doctor_report_add(&doctor->report, DOCTOR_OK, "mesh", NULL, "%zu other hubs are known.",
-                          json_array_size(items) > 0 ? json_array_size(items) - 1 : 0);
-    api_client_answer_clear(&answer);
-}
-
 /* --- settings ------------------------------------------------------------------------------------------- */
 
 static const json_t *setting_of(const json_t *items, const char *name)
@@ -283,7 +160,7 @@ static const json_t *setting_of(const json_t *items, const char *name)
 
     json_array_foreach(items, i, item)
     {
-        if (strcmp(text_of(item, "name"), name) == 0)
+        if (strcmp(doctor_ask_text(item, "name"), name) == 0)
             return item;
     }
     return NULL;
@@ -309,12 +186,12 @@ static bool is_loopback(const char *address)
 static void check_admins(struct doctor *doctor)
 {
     struct api_answer answer = {0};
-    json_t *page = ask_json(doctor, "admin", "GET", "/api/v1/users" PAGE, &answer);
+    json_t *page = doctor_ask_json(doctor, "admin", "GET", "/api/v1/users" DOCTOR_PAGE, &answer);
     json_t *user;
     size_t i, n = 0;
 
     json_array_foreach(json_object_get(page, "items"), i, user) n +=
-        strcmp(text_of(user, "role"), "admin") == 0 && !json_is_true(json_object_get(user, "disabled"));
+        strcmp(doctor_ask_text(user, "role"), "admin") == 0 && json_is_true(json_object_get(user, "enabled"));
     if (page && n == 0)
         doctor_report_add(&doctor->report, DOCTOR_WARN, "admin",
                           "Make one: `commhub user put`, or `commhub admin init` while the hub is down.",
@@ -326,12 +203,12 @@ static void check_admins(struct doctor *doctor)
 
 static void check_exposure(struct doctor *doctor, const json_t *items)
 {
-    const char *mgmt = text_of(setting_of(items, "mgmt"), "value");
+    const char *mgmt = doctor_ask_text(setting_of(items, "mgmt"), "value");
 
     if (is_loopback(mgmt))
         return;
     check_admins(doctor);
-    if (!*text_of(setting_of(items, "mgmt-tls-cert"), "value"))
+    if (!*doctor_ask_text(setting_of(items, "mgmt-tls-cert"), "value"))
         doctor_report_add(&doctor->report, DOCTOR_WARN, "mgmt-tls",
                           "Give --mgmt-tls-cert and --mgmt-tls-key, or put a proxy with TLS before it.",
                           "The management port %s speaks plain HTTP: tokens and passwords can be read on the "
@@ -344,9 +221,9 @@ static void check_settings(struct doctor *doctor)
     static const char *const certificates[] = {"tls-cert", "link-tls-cert", "mgmt-tls-cert", "tls-ca",
                                                "link-tls-ca"};
     struct api_answer answer = {0};
-    json_t *page = ask_json(doctor, "settings", "GET", "/api/v1/hub/settings", &answer);
+    json_t *page = doctor_ask_json(doctor, "settings", "GET", "/api/v1/hub/settings", &answer);
     const json_t *items = json_object_get(page, "items");
-    const char *value = text_of(setting_of(items, "data-dir"), "value");
+    const char *value = doctor_ask_text(setting_of(items, "data-dir"), "value");
 
     if (page) {
         check_pinned(doctor, items);
@@ -355,25 +232,34 @@ static void check_settings(struct doctor *doctor)
     if (*value)
         doctor_local_data_dir(&doctor->report, value);
     for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
-        value = text_of(setting_of(items, certificates[i]), "value");
+        value = doctor_ask_text(setting_of(items, certificates[i]), "value");
         if (*value)
             doctor_local_certificate(&doctor->report, certificates[i], value);
     }
     api_client_answer_clear(&answer);
 }
 
+/* What the hub shows, which need not be what lies in the file. */
+static void check_api_certificate(struct doctor *doctor)
+{
+    int days;
+
+    if (api_client_certificate_days(doctor->client, &days))
+        doctor_local_days(&doctor->report, "The certificate that the management port shows", days);
+}
+
 static void check_audit(struct doctor *doctor)
 {
     struct api_answer answer = {0};
-    const json_t *verdict = ask_json(doctor, "audit", "POST", "/api/v1/audit/verify", &answer);
+    const json_t *verdict = doctor_ask_json(doctor, "audit", "POST", "/api/v1/audit/verify", &answer);
 
     if (verdict && !json_is_true(json_object_get(verdict, "is_whole")))
         doctor_report_add(&doctor->report, DOCTOR_FAIL, "audit",
                           "Somebody or something has changed the store: compare with a backup.",
-                          "The chain is broken at row %lld.", number_of(verdict, "broken_at"));
+                          "The chain is broken at row %lld.", doctor_ask_number(verdict, "broken_at"));
     else if (verdict)
         doctor_report_add(&doctor->report, DOCTOR_OK, "audit", NULL, "The chain of %lld rows is whole.",
-                          number_of(verdict, "checked"));
+                          doctor_ask_number(verdict, "checked"));
     api_client_answer_clear(&answer);
 }
 
@@ -388,8 +274,8 @@ static int examine(struct doctor *doctor)
     check_hub(doctor);
     check_metrics(doctor);
     check_settings(doctor);
-    check_bridges(doctor);
-    check_mesh(doctor);
+    check_api_certificate(doctor);
+    doctor_mesh_check(doctor);
     check_audit(doctor);
     return doctor->report.worst == DOCTOR_FAIL ? API_STATUS_FAILED : API_STATUS_DONE;
 }

@@ -80,9 +80,21 @@ static X509 *read_certificate(const char *path)
     return certificate;
 }
 
-void doctor_local_certificate(struct doctor_report *report, const char *name, const char *path)
+void doctor_local_days(struct doctor_report *report, const char *what, int days)
 {
     static const char *const advice = "Put a new one in its place, then `kill -HUP` or reload over the API.";
+
+    if (days < 0)
+        doctor_report_add(report, DOCTOR_FAIL, "certificate", advice, "%s has ended.", what);
+    else if (days < SOON_DAYS)
+        doctor_report_add(report, DOCTOR_WARN, "certificate", advice, "%s ends in %d days.", what, days);
+    else
+        doctor_report_add(report, DOCTOR_OK, "certificate", NULL, "%s is good for %d days.", what, days);
+}
+
+void doctor_local_certificate(struct doctor_report *report, const char *name, const char *path)
+{
+    cleanup_free_ char *what = NULL;
     X509 *certificate = read_certificate(path);
     int days = 0, seconds = 0;
 
@@ -90,13 +102,7 @@ void doctor_local_certificate(struct doctor_report *report, const char *name, co
         doctor_report_add(report, DOCTOR_WARN, "certificate",
                           "Run doctor as the hub's user on the hub's machine to have it checked.",
                           "%s of %s was not looked at: it cannot be read here.", path, name);
-    else if (days < 0 || seconds < 0)
-        doctor_report_add(report, DOCTOR_FAIL, "certificate", advice, "%s of %s has ended.", path, name);
-    else if (days < SOON_DAYS)
-        doctor_report_add(report, DOCTOR_WARN, "certificate", advice, "%s of %s ends in %d days.", path, name,
-                          days);
-    else
-        doctor_report_add(report, DOCTOR_OK, "certificate", NULL, "%s of %s is good for %d days.", path, name,
-                          days);
+    else if (asprintf(&what, "%s of %s", path, name) > 0)
+        doctor_local_days(report, what, days < 0 || seconds < 0 ? -1 : days);
     X509_free(certificate);
 }

@@ -13,4 +13,7 @@ void doctor_local_data_dir(struct doctor_report *report, const char *path);
 /* When the certificate at @path (PEM), which the setting @name names, ends. */
 void doctor_local_certificate(struct doctor_report *report, const char *name, const char *path);
 
+/* The same of one that is known by what it is for: @days that it is good for, negative where it has ended. */
+void doctor_local_days(struct doctor_report *report, const char *what, int days);
+
 #endif

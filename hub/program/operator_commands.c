@@ -86,7 +86,7 @@ static const struct verb verbs[] = {
      .columns = {"id", "mode", "address", "since", "messages_in", "messages_out", "queued_bytes"}},
     {"client", "get", "show one", "GET", "/api/v1/clients/%s", .needs = NEED_NAME},
     {"client", "kick", "end one's connection", "DELETE", "/api/v1/clients/%s", .needs = NEED_NAME},
-    {"user", "list", "show all users", "GET", "/api/v1/users", .columns = {"name", "role", "disabled"}},
+    {"user", "list", "show all users", "GET", "/api/v1/users", .columns = {"name", "role", "enabled"}},
     {"user", "get", "show one", "GET", "/api/v1/users/%s", .needs = NEED_NAME},
     {"user", "put", "make or replace one, from a file (JSON or YAML)", "PUT", "/api/v1/users/%s",
      .needs = NEED_NAME | NEED_FILE},

@@ -10,7 +10,8 @@
 
 static const char *const methods[] = {"GET", "PUT", "PATCH", "DELETE", "POST"};
 static const char *const kept_headers[] = {"Content-Type", "If-Match", "If-None-Match"};
-static const char *const content_types[] = {"application/json", "application/problem+json"};
+static const char *const content_types[] = {"application/json", "application/problem+json",
+                                            "application/vnd.commhub.plan+json"};
 
 static char *dump(json_t *json)
 {

@@ -8,15 +8,20 @@
 #include <string.h>
 
 #include "hub/base/list.h"
+#include "mgmt/http/later.h"
 #include "mgmt/rest/errand_form.h"
 #include "mgmt/rest/problem.h"
 
 struct errand {
-    struct list in_queue;
+    struct list in_list; /* the worker's queue, or those that sleep */
     struct errand_worker *worker;
     char from[33];
     bool may_write;
     uint64_t serial;
+    struct later *later; /* the answer is still to come */
+    json_t *root;        /* that the request borrows from */
+    struct request request;
+    struct reply reply;
     char *answer;
     size_t n_bytes;
     uint8_t body[];
@@ -30,8 +35,19 @@ struct errand_worker {
     pthread_cond_t has_news;
     struct list queue;
     size_t n_queued;
+    struct list asleep; /* their answers are awaited */
     bool is_ending;
 };
+
+/* Under the mutex. */
+static void enqueue(struct errand *errand)
+{
+    struct errand_worker *worker = errand->worker;
+
+    list_append(&worker->queue, &errand->in_list);
+    worker->n_queued++;
+    pthread_cond_signal(&worker->has_news);
+}
 
 /* ---- on the loop's thread ---- */
 
@@ -47,13 +63,11 @@ static void take_in(void *context, const struct federation_errand *errand)
     copy->n_bytes = errand->body.len;
     if (errand->body.len > 0)
         memcpy(copy->body, errand->body.ptr, errand->body.len);
-    list_init(&copy->in_queue);
+    list_init(&copy->in_list);
     pthread_mutex_lock(&worker->mutex);
     if (worker->n_queued < ERRAND_WORKER_MOST && !worker->is_ending) {
-        list_append(&worker->queue, &copy->in_queue);
-        worker->n_queued++;
+        enqueue(copy);
         copy = NULL;
-        pthread_cond_signal(&worker->has_news);
     }
     pthread_mutex_unlock(&worker->mutex);
     /* One too many: its asker hears in 10 s that there was no answer, and may ask again. */
@@ -99,26 +113,79 @@ static void restrict_asker(const struct errand *errand, struct request *request)
     snprintf(request->peer, sizeof request->peer, "mesh:%s", errand->from);
 }
 
-static void carry_out(struct errand *errand)
+/* Both of later_attach(). The second on any thread; its lock keeps the errand from being freed meanwhile. */
+static void put_to_sleep(void *context)
 {
-    struct rest *rest = errand->worker->rest;
-    struct request request;
-    struct reply reply = {0};
-    json_t *root = NULL;
+    struct errand *errand = context;
 
-    if (errand_form_read_request(bytes_of(errand->body, errand->n_bytes), &root, &request)) {
-        restrict_asker(errand, &request);
-        rest_carry_out(rest, &request, &reply);
+    pthread_mutex_lock(&errand->worker->mutex);
+    list_append(&errand->worker->asleep, &errand->in_list);
+    pthread_mutex_unlock(&errand->worker->mutex);
+}
+
+static void wake_up(void *context)
+{
+    struct errand *errand = context;
+    struct errand_worker *worker = errand->worker;
+
+    pthread_mutex_lock(&worker->mutex);
+    list_unlink(&errand->in_list);
+    enqueue(errand);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void begin(struct errand *errand)
+{
+    struct request *request = &errand->request;
+    struct reply *reply = &errand->reply;
+
+    if (errand_form_read_request(bytes_of(errand->body, errand->n_bytes), &errand->root, request)) {
+        restrict_asker(errand, request);
+        rest_carry_out(errand->worker->rest, request, reply);
     } else {
-        problem_reply(&reply, &request, 400, "The request of the other hub cannot be read.");
+        problem_reply(reply, request, 400, "The request of the other hub cannot be read.");
     }
-    errand->answer = errand_form_write_answer(&reply);
-    request_clear(&request);
-    json_decref(root);
-    reply_clear(&reply);
+    errand->later = reply->later;
+    reply->later = NULL;
+    if (errand->later)
+        later_attach(errand->later, errand, put_to_sleep, wake_up);
+}
+
+/* False: it sleeps until a wake puts it into the queue again. */
+static bool has_answer(struct errand *errand)
+{
+    struct later *later = errand->later;
+
+    while (later && !later_source_of(later)->fill(later_state(later), &errand->request, &errand->reply)) {
+        if (later_sleep(later))
+            return false;
+    }
+    return true;
+}
+
+static void answer(struct errand *errand)
+{
+    if (errand->reply.is_streamed) {
+        reply_clear(&errand->reply);
+        problem_reply(&errand->reply, &errand->request, 403, "What goes on for ever is not for other hubs.");
+    }
+    errand->answer = errand_form_write_answer(&errand->reply);
     if (errand->answer)
-        (void)mailbox_run(rest->options.mailbox, send_answer, errand);
+        (void)mailbox_run(errand->worker->rest->options.mailbox, send_answer, errand);
+}
+
+/* Once the later is ended nobody wakes it any more; it may have been until then. */
+static void errand_free(struct errand *errand)
+{
+    later_end(errand->later);
+    pthread_mutex_lock(&errand->worker->mutex);
+    list_unlink(&errand->in_list);
+    pthread_mutex_unlock(&errand->worker->mutex);
+    request_clear(&errand->request);
+    json_decref(errand->root);
+    reply_clear(&errand->reply);
     free(errand->answer);
+    free(errand);
 }
 
 /* NULL: it is over. */
@@ -130,8 +197,8 @@ static struct errand *next(struct errand_worker *worker)
     while (list_is_empty(&worker->queue) && !worker->is_ending)
         pthread_cond_wait(&worker->has_news, &worker->mutex);
     if (!worker->is_ending) {
-        errand = list_first_entry(&worker->queue, struct errand, in_queue);
-        list_unlink(&errand->in_queue);
+        errand = list_first_entry(&worker->queue, struct errand, in_list);
+        list_unlink(&errand->in_list);
         worker->n_queued--;
     }
     pthread_mutex_unlock(&worker->mutex);
@@ -143,13 +210,35 @@ static void *run(void *argument)
     struct errand *errand;
 
     while ((errand = next(argument))) {
-        carry_out(errand);
-        free(errand);
+        if (!errand->later)
+            begin(errand);
+        if (has_answer(errand)) {
+            answer(errand);
+            errand_free(errand);
+        }
     }
     return NULL;
 }
 
 /* ---- making and unmaking ---- */
+
+/* What sleeps may be woken meanwhile, into the queue. */
+static void free_all(struct errand_worker *worker)
+{
+    for (;;) {
+        struct errand *errand = NULL;
+
+        pthread_mutex_lock(&worker->mutex);
+        if (!list_is_empty(&worker->asleep))
+            errand = list_first_entry(&worker->asleep, struct errand, in_list);
+        else if (!list_is_empty(&worker->queue))
+            errand = list_first_entry(&worker->queue, struct errand, in_list);
+        pthread_mutex_unlock(&worker->mutex);
+        if (!errand)
+            return;
+        errand_free(errand);
+    }
+}
 
 int errand_worker_new(struct errand_worker **out_worker, struct rest *rest)
 {
@@ -160,6 +249,7 @@ int errand_worker_new(struct errand_worker **out_worker, struct rest *rest)
         return -ENOMEM;
     worker->rest = rest;
     list_init(&worker->queue);
+    list_init(&worker->asleep);
     pthread_mutex_init(&worker->mutex, NULL);
     pthread_cond_init(&worker->has_news, NULL);
     r = pthread_create(&worker->thread, NULL, run, worker);
@@ -189,12 +279,7 @@ void errand_worker_free(struct errand_worker *worker)
         pthread_mutex_unlock(&worker->mutex);
         pthread_join(worker->thread, NULL);
     }
-    while (!list_is_empty(&worker->queue)) {
-        struct errand *errand = list_first_entry(&worker->queue, struct errand, in_queue);
-
-        list_unlink(&errand->in_queue);
-        free(errand);
-    }
+    free_all(worker);
     pthread_cond_destroy(&worker->has_news);
     pthread_mutex_destroy(&worker->mutex);
     free(worker);

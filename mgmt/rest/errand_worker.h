@@ -3,7 +3,8 @@
  * Carries out what other hubs of the mesh ask of this one's REST interface
  *
  * Requests arrive on the loop's thread, wait in a bounded queue, and are carried out one after the other on a
- * thread of the worker's own, for they may touch the store. Who asks is "mesh:HUB:NAME", with the role it has
+ * thread of the worker's own, for they may touch the store. One whose answer is still to come (a bridge that
+ * is tried) steps aside until it is there. Who asks is "mesh:HUB:NAME", with the role it has
  * there but at most that of an operator, a viewer where the links grant only reading, and the scopes hub,
  * clients, channels and mesh. Writes stand in the audit log as those of anybody else.
  */

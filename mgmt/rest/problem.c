@@ -34,16 +34,26 @@ void problem_add(struct problem_faults *faults, const char *pointer, const char 
         faults->failed = true;
 }
 
-static void fill(struct reply *reply, const struct request *request, unsigned status, const char *detail,
-                 json_t *errors)
+static char *write(const char *request_id, unsigned status, const char *detail, json_t *errors)
 {
     json_t *problem = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s}", "type", "about:blank", "title",
                                 reply_status_title(status), "status", (int)status, "detail",
-                                text_json(detail), "errors", errors, "request_id", request->id);
+                                text_json(detail), "errors", errors, "request_id", request_id);
     char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
 
     json_decref(problem);
-    reply_set_text(reply, status, "application/problem+json", text);
+    return text;
+}
+
+static void fill(struct reply *reply, const struct request *request, unsigned status, const char *detail,
+                 json_t *errors)
+{
+    reply_set_text(reply, status, "application/problem+json", write(request->id, status, detail, errors));
+}
+
+char *problem_text(const char *request_id, unsigned status, const char *detail)
+{
+    return write(request_id, status, detail, json_array());
 }
 
 void problem_reply(struct reply *reply, const struct request *request, unsigned status, const char *format,

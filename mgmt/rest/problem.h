@@ -29,6 +29,9 @@ static inline bool problem_faults_are_any(const struct problem_faults *faults)
 void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The problem alone, for free(), where the status is out already; NULL: out of memory. */
+char *problem_text(const char *request_id, unsigned status, const char *detail);
+
 /* Fills @reply. */
 void problem_reply(struct reply *reply, const struct request *request, unsigned status, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));

@@ -396,12 +396,6 @@ void rest_carry_out(struct rest *rest, struct request *request, struct reply *re
         return;
     }
     carry_out(rest, route, request, reply);
-    if (reply->later) {
-        later_end(reply->later);
-        reply->later = NULL;
-        problem_reply(reply, request, 403, "What has to be waited for is not for other hubs.");
-        audit_record(rest, route, request, reply);
-    }
 }
 
 void rest_on_too_long(void *context, struct request *request, struct reply *reply)

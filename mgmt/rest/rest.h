@@ -110,8 +110,8 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply);
 void rest_on_request(void *context, struct request *request, struct reply *reply);
 /*
  * Carries out a request that has come another way than by HTTP: method, target, headers, body, id, peer and
- * @request->by are the caller's word. For resources that answer at once; others are refused. Any thread but
- * the loop's. The caller calls request_clear().
+ * @request->by are the caller's word. Where reply->later is set the answer is still to come (later.h), and
+ * following it is the caller's. Any thread but the loop's. The caller calls request_clear().
  */
 void rest_carry_out(struct rest *rest, struct request *request, struct reply *reply);
 

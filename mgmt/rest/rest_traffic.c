@@ -262,15 +262,12 @@ static void tell_message(struct exchange *exchange, const struct visit_message *
 
 static void tell_problem(struct exchange *exchange, unsigned status, const char *detail)
 {
-    json_t *problem = json_pack("{s:s, s:i, s:s, s:s}", "title", reply_status_title(status), "status",
-                                (int)status, "detail", detail, "request_id", exchange->request_id);
-    char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
+    char *text = problem_text(exchange->request_id, status, detail);
 
     sse_begin(&exchange->sse, "error", 0);
     buffer_append_text(&exchange->sse.out, text ? text : "{}");
     sse_finish(&exchange->sse);
     free(text);
-    json_decref(problem);
 }
 
 static void tell_end(struct exchange *exchange, enum visit_news news)

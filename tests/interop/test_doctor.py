@@ -59,6 +59,16 @@ def test_a_bridge_that_does_not_come_up_fails_with_the_step_and_what_to_do(manag
     assert run(managed, "bridge", "rm", "west").returncode == 0
 
 
+def test_the_end_of_the_certificate_that_the_management_port_shows_is_told(certificates: Certificates) -> None:
+    options = ("--mgmt-tls-cert", str(certificates.server_cert), "--mgmt-tls-key", str(certificates.server_key))
+    hub = HubUnderTest(HubOptions(mgmt=True, arguments=options), certificates).start()
+    try:
+        done = run(hub, "doctor", "--api", f"https://127.0.0.1:{hub.mgmt_port}", "--tls-ca", str(certificates.ca))
+    finally:
+        hub.close()
+    assert "certificate that the management port shows" in done.stdout, done
+
+
 def test_a_data_directory_that_others_can_read_is_told(managed: HubUnderTest) -> None:
     managed.data_folder.chmod(0o755)
     _, found = findings(managed)

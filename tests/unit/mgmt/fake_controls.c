@@ -486,8 +486,23 @@ int federation_control_try_bridge(struct federation *federation, const struct br
         snprintf(out_why, FEDERATION_WHY_SIZE, "not today");
         return FEDERATION_E_INVALID;
     }
+    if (strcmp(spec->address, "tcp://slow:1") == 0) {
+        fake_controls.trial = *asker;
+        return 0;
+    }
     asker->on_report(asker->context, strcmp(spec->address, "tcp://none:1") == 0 ? NULL : trial_report(spec));
     return 0;
+}
+
+bool fake_controls_report_trial(void)
+{
+    static const struct bridge_spec spec = {.name = "slow", .address = "tcp://slow:1"};
+    struct trial_asker asker = fake_controls.trial;
+
+    fake_controls.trial = (struct trial_asker){0};
+    if (asker.on_report)
+        asker.on_report(asker.context, trial_report(&spec));
+    return asker.on_report != NULL;
 }
 
 bool federation_control_forget_trial(struct federation *federation, uint64_t id)
@@ -495,7 +510,10 @@ bool federation_control_forget_trial(struct federation *federation, uint64_t id)
     (void)federation;
     enter();
     check(id == 1);
-    return false;
+    if (!fake_controls.trial.on_report)
+        return false;
+    fake_controls.trial = (struct trial_asker){0};
+    return true;
 }
 
 void federation_control_free_why(struct route_why *why)

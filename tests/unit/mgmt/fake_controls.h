@@ -43,6 +43,7 @@ struct fake_controls {
     struct fake_bridge bridges[FAKE_MOST_BRIDGES];
     size_t n_passwords;
     struct fake_password passwords[FAKE_MOST_PASSWORDS];
+    struct trial_asker trial;               /* of tcp://slow:1, which is reported when the test says so */
     enum federation_outcome errand_outcome; /* of what is asked of the hub bbb... */
     federation_errand_handler *serve_errand;
     void *errand_context;
@@ -58,5 +59,8 @@ extern struct fake_controls fake_controls;
 void fake_controls_reset(void);
 struct fake_bridge *fake_controls_bridge(const char *name);
 struct fake_password *fake_controls_password(const char *channel);
+
+/* On the loop. False: tcp://slow:1 is not being tried. */
+bool fake_controls_report_trial(void);
 
 #endif

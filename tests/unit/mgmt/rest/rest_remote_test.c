@@ -52,6 +52,89 @@ static void test_a_bridge_of_another_hub_is_made_read_and_removed(void **state)
     assert_int_equal(ask("GET", FAR "/bridges/to%20far", NULL, NULL), 404);
 }
 
+static void test_a_write_at_another_hub_is_tried_and_changed_in_part_as_here(void **state)
+{
+    struct stand_answer answer;
+
+    (void)state;
+    answer = stand_ask(&stand, "PUT", FAR "/bridges/x?dry_run=true", STAND_TOKEN,
+                       "{\"address\": \"tcp://127.0.0.1:1\"}");
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "status")), 201);
+    assert_non_null(strstr(answer.head, "application/vnd.commhub.plan+json"));
+    stand_answer_clear(&answer);
+    assert_null(fake_controls_bridge("x"));
+    assert_int_equal(ask("PUT", FAR "/bridges/x", "{\"address\": \"tcp://127.0.0.1:1\"}", NULL), 201);
+    assert_int_equal(ask("PATCH", FAR "/bridges/x", "{\"cost\": 7}", NULL), 200);
+    assert_int_equal(ask("POST", FAR "/bridges/x/pause", NULL, NULL), 200);
+    assert_int_equal(ask("POST", FAR "/bridges/x/resume", NULL, NULL), 200);
+    assert_int_equal(ask("POST", FAR "/bridges/x/retry", NULL, NULL), 200);
+    answer = stand_ask(&stand, "GET", FAR "/bridges/x", STAND_TOKEN, NULL);
+    assert_int_equal(json_integer_value(json_object_get(answer.json, "cost")), 7);
+    stand_answer_clear(&answer);
+}
+
+static void test_a_hub_tells_of_itself_through_the_mesh(void **state)
+{
+    struct stand_answer answer = stand_ask(&stand, "GET", FAR "/hub", STAND_TOKEN, NULL);
+
+    (void)state;
+    assert_int_equal(answer.status, 200);
+    assert_non_null(json_object_get(answer.json, "started_at"));
+    stand_answer_clear(&answer);
+}
+
+static void report_trial(void *argument)
+{
+    bool *is_reported = argument;
+
+    *is_reported = fake_controls_report_trial();
+}
+
+static void see_trial(void *argument)
+{
+    bool *is_tried = argument;
+
+    *is_tried = fake_controls.trial.on_report != NULL;
+}
+
+/* Some bridge is being tried. */
+static void expect_trial(void)
+{
+    bool is_tried = false;
+
+    for (int i = 0; !is_tried && i < 500; i++) {
+        usleep(10000);
+        assert_int_equal(mailbox_run(stand.mailbox, see_trial, &is_tried), 0);
+    }
+    assert_true(is_tried);
+}
+
+static void test_a_bridge_of_another_hub_is_tried_and_awaited(void **state)
+{
+    struct stand_answer answer;
+    bool is_reported = false;
+    int fd = stand_connect(&stand);
+
+    (void)state;
+    assert_int_equal(ask("PUT", FAR "/bridges/quick", "{\"address\": \"tcp://127.0.0.1:1\"}", NULL), 201);
+    assert_int_equal(ask("PUT", FAR "/bridges/slow", "{\"address\": \"tcp://slow:1\"}", NULL), 201);
+    answer = stand_ask(&stand, "POST", FAR "/bridges/quick/test", STAND_TOKEN, NULL);
+    assert_int_equal(answer.status, 200);
+    assert_true(json_is_array(json_object_get(answer.json, "steps")));
+    stand_answer_clear(&answer);
+    stand_send(fd, "POST " FAR "/bridges/slow/test HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " STAND_TOKEN
+                   "\r\nContent-Length: 0\r\n\r\n");
+    expect_trial();
+    assert_int_equal(mailbox_run(stand.mailbox, report_trial, &is_reported), 0);
+    assert_true(is_reported);
+    stand_read_answer(fd, true, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(json_string_value(json_object_get(answer.json, "reason")), "wrong_secret");
+    stand_answer_clear(&answer);
+    close(fd);
+}
+
 static void test_what_the_far_hub_complains_about_is_told_as_it_says_it(void **state)
 {
     struct stand_answer answer;
@@ -186,17 +269,32 @@ static void test_what_a_hub_makes_up_gets_no_further_than_its_grant(void **state
     expect_served(REQUEST("BREW", "/api/v1/hub", "admin"), true, "{\"status\":400");
 }
 
+/* The stand is stopped while it sleeps: nothing leaks, and nothing hangs. */
+static void test_a_hub_may_end_while_a_bridge_is_tried_for_another(void **state)
+{
+    struct forgery forgery = {REQUEST("POST", "/api/v1/bridges/slow/test", "operator"), true};
+
+    (void)state;
+    assert_int_equal(ask("PUT", FAR "/bridges/slow", "{\"address\": \"tcp://slow:1\"}", NULL), 201);
+    assert_int_equal(mailbox_run(stand.mailbox, bring, &forgery), 0);
+    expect_trial();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_a_bridge_of_another_hub_is_made_read_and_removed),
+        TEST(test_a_write_at_another_hub_is_tried_and_changed_in_part_as_here),
+        TEST(test_a_hub_tells_of_itself_through_the_mesh),
+        TEST(test_a_bridge_of_another_hub_is_tried_and_awaited),
         TEST(test_what_the_far_hub_complains_about_is_told_as_it_says_it),
         TEST(test_both_hubs_keep_the_write_in_their_audit_logs),
         TEST(test_a_refusal_and_a_silence_on_the_way_are_told),
         TEST(test_what_no_json_can_hold_is_refused_before_it_is_sent),
         TEST(test_a_hub_that_nobody_knows_is_not_found),
         TEST(test_what_a_hub_makes_up_gets_no_further_than_its_grant),
+        TEST(test_a_hub_may_end_while_a_bridge_is_tried_for_another),
 #undef TEST
     };
 
