@@ -3,9 +3,10 @@
 """run.py HUB SCHEMATHESIS: a hub is asked what its OpenAPI document allows, and what it does not.
 
 schemathesis makes the requests of the document; an answer of 5xx, of a status or a type that the document does not
-name for the operation, or that is not of the schema, is a failure. The last line is `contract: N passed, ...`, with a
-test for each operation, one for the end of the hub (a sanitizer's report would make it a bad one), and one for how many
-requests were carried out: a run of refusals proves little.
+name for the operation, or that is not of the schema, is a failure. Streams are looked at by streams.py. The last line
+is `contract: N passed, ...`, with a test for each operation, one for each kind of stream, one for the end of the hub (a
+sanitizer's report would make it a bad one), and one for how many requests were carried out: a run of refusals proves
+little.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+from streams import check_streams
 
 HERE = Path(__file__).resolve().parent
 TOKEN = "a-token-for-the-contract"
@@ -122,14 +125,17 @@ def main() -> int:
             status = ask_everything(schemathesis, url, folder)
             n_operations, n_failed = count_operations(folder)
             n_successes = count_successes(folder)
+            n_streams, faults = check_streams(url, TOKEN)
             has_ended_well = ends_well(hub, folder / "log")
     if n_successes < LEAST_SUCCESSES:
         print(f"contract: only {n_successes} requests were carried out, of {LEAST_SUCCESSES} at least")
+    for fault in faults:
+        print(f"contract: {fault}")
     if status != 0 and n_failed == 0:
         n_failed = 1
     extra = [has_ended_well, n_successes >= LEAST_SUCCESSES]
-    n_failed += extra.count(False)
-    print(f"contract: {n_operations + len(extra) - n_failed} passed, {n_failed} failed, 0 skipped")
+    n_failed += extra.count(False) + len(faults)
+    print(f"contract: {n_operations + n_streams + len(extra) - n_failed} passed, {n_failed} failed, 0 skipped")
     return 1 if n_failed else 0
 
 
