@@ -370,8 +370,9 @@ void mesh_peer_wait(struct origin *peer, struct list *line, bool is_for_many)
     holds_add(peer->mesh, &peer->id, peer->mesh->delivering, line, is_for_many);
 }
 
-/* Callers do not wait for a hub to which only a stale way has led for a while. */
-static void give_up_calls(struct map_node *node, void *context)
+/* A hub to which only a stale way has led for a while is gone for our clients; its routes stay, for what is
+ * kept for it still gets through when the link returns. */
+static void give_up(struct map_node *node, void *context)
 {
     struct mesh *mesh = context;
     struct origin *origin = container_of(node, struct origin, node);
@@ -380,8 +381,8 @@ static void give_up_calls(struct map_node *node, void *context)
                     mesh_session_makes_stale(mesh, candidate_path(origin->hub_route->best), &since_ms) &&
                     mesh->time.now_ms - since_ms >= MESH_STALE_HOLD_MS;
 
-    if (is_stale && !origin->is_given_up)
-        lost_calls_of_hub(origin);
+    if (is_stale != origin->is_given_up)
+        mark_unsettled(mesh, origin);
     origin->is_given_up = is_stale;
     mesh->has_given_up |= is_stale;
 }
@@ -391,7 +392,7 @@ static void give_up_waiting(struct mesh *mesh)
     if (mesh->table.paths.n_stale == 0 && !mesh->has_given_up)
         return;
     mesh->has_given_up = false;
-    map_walk(&mesh->origins, give_up_calls, mesh);
+    map_walk(&mesh->origins, give_up, mesh);
 }
 
 static void look_at_what_waits(struct mesh *mesh)

@@ -29,8 +29,9 @@ struct origin; /* one hub of the mesh, us or another */
 
 #define MESH_MAX_LINKS LINK_SET_SLOTS
 #define MESH_MAX_ORIGINS 1024U
-/* So long a call may wait for a link on its only way to return. Routes stay for as long as it may (the
- * resume window), for what is no call still gets through then. */
+/* So long a call may wait for a link on its only way to return, and a hub behind it is shown to clients.
+ * Routes stay for as long as it may return (the resume window), for what is no call still gets through then.
+ */
 #define MESH_STALE_HOLD_MS 10000U
 /* So long a link that is over is stale first: other hubs keep their own ways from a hub that they go through,
  * and tell them when they hear of this. */

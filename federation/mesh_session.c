@@ -175,6 +175,9 @@ void mesh_session_hear(struct mesh *mesh, const struct session_report *report, s
         break;
     }
     mesh->is_reroute_due = true;
+    /* Hubs that were given up are shown again before their next message comes. */
+    if (report->state == LINK_SESSION_FRESH)
+        mesh->look_ms = mesh->time.now_ms;
     pass_on(mesh, report, from);
     affect_ways(mesh, report->session, report->state);
 }

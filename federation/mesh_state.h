@@ -87,7 +87,7 @@ struct origin {
     char *server_id;       /* under which the core knows it */
     bool wants_end;
     enum end_reason end_reason;
-    bool is_given_up;        /* no call waits for it: only a stale way has led to it for a while */
+    bool is_given_up;        /* not shown to the core: only a stale way has led to it for a while */
     struct list lost_calls;  /* answers that wait for mesh_settle() */
     struct list outstanding; /* calls to and from it */
 };
@@ -133,7 +133,7 @@ struct mesh {
     bool is_awake;       /* wake() was called and mesh_settle() has not come yet */
     uint64_t look_ms;    /* when it is looked again at what waits */
     uint64_t digests_ms; /* when it is looked again whether a digest is due */
-    bool has_given_up;   /* some hub's calls, see origin */
+    bool has_given_up;   /* some hub, see origin */
     bool is_incomplete;
     bool has_told_conflict;
     struct session_table sessions;

@@ -123,11 +123,11 @@ static void end_peer(struct mesh *mesh, struct origin *origin)
 {
     void *peer = origin->peer;
 
-    origin->peer = NULL;
-    /* The core answers those to it; those that went through it are lost as well. */
-    lost_calls_forget(origin);
-    outstanding_forget(origin);
     lost_calls_of_hub(origin);
+    lost_calls_answer(origin);
+    origin->peer = NULL;
+    /* The core answers what we have not watched. */
+    outstanding_forget(origin);
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
 
@@ -168,7 +168,7 @@ static void begin_peer(struct mesh *mesh, struct origin *origin, struct bytes se
 static void settle_origin(struct mesh *mesh, struct origin *origin)
 {
     struct bytes server_id = BYTES_NONE;
-    bool is_wanted = origin != mesh->self && origin_is_reachable(origin) &&
+    bool is_wanted = origin != mesh->self && origin_is_reachable(origin) && !origin->is_given_up &&
                      attributes_read_hub(block_bytes(origin->hub_route->attributes), &server_id) == 0;
 
     list_unlink(&origin->unsettled);
