@@ -72,21 +72,30 @@ static bool is_lost_with(const struct outstanding *call, const struct origin *hu
     return call->side == OUTSTANDING_OUT && (call->origin == hub || path_has_hub(call->way, &hub->id));
 }
 
-void lost_calls_end(struct outstanding *call, enum error_text text)
+struct block *lost_calls_answer_of(const struct outstanding *call, const struct hub_id *to,
+                                   enum error_text text)
 {
     struct call_failure failure = {
         .channel = call->channel,
         .event = call->event,
         .target_id = call->client_id,
     };
-    struct origin *to = call->origin;
     struct buffer request_id;
+    struct block *answer;
 
     buffer_init(&request_id);
     msgpack_write_str(&request_id, call->request_id);
     failure.raw_request_id = buffer_bytes(&request_id);
-    lost_calls_add(to, request_id.failed ? NULL : failure_of(to->mesh, &to->id, text, &failure));
+    answer = request_id.failed ? NULL : failure_of(call->origin->mesh, to, text, &failure);
     buffer_clear(&request_id);
+    return answer;
+}
+
+void lost_calls_end(struct outstanding *call, enum error_text text)
+{
+    struct origin *to = call->origin;
+
+    lost_calls_add(to, lost_calls_answer_of(call, &to->id, text));
     outstanding_free(call);
 }
 

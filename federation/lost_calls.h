@@ -15,6 +15,10 @@
 struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id *to,
                                    const struct message *call);
 
+/* The same for a call that is being watched; %1 of the text is hub @to. NULL: without memory. */
+struct block *lost_calls_answer_of(const struct outstanding *call, const struct hub_id *to,
+                                   enum error_text text);
+
 /* The core gets the answer (whose reference passes to here; NULL is fine) soon. */
 void lost_calls_add(struct origin *to, struct block *answer);
 

@@ -7,6 +7,7 @@
 #include "federation/origins.h"
 #include "federation/outstanding.h"
 #include "federation/lost_calls.h"
+#include "federation/relay.h"
 #include "hub/wire/msgpack_write.h"
 
 static struct mesh_offer offer_of(const struct route *route)
@@ -123,10 +124,7 @@ static void end_peer(struct mesh *mesh, struct origin *origin)
 {
     void *peer = origin->peer;
 
-    lost_calls_of_hub(origin);
-    lost_calls_answer(origin);
     origin->peer = NULL;
-    /* The core answers what we have not watched. */
     outstanding_forget(origin);
     list_for_each (at, &origin->routes) {
         struct route *route = container_of(at, struct route, in_origin);
@@ -165,18 +163,40 @@ static void begin_peer(struct mesh *mesh, struct origin *origin, struct bytes se
     }
 }
 
+/* A hub that is missed may find another way to us, with the answers to its clients' calls; or it is given up.
+ */
+static bool may_come_back(const struct origin *origin)
+{
+    return origin->hub_route && route_table_is_missed(origin->hub_route) && !origin->is_given_up;
+}
+
+/* Callers at both ends hear that nothing comes of their calls, as far as they can be told. */
+static void end_calls(struct origin *origin)
+{
+    lost_calls_of_hub(origin);
+    lost_calls_answer(origin);
+    if (!origin->wants_end)
+        relay_give_back(origin);
+}
+
 static void settle_origin(struct mesh *mesh, struct origin *origin)
 {
     struct bytes server_id = BYTES_NONE;
-    bool is_wanted = origin != mesh->self && origin_is_reachable(origin) && !origin->is_given_up &&
+    bool is_reachable = origin != mesh->self && origin_is_reachable(origin);
+    bool is_wanted = is_reachable && !origin->is_given_up &&
                      attributes_read_hub(block_bytes(origin->hub_route->attributes), &server_id) == 0;
+    bool has_other_name = is_wanted && origin->peer && !bytes_equal_text(server_id, origin->server_id);
 
     list_unlink(&origin->unsettled);
-    if (origin->peer && (!is_wanted || origin->wants_end || !bytes_equal_text(server_id, origin->server_id)))
+    if (origin->peer && !is_wanted)
+        lost_calls_of_hub(origin);
+    lost_calls_answer(origin);
+    if (origin->peer && (origin->wants_end || has_other_name || (!is_wanted && !may_come_back(origin)))) {
+        end_calls(origin);
         end_peer(mesh, origin);
+    }
     if (is_wanted && !origin->peer)
         begin_peer(mesh, origin, server_id);
-    lost_calls_answer(origin);
 }
 
 void offering_settle(struct mesh *mesh)

@@ -294,6 +294,39 @@ void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusa
         answer_for(mesh, lost, answer);
 }
 
+/* Answers a call of @from in our own name. */
+static void give_back(struct origin *from, const struct outstanding *call)
+{
+    struct mesh *mesh = from->mesh;
+    struct block *answer = lost_calls_answer_of(call, &mesh->id, ERROR_LINK_LOST);
+    struct link_one back = {
+        .to = from->id,
+        .life = from->incarnation,
+        .from = mesh->id,
+        .incarnation = mesh->incarnation,
+        .seq = ++mesh->sequence,
+    };
+
+    if (!answer)
+        return;
+    back.body = frame_body(answer);
+    if (guards_has(mesh, call->channel))
+        back.channel = call->channel;
+    if (send_on(mesh, &back) != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+    block_unref(answer);
+}
+
+void relay_give_back(struct origin *from)
+{
+    list_for_each (at, &from->outstanding) {
+        struct outstanding *call = container_of(at, struct outstanding, in_origin);
+
+        if (call->side == OUTSTANDING_IN)
+            give_back(from, call);
+    }
+}
+
 /* Whether it has not been here yet. */
 static bool take_first(struct mesh_link *link, struct origin *origin, uint64_t incarnation, uint64_t seq)
 {

@@ -26,6 +26,10 @@ bool relay_durable(struct mesh *mesh, const struct hub_id *to, struct bytes chan
 /* Tells the hub whose spool it is that all up to the stamp was taken; lost where there is no way. */
 void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_stamp *taken);
 
+/* No answer of ours to a call from that hub will find it any more: its callers are told so as soon as they
+ * can be, and the calls are not watched any more. */
+void relay_give_back(struct origin *from);
+
 /* What a link brought. 0 or MESH_E_BAD_MESSAGE. */
 int relay_one(struct mesh_link *link, const struct link_one *one);
 int relay_many(struct mesh_link *link, const struct link_many *many);
