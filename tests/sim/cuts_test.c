@@ -339,12 +339,10 @@ static void judge_call(const struct storm *storm, unsigned call, const struct as
 }
 
 /* Where a hub has been out of reach for more than 10 s its callers are not kept waiting, and do not know; and
- * where links are lost a hub may have no way for a moment, for which calls do not wait. */
+ * now and then a hub has no way for a moment, for which calls do not wait. */
 static size_t most_errors(const struct weather *weather)
 {
-    if (is_dark(weather->storm))
-        return weather->n_calls;
-    return is_final(weather->storm) ? weather->n_calls / 1000 : 0;
+    return is_dark(weather->storm) ? weather->n_calls : weather->n_calls / 1000;
 }
 
 static void judge_calls(const struct weather *weather)
