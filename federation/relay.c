@@ -306,14 +306,16 @@ static void give_back(struct origin *from, const struct outstanding *call)
         .incarnation = mesh->incarnation,
         .seq = ++mesh->sequence,
     };
+    enum mesh_refusal refusal;
 
     if (!answer)
         return;
     back.body = frame_body(answer);
     if (guards_has(mesh, call->channel))
         back.channel = call->channel;
-    if (send_on(mesh, &back) != MESH_REFUSAL_COUNT)
-        mesh_refuse(mesh, MESH_REFUSED_NO_ROUTE);
+    refusal = send_on(mesh, &back);
+    if (refusal != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, refusal);
     block_unref(answer);
 }
 

@@ -19,9 +19,9 @@ struct line {
     struct sim_client *far; /* at gamma; provides "add", subscribes "temp", hears what is said in the room */
 };
 
-static struct line begin(void)
+static struct line begin_with(uint64_t seed)
 {
-    struct line line = {.sim = sim_new(3, 1)};
+    struct line line = {.sim = sim_new(3, seed)};
 
     sim_join_chain(line.sim, 3);
     line.caller = sim_connect(line.sim, ALPHA, "caller");
@@ -33,6 +33,11 @@ static struct line begin(void)
     sim_subscribe(line.far, "room", "temp", true);
     sim_run(line.sim, SETTLED_MS);
     return line;
+}
+
+static struct line begin(void)
+{
+    return begin_with(1);
 }
 
 /* Until @after_ms after the cut. */
@@ -97,6 +102,47 @@ static void test_a_link_that_returns_later_brings_the_hub_back_and_what_was_said
     sim_free(line.sim);
 }
 
+#define BETA_END 0
+#define GAMMA_END 1
+#define STEP_MS 50
+
+/* Cuts the link, which gamma notices; whether beta takes a second more. */
+static bool gamma_notices_first(const struct line *line)
+{
+    sim_interrupt(line->sim, CUT, 3000);
+    while (!sim_link(line->sim, CUT)->is_cut[GAMMA_END])
+        sim_run(line->sim, STEP_MS);
+    for (unsigned ms = 0; ms < 1000; ms += STEP_MS) {
+        if (sim_link(line->sim, CUT)->is_cut[BETA_END])
+            return false;
+        sim_run(line->sim, STEP_MS);
+    }
+    return true;
+}
+
+/* Its answer was meant for a caller that gamma had given up, and who did not know. */
+static void test_a_call_that_was_given_up_where_it_was_carried_out_ends_with_an_error(void **state)
+{
+    struct line line = begin();
+
+    (void)state;
+    for (uint64_t seed = 2;; seed++) {
+        sim_call(line.caller, "room", "add", "r", 1);
+        sim_run(line.sim, SETTLED_MS);
+        if (gamma_notices_first(&line))
+            break;
+        sim_free(line.sim);
+        line = begin_with(seed);
+    }
+    sim_run(line.sim, MESH_STALE_HOLD_MS - 1000 + 500);
+    assert_null(sim_answer(line.caller, "r"));
+    sim_return(line.sim, CUT);
+    sim_run(line.sim, SETTLED_MS);
+    assert_non_null(sim_answer(line.caller, "r"));
+    assert_string_not_equal(sim_answer(line.caller, "r")->error, "");
+    sim_free(line.sim);
+}
+
 static void test_a_hub_that_starts_anew_takes_the_place_of_its_former_life_at_once(void **state)
 {
     struct line line = begin();
@@ -119,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_for_ten_seconds_calls_wait_and_nothing_is_withdrawn),
         cmocka_unit_test(test_after_ten_seconds_the_hub_is_gone_for_clients_everywhere),
         cmocka_unit_test(test_a_link_that_returns_later_brings_the_hub_back_and_what_was_said_to_many),
+        cmocka_unit_test(test_a_call_that_was_given_up_where_it_was_carried_out_ends_with_an_error),
         cmocka_unit_test(test_a_hub_that_starts_anew_takes_the_place_of_its_former_life_at_once),
     };
 
