@@ -370,29 +370,16 @@ void mesh_peer_wait(struct origin *peer, struct list *line, bool is_for_many)
     holds_add(peer->mesh, &peer->id, peer->mesh->delivering, line, is_for_many);
 }
 
-/* Since when no fresh way has led to the hub; UINT64_MAX: one does. */
-static uint64_t out_of_reach_since(const struct mesh *mesh, const struct origin *origin)
-{
-    const struct route *route = origin->hub_route;
-    uint64_t since_ms = UINT64_MAX;
-
-    if (!route || origin == mesh->self)
-        return UINT64_MAX;
-    if (route_table_is_missed(route))
-        return route->missed_at_ms;
-    if (route->best && candidate_is_stale(route->best))
-        mesh_session_makes_stale(mesh, candidate_path(route->best), &since_ms);
-    return since_ms;
-}
-
-/* A hub to which no fresh way has led for a while is gone for our clients; its routes stay, for what is kept
- * for it still gets through when the link returns. */
+/* A hub to which only a stale way has led for a while is gone for our clients; its routes stay, for what is
+ * kept for it still gets through when the link returns. */
 static void give_up(struct map_node *node, void *context)
 {
     struct mesh *mesh = context;
     struct origin *origin = container_of(node, struct origin, node);
-    uint64_t since_ms = out_of_reach_since(mesh, origin);
-    bool is_given_up = since_ms != UINT64_MAX && mesh->time.now_ms - since_ms >= MESH_STALE_HOLD_MS;
+    uint64_t since_ms;
+    bool is_given_up = origin_is_reachable(origin) && candidate_is_stale(origin->hub_route->best) &&
+                       mesh_session_makes_stale(mesh, candidate_path(origin->hub_route->best), &since_ms) &&
+                       mesh->time.now_ms - since_ms >= MESH_STALE_HOLD_MS;
 
     if (is_given_up != origin->is_given_up)
         mark_unsettled(mesh, origin);
@@ -402,7 +389,7 @@ static void give_up(struct map_node *node, void *context)
 
 static void give_up_waiting(struct mesh *mesh)
 {
-    if (mesh->table.paths.n_stale == 0 && mesh->table.n_missed == 0 && !mesh->has_given_up)
+    if (mesh->table.paths.n_stale == 0 && !mesh->has_given_up)
         return;
     mesh->has_given_up = false;
     map_walk(&mesh->origins, give_up, mesh);

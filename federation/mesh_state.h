@@ -87,7 +87,7 @@ struct origin {
     char *server_id;       /* under which the core knows it */
     bool wants_end;
     enum end_reason end_reason;
-    bool is_given_up;        /* not shown to the core: no fresh way has led to it for a while */
+    bool is_given_up;        /* not shown to the core: only a stale way has led to it for a while */
     struct list lost_calls;  /* answers that wait for mesh_settle() */
     struct list outstanding; /* calls to and from it */
 };

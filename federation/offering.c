@@ -163,13 +163,6 @@ static void begin_peer(struct mesh *mesh, struct origin *origin, struct bytes se
     }
 }
 
-/* A hub that is missed may find another way to us, with the answers to its clients' calls; or it is given up.
- */
-static bool may_come_back(const struct origin *origin)
-{
-    return origin->hub_route && route_table_is_missed(origin->hub_route) && !origin->is_given_up;
-}
-
 /* Callers at both ends hear that nothing comes of their calls, as far as they can be told. */
 static void end_calls(struct origin *origin)
 {
@@ -182,21 +175,18 @@ static void end_calls(struct origin *origin)
 static void settle_origin(struct mesh *mesh, struct origin *origin)
 {
     struct bytes server_id = BYTES_NONE;
-    bool is_reachable = origin != mesh->self && origin_is_reachable(origin);
-    bool is_wanted = is_reachable && !origin->is_given_up &&
+    bool is_wanted = origin != mesh->self && origin_is_reachable(origin) && !origin->is_given_up &&
                      attributes_read_hub(block_bytes(origin->hub_route->attributes), &server_id) == 0;
-    bool has_other_name = is_wanted && origin->peer && !bytes_equal_text(server_id, origin->server_id);
 
     list_unlink(&origin->unsettled);
-    if (origin->peer && !is_wanted)
-        lost_calls_of_hub(origin);
-    lost_calls_answer(origin);
-    if (origin->peer && (origin->wants_end || has_other_name || (!is_wanted && !may_come_back(origin)))) {
+    if (origin->peer &&
+        (!is_wanted || origin->wants_end || !bytes_equal_text(server_id, origin->server_id))) {
         end_calls(origin);
         end_peer(mesh, origin);
     }
     if (is_wanted && !origin->peer)
         begin_peer(mesh, origin, server_id);
+    lost_calls_answer(origin);
 }
 
 void offering_settle(struct mesh *mesh)
