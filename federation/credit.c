@@ -6,6 +6,9 @@
 /* What the far side grants is believed up to a quarter of what may be kept at all. */
 #define CREDIT_SHARE 4U
 #define WARN_AGAIN_MS 60000U
+/* How a link's pace is measured: over so long at least, and forgotten by so much a time when it falls. */
+#define PACE_MS 8U
+#define PACE_DECAY 8U
 
 static const uint32_t patience_ms[LINK_CLASS_COUNT] = {
     [LINK_CLASS_ONE] = CREDIT_ONE_PATIENCE_MS,
@@ -220,11 +223,30 @@ struct link_flow credit_flow(const struct mesh_link *link, enum link_class class
 
 /* --- granting ------------------------------------------------------------------------------------------- */
 
+void credit_measure(struct mesh_link *link)
+{
+    struct link_pace *pace = &link->pace;
+    uint64_t elapsed_ms = link->mesh->time.now_ms - pace->since_ms;
+    uint64_t bytes_per_ms;
+
+    pace->bytes += link->frames.untold_bytes;
+    if (elapsed_ms < PACE_MS)
+        return;
+    bytes_per_ms = pace->bytes / elapsed_ms;
+    pace->bytes_per_ms -= pace->bytes_per_ms / PACE_DECAY;
+    if (bytes_per_ms > pace->bytes_per_ms)
+        pace->bytes_per_ms = bytes_per_ms;
+    pace->since_ms = link->mesh->time.now_ms;
+    pace->bytes = 0;
+}
+
 uint64_t credit_grant(const struct mesh_link *link, enum link_class class, uint64_t rtt_us)
 {
     uint64_t bytes = CREDIT_LEAST_BYTES + rtt_us / 1000 * CREDIT_BYTES_PER_MS;
 
     if (class == LINK_CLASS_ONE && !list_is_empty(&link->overdraft.in_line))
         return 0;
+    if (bytes < link->pace.bytes_per_ms * CREDIT_AHEAD_MS)
+        bytes = link->pace.bytes_per_ms * CREDIT_AHEAD_MS;
     return bytes < CREDIT_MOST_BYTES ? bytes : CREDIT_MOST_BYTES;
 }

@@ -33,6 +33,9 @@
 #define CREDIT_LEAST_BYTES (UINT64_C(512) << 10)
 /* More for each millisecond of the link's shortest round trip: 128 MB/s. */
 #define CREDIT_BYTES_PER_MS (UINT64_C(128) << 10)
+/* A link that is faster than that is granted what it has lately carried in so long. It grows into it: with
+ * twice as much under way it carries more, until what is under way takes so long. */
+#define CREDIT_AHEAD_MS 4U
 /* What a held producer has under way must find room in a client's outbox, over several links. */
 #define CREDIT_MOST_BYTES (UINT64_C(8) << 20)
 /* A link whose class is so many times over its credit is overdrawn. */
@@ -62,6 +65,9 @@ void credit_look(struct mesh *mesh);
 
 /* Nobody waits for @link any more: it is over. */
 void credit_forgo(struct mesh_link *link);
+
+/* Notes what has come over @link since the far side was last told. */
+void credit_measure(struct mesh_link *link);
 
 /* What we grant the far side of @link, whose shortest round trip took so long. */
 uint64_t credit_grant(const struct mesh_link *link, enum link_class class, uint64_t rtt_us);

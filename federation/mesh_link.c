@@ -234,6 +234,7 @@ bool mesh_link_acknowledged(struct mesh_link *link, const struct link_ack *ack, 
 
 struct link_ack mesh_link_acknowledge(struct mesh_link *link, uint64_t rtt_us)
 {
+    credit_measure(link);
     return (struct link_ack){
         .received = link_session_tell(&link->frames),
         .one = credit_grant(link, LINK_CLASS_ONE, rtt_us),

@@ -30,6 +30,13 @@ struct credit {
     uint64_t n_refused; /* messages that it had no room for */
 };
 
+/* What a link brings us in a millisecond, of late. */
+struct link_pace {
+    uint64_t bytes_per_ms;
+    uint64_t bytes; /* since then: */
+    uint64_t since_ms;
+};
+
 /* Who waits for a receiver at another hub (holds.h). */
 struct holds {
     struct map far;  /* producers elsewhere that wait for somebody here */
@@ -50,6 +57,7 @@ struct mesh_link {
     enum bridge_management management;
     struct link_session frames;
     struct credit credits[LINK_CLASS_COUNT];
+    struct link_pace pace;
     uint64_t progress_ms;           /* the far side has last acknowledged something */
     struct waiter overdraft;        /* on the line of a link that this one's messages have overdrawn */
     struct mesh_link_counts counts; /* those that are counted, not asked for */

@@ -357,6 +357,31 @@ static void test_hubs_that_send_to_each_other_in_a_full_ring_do_not_lock_each_ot
     sim_free(sim);
 }
 
+static void test_credit_follows_what_a_fast_link_carries(void **state)
+{
+    struct sim *sim = sim_new(2, 1);
+    struct pump pump = {.event = "reader", .n_bytes = 64 << 10, .per_ms = 8, .most = UINT64_MAX};
+    const struct mesh_link *end;
+
+    (void)state;
+    sim_join_chain(sim, 2);
+    sim_link(sim, 0)->bytes_per_ms = 300000;
+    pump.client = producer_at(sim, 0, "producer");
+    reader_at(sim, 1, "reader");
+    sim_run(sim, SETTLED_MS);
+    end = sim_link(sim, 0)->ends[0];
+    assert_in_range(mesh_link_flow(end, LINK_CLASS_ONE).credit_bytes, 1, 800000);
+    run(sim, &pump, 1, 60);
+    assert_in_range(mesh_link_flow(end, LINK_CLASS_ONE).credit_bytes, 900000,
+                    CREDIT_AHEAD_MS * 300000 + LARGE_BYTES);
+    /* It comes down again where there is little to carry. */
+    pump.n_bytes = 10;
+    pump.per_ms = 1;
+    run(sim, &pump, 1, 1000);
+    assert_in_range(mesh_link_flow(end, LINK_CLASS_ONE).credit_bytes, 1, 800000);
+    sim_free(sim);
+}
+
 /* --- cuts ----------------------------------------------------------------------------------------------- */
 
 static void assert_accounts_agree(struct sim *sim, unsigned index)
@@ -475,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_messages_for_many_leave_out_a_slow_hub_after_a_second_and_the_others_get_all),
         cmocka_unit_test(test_messages_for_one_wait_for_a_dead_link_for_a_while_and_are_refused_then),
         cmocka_unit_test(test_hubs_that_send_to_each_other_in_a_full_ring_do_not_lock_each_other_up),
+        cmocka_unit_test(test_credit_follows_what_a_fast_link_carries),
         cmocka_unit_test(test_a_link_that_is_cut_when_its_credit_is_used_up_goes_on_with_all_of_it),
         cmocka_unit_test(test_a_far_side_that_grants_too_much_is_believed_up_to_our_own_bound),
         cmocka_unit_test(test_a_far_side_that_grants_nothing_is_sent_one_message_after_the_other),
