@@ -180,6 +180,7 @@ static int start_rest(struct mgmt *mgmt)
         .federation = from->federation,
         .log = from->log,
         .store = from->store,
+        .keeper = from->keeper,
         .tokens = mgmt->tokens,
         .sessions = mgmt->sessions,
         .server_id = from->server_id,

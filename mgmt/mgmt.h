@@ -19,6 +19,7 @@ struct server;
 struct federation;
 struct log;
 struct store;
+struct keeper;
 struct tls_context;
 struct settings_face;
 
@@ -37,6 +38,7 @@ struct mgmt_options {
     struct federation *federation;
     struct log *log;
     struct store *store;
+    struct keeper *keeper;           /* of the log's records; NULL: there is none */
     const char *listen;              /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
     struct tls_context *tls;         /* the port speaks HTTPS by it; a reference is taken. NULL: HTTP */
     const char *token_file;          /* NULL: the first-run token */

@@ -57,6 +57,8 @@ static void check_losses(struct doctor *doctor, const json_t *counters)
          "Give the machine or the hub's control group more memory, or lower --max-connections."},
         {"slow_consumers_closed", "connections were ended because they did not read",
          "See which in the log: these clients are too slow, or hang."},
+        {"records_skipped", "records of the log were lost before the store could be written",
+         "See the lines before and behind them (commhub tail --history --text missing), and the disk."},
     };
     bool is_clean = true;
 
@@ -70,6 +72,18 @@ static void check_losses(struct doctor *doctor, const json_t *counters)
     }
     if (is_clean)
         doctor_report_add(&doctor->report, DOCTOR_OK, "losses", NULL, "None at this hub since its start.");
+}
+
+static void check_records(struct doctor *doctor, const json_t *records)
+{
+    if (!json_is_object(records))
+        doctor_report_add(&doctor->report, DOCTOR_OK, "records", NULL,
+                          "None of the log are kept over a restart (--keep-records).");
+    else
+        doctor_report_add(&doctor->report, DOCTOR_OK, "records", NULL,
+                          "%lld of the log are kept, %.1f MiB%s%s.", number_of(records, "kept"),
+                          (double)number_of(records, "bytes") / (1 << 20),
+                          *text_of(records, "oldest") ? ", since " : "", text_of(records, "oldest"));
 }
 
 static void check_store(struct doctor *doctor, const json_t *fault)
@@ -97,6 +111,7 @@ static void check_hub(struct doctor *doctor)
     if (hub) {
         check_clock(doctor, hub);
         check_store(doctor, json_object_get(hub, "store_fault"));
+        check_records(doctor, json_object_get(hub, "records"));
         check_losses(doctor, json_object_get(hub, "counters"));
     }
     api_client_answer_clear(&answer);

@@ -15,6 +15,7 @@
 #include "hub/program/mesh_commands.h"
 #include "hub/program/operator_commands.h"
 #include "hub/program/serve.h"
+#include "hub/program/tail.h"
 #include "hub/program/top.h"
 
 enum { EXIT_USAGE = 2 };
@@ -106,7 +107,7 @@ static const struct command {
     {"user", operator_commands_user, "see and change users"},
     {"token", operator_commands_token, "make and withdraw tokens"},
     {"top", top_command, "show what a running hub does, over and over"},
-    {"tail", operator_commands_tail, "print the hub's records as they come"},
+    {"tail", tail_command, "print the hub's records as they come"},
     {"export", operator_commands_export, "print bridges and protected channels as one document"},
     {"diff", operator_commands_diff, "say what a document would change"},
     {"apply", operator_commands_apply, "take in a document, whole or not at all"},

@@ -19,7 +19,6 @@
 
 #define MOST_COLUMNS 8
 #define CELL_SIZE 300
-#define TAIL_WAIT "15" /* seconds; the client of the API gives up after more */
 #define DIFF_DIFFERS 1
 
 enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_YAML };
@@ -32,13 +31,8 @@ struct options {
     const char *name;
     const char *file;
     const char *password_file;
-    const char *streams;
-    const char *level;
-    const char *text;
-    const char *filter;
     bool is_replace;
     bool is_dry_run;
-    bool is_once;
     bool wants_help;
 };
 
@@ -132,9 +126,6 @@ static int read_value(struct options *options, int argc, char **argv)
     } flags[] = {
         {"--file", "-f", offsetof(struct options, file)},
         {"--password-file", NULL, offsetof(struct options, password_file)},
-        {"--streams", NULL, offsetof(struct options, streams)},
-        {"--level", NULL, offsetof(struct options, level)},
-        {"--text", NULL, offsetof(struct options, text)},
     };
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -168,9 +159,7 @@ static int read_flag(struct options *options, const char *argument)
     options->wants_help |= strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
     options->is_replace |= strcmp(argument, "--replace") == 0;
     options->is_dry_run |= strcmp(argument, "--dry-run") == 0;
-    options->is_once |= strcmp(argument, "--once") == 0;
-    return options->wants_help || strcmp(argument, "--replace") == 0 || strcmp(argument, "--dry-run") == 0 ||
-           strcmp(argument, "--once") == 0;
+    return options->wants_help || strcmp(argument, "--replace") == 0 || strcmp(argument, "--dry-run") == 0;
 }
 
 /* How many arguments were taken; 0: it is not understood. */
@@ -659,100 +648,6 @@ int operator_commands_token(int argc, char **argv)
 int operator_commands_audit(int argc, char **argv)
 {
     return run_noun("audit", argc, argv);
-}
-
-/* ---- tail ---- */
-
-static void print_record(const struct options *options, const json_t *record)
-{
-    static const char *const texts[] = {"message", "error", "state", "event"};
-    const json_t *data = json_object_get(record, "data");
-    const char *level = json_string_value(json_object_get(data, "level"));
-    const json_t *said = NULL;
-    char text[CELL_SIZE * 4];
-
-    if (options->output != OUTPUT_TABLE) {
-        json_dumpf(record, stdout, JSON_COMPACT);
-        putchar('\n');
-        return;
-    }
-    if (json_object_get(record, "count")) {
-        printf("... %lld records are gone\n",
-               (long long)json_integer_value(json_object_get(record, "count")));
-        return;
-    }
-    for (size_t i = 0; !json_is_string(said) && i < sizeof texts / sizeof *texts; i++)
-        said = json_object_get(data, texts[i]);
-    text_escape(bytes_of_text(json_is_string(said) ? json_string_value(said) : ""), text, sizeof text);
-    printf("%s %-7s %-7s %s\n", json_string_value(json_object_get(record, "time")),
-           json_string_value(json_object_get(record, "stream")), level ? level : "", text);
-}
-
-static void append_query(struct buffer *path, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    buffer_append_format(path, "&%s=", name);
-    api_client_escape(path, value);
-}
-
-/* One look: prints what is new, and says where to go on. */
-static int tail_once(const struct options *options, struct api_client *client, json_int_t *since,
-                     char epoch[128], bool *out_more)
-{
-    cleanup_(buffer_clear) struct buffer path = {0};
-    json_t *answer;
-    int status;
-
-    buffer_append_format(&path, "/api/v1/events?limit=1000&wait=%s", options->is_once ? "0" : TAIL_WAIT);
-    if (*since >= 0)
-        buffer_append_format(&path, "&since=%lld", (long long)*since);
-    append_query(&path, "epoch", *epoch ? epoch : NULL);
-    append_query(&path, "streams", options->streams);
-    append_query(&path, "level", options->level);
-    append_query(&path, "text", options->text);
-    buffer_append(&path, "", 1);
-    status = ask(options, client, "GET", (const char *)path.ptr, NULL, &answer);
-    for (size_t i = 0; status == 0 && i < json_array_size(json_object_get(answer, "items")); i++)
-        print_record(options, json_array_get(json_object_get(answer, "items"), i));
-    if (status == 0) {
-        const char *told = json_string_value(json_object_get(answer, "epoch"));
-
-        fflush(stdout);
-        *since = json_integer_value(json_object_get(answer, "next"));
-        *out_more = json_is_true(json_object_get(answer, "more"));
-        snprintf(epoch, 128, "%s", told ? told : "");
-    }
-    json_decref(answer);
-    return status;
-}
-
-static const char tail_help[] =
-    "Usage: commhub tail [OPTION ...]\n\n"
-    "Prints the hub's records, those that are kept first, and goes on as they come.\n\n"
-    "  --streams LIST     some of logs,errors,system,links\n"
-    "  --level LEVEL      debug, info, warning or error, and what is graver\n"
-    "  --text TEXT        records that have it, whatever the case\n"
-    "  --once             end after what is there\n" COMMON_HELP;
-
-int operator_commands_tail(int argc, char **argv)
-{
-    cleanup_(api_client_freep) struct api_client *client = NULL;
-    struct options options = {.command = "tail"};
-    char epoch[128] = "";
-    json_int_t since = -1;
-    bool has_more = true;
-    int status = read_options(&options, argc, argv);
-
-    if (status == 0 && options.wants_help)
-        return fputs(tail_help, stdout) < 0;
-    if (status == 0)
-        status = take_no_name(&options);
-    if (status == 0)
-        status = connect_api(&options, &client);
-    while (status == 0 && (!options.is_once || has_more) && !ferror(stdout))
-        status = tail_once(&options, client, &since, epoch, &has_more);
-    return status;
 }
 
 /* ---- definitions ---- */

@@ -24,7 +24,6 @@ int operator_commands_link(int argc, char **argv);
 /* `audit list`; `audit verify` without --api is admin_commands_audit(). */
 int operator_commands_audit(int argc, char **argv);
 
-int operator_commands_tail(int argc, char **argv);
 int operator_commands_export(int argc, char **argv);
 int operator_commands_diff(int argc, char **argv);
 int operator_commands_apply(int argc, char **argv);

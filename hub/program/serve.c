@@ -343,6 +343,7 @@ static int build_mgmt(struct house *house)
         .federation = house->federation,
         .log = house->log,
         .store = house->store,
+        .keeper = house->keeper,
         .listen = house->options->mgmt,
         .tls = house->plan.mgmt_tls,
         .token_file = house->options->admin_token_file,

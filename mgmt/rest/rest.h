@@ -47,6 +47,7 @@ struct rest_options {
     struct log *log;
     struct store *store;
     struct store_watch *store_watch;
+    struct keeper *keeper; /* NULL: there is none */
     struct tokens *tokens;
     struct sessions *sessions;
     bool is_secure; /* the port speaks TLS */

@@ -32,6 +32,7 @@ static const struct {
     {FOLDER "bridges.json", "/api/v1/bridges?limit=1000"},
     {FOLDER "routes.json", "/api/v1/routes?limit=1000"},
     {FOLDER "clients.json", "/api/v1/clients?limit=1000"},
+    {FOLDER "history.json", "/api/v1/events/history?limit=1000"},
 };
 
 struct bundle {

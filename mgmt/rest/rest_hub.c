@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "hub/base/clock.h"
+#include "mgmt/live/keeper.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
@@ -53,6 +54,19 @@ static json_t *store_fault_json(struct rest *rest)
                      store_watch_text(state.kind), "since", json_value_time(state.since_ms));
 }
 
+/* null where none are kept. */
+static json_t *records_json(struct rest *rest)
+{
+    struct keeper_figures figures = {0};
+
+    if (rest->options.keeper)
+        figures = keeper_figures(rest->options.keeper);
+    if (figures.bounds.most == 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:o}", "kept", (json_int_t)figures.n, "bytes", (json_int_t)figures.bytes,
+                     "oldest", figures.n ? json_value_time(figures.oldest_ms) : json_null());
+}
+
 void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct asking asking = {.rest = rest};
@@ -67,7 +81,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
     }
     summary = summary_take(rest);
     json_value_reply(reply, 200,
-                     json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "server_id",
+                     json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "server_id",
                                json_value_text(rest->options.server_id), "hub_id",
                                json_value_text(asking.identity.hub_id), "incarnation",
                                (json_int_t)asking.identity.incarnation, "version",
@@ -76,6 +90,6 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
                                (json_int_t)((clock_monotonic_ms() - rest->started_ms) / 1000), "listeners",
                                listeners_json(&asking.status), "settings", asking.settings, "counts",
                                summary_counts_json(&summary), "counters", summary_counters_json(),
-                               "store_fault", store_fault_json(rest)));
+                               "store_fault", store_fault_json(rest), "records", records_json(rest)));
     free(asking.status.listeners);
 }

@@ -14,6 +14,7 @@
 #include "hub/base/buffer.h"
 #include "hub/base/cleanup.h"
 #include "hub/base/metrics.h"
+#include "mgmt/live/keeper.h"
 #include "mgmt/rest/resources.h"
 
 static const char *const refusal_names[] = {
@@ -133,6 +134,18 @@ static void append_store_faults(struct buffer *out, struct rest *rest)
                              kind == fault);
 }
 
+static void append_records(struct buffer *out, struct rest *rest)
+{
+    struct keeper_figures figures = {0};
+
+    if (rest->options.keeper)
+        figures = keeper_figures(rest->options.keeper);
+    gauge(out, "commhub_store_records", "Records of the log in the store", figures.n);
+    gauge(out, "commhub_store_records_bytes", "Bytes of these records", figures.bytes);
+    gauge(out, "commhub_store_records_oldest_seconds",
+          "When the oldest of them was made, as Unix time; 0: none", figures.oldest_ms / 1000);
+}
+
 /* Descriptors of the process, as Prometheus' own libraries name them. */
 static void append_descriptors(struct buffer *out)
 {
@@ -239,6 +252,7 @@ void rest_metrics_get(struct rest *rest, const struct request *request, struct r
           rest->started_wall_ms / 1000);
     append_gauges(&out, &summary);
     append_store_faults(&out, rest);
+    append_records(&out, rest);
     append_counters(&out);
     append_durations(&out);
     append_http(&out, &rest->http_counts);

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ COMMANDS = [
     ("token", "list"),
     ("audit", "list", "-o", "jsonl"),
     ("tail", "--once", "-o", "jsonl"),
+    ("tail", "--history", "--once", "-o", "jsonl"),
     ("export",),
     ("why", "--channel", "room"),
     ("health",),
@@ -123,7 +125,7 @@ def read_everything(management: Management) -> Iterator[tuple[str, bytes]]:
         kind = path.split("/")[3] if path.count("/") > 2 else ""
         target = path.replace("{name}", names.get(kind, "west")).replace("{hub}", "0" * 32)
         target = re.sub(r"\{\w+\}", "x", target)
-        query = "?channel=room" if path.endswith("/why") else "?limit=1000" if path.endswith("/events") else ""
+        query = "?channel=room" if path.endswith("/why") else "?limit=1000" if path.endswith(("/events", "/history")) else ""
         answer: Any = ask(management, "GET", target + query, None)
         yield f"GET {target}", answer.content + str(answer.headers).encode()
 
@@ -243,12 +245,14 @@ def test_planted_secrets_are_found_nowhere(
     places |= dict(process_of(hub))
     places |= {f"{place}, running": content for place, content in files_of(tmp_path / "data")}
     hub.stop()
+    with contextlib.closing(sqlite3.connect(tmp_path / "data/commhub.db")) as store:
+        places["kept records"] = repr(store.execute("SELECT type, data FROM event").fetchall()).encode()
     places |= dict(files_of(tmp_path / "data"))
     places["backup"] = backup.read_bytes()
     places["log"] = "\n".join(hub.lines).encode()
     # What is looked through is there at all.
     assert b'"west"' in places["GET /api/v1/bridges/west"] and b"room" in places["commhub export"]
-    for place in ("events as they come", "live socket", "log", "GET /api/v1/events"):
+    for place in ("events as they come", "live socket", "log", "GET /api/v1/events", "kept records"):
         assert b"The bridge west" in places[place], (place, places[place])
     assert b"PUT" in places["commhub audit list -o jsonl"] and b"west" in places["backup"]
     assert len(places) > 60

@@ -41,7 +41,7 @@ def findings(hub: HubUnderTest) -> tuple[int, dict[str, list[dict[str, Any]]]]:
 def test_a_hub_that_is_well_has_no_failed_check(managed: HubUnderTest) -> None:
     status, found = findings(managed)
     assert status == 0
-    for check in ("reach", "version", "clock", "store", "losses", "settings", "data-dir", "disk", "mesh", "audit"):
+    for check in ("reach", "version", "clock", "store", "records", "losses", "settings", "data-dir", "disk", "mesh", "audit"):
         assert check in found, check
     assert {finding["verdict"] for each in found.values() for finding in each} <= {"ok", "warn"}
 

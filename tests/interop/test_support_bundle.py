@@ -16,7 +16,7 @@ from hub_under_test import Certificates, HubOptions, HubUnderTest, commhub_binar
 
 pytestmark = [pytest.mark.commhub_only, pytest.mark.raw]
 
-PARTS = ("build", "hub", "settings", "mesh", "links", "bridges", "routes", "clients")
+PARTS = ("build", "hub", "settings", "mesh", "links", "bridges", "routes", "clients", "history")
 
 
 @pytest.fixture(scope="module")
