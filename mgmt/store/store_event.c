@@ -128,7 +128,7 @@ static int drop(struct store *store, const struct store_event_bounds *bounds, bo
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
     struct end oldest, newest;
-    int64_t last;
+    int64_t last = 0;
     int r = find_ends(store, &oldest, &newest);
 
     if (r == 0)
