@@ -80,10 +80,10 @@ static void check_records(struct doctor *doctor, const json_t *records)
         doctor_report_add(&doctor->report, DOCTOR_OK, "records", NULL,
                           "None of the log are kept over a restart (--keep-records).");
     else
-        doctor_report_add(&doctor->report, DOCTOR_OK, "records", NULL,
-                          "%lld of the log are kept, %.1f MiB%s%s.", number_of(records, "kept"),
-                          (double)number_of(records, "bytes") / (1 << 20),
-                          *text_of(records, "oldest") ? ", since " : "", text_of(records, "oldest"));
+        doctor_report_add(
+            &doctor->report, DOCTOR_OK, "records", NULL, "%lld of the log are kept, %.1f MiB%s%s.",
+            doctor_ask_number(records, "kept"), (double)doctor_ask_number(records, "bytes") / (1 << 20),
+            *doctor_ask_text(records, "oldest") ? ", since " : "", doctor_ask_text(records, "oldest"));
 }
 
 static void check_store(struct doctor *doctor, const json_t *fault)
