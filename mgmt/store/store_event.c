@@ -191,11 +191,24 @@ static int read_row(struct db_statement *statement, struct store_event *row)
     return row->data ? 0 : -ENOMEM;
 }
 
-/* A gap is of every stream, and as grave as can be: nobody knows what is missing there. */
+/* A gap is of every stream, and as grave as can be: nobody knows what is missing there. What ?9 is not in
+ * need not be taken apart. */
 #define IS_WANTED                                                                                            \
     "(type = '" STORE_EVENT_GAP "' OR (?4 >> stream) & 1) AND level >= ?5 AND time_ms >= ?6 AND "            \
-    "time_ms < ?7 AND (?8 IS NULL OR EXISTS (SELECT 1 FROM json_each(event.data) AS field WHERE "            \
+    "time_ms < ?7 AND (?9 IS NULL OR instr(lower(data), lower(?9))) AND (?8 IS NULL OR EXISTS (SELECT 1 "    \
+    "FROM json_each(event.data) AS field WHERE "                                                             \
     "field.type = 'text' AND instr(lower(field.value), lower(?8))))"
+
+/* The text as JSON has it, which stands in the row's bytes where it stands in one of its texts; NULL where
+ * JSON would write it otherwise. */
+static struct bytes plain_text(const char *text)
+{
+    for (const char *at = text; at && *at; at++) {
+        if (*at == '"' || *at == '\\' || (unsigned char)*at < ' ')
+            return BYTES_NONE;
+    }
+    return text ? bytes_of_text(text) : BYTES_NONE;
+}
 
 static int prepare_window(struct store *store, const struct store_event_filter *filter, int64_t from,
                           int64_t to, size_t limit, struct db_statement **out_statement)
@@ -218,6 +231,7 @@ static int prepare_window(struct store *store, const struct store_event_filter *
     db_bind_number(*out_statement, 6, (int64_t)filter->from_ms);
     db_bind_number(*out_statement, 7, (int64_t)filter->until_ms);
     db_bind_text(*out_statement, 8, filter->text ? bytes_of_text(filter->text) : BYTES_NONE);
+    db_bind_text(*out_statement, 9, plain_text(filter->text));
     return 0;
 }
 

@@ -160,6 +160,8 @@ static void test_records_are_found_by_stream_level_text_and_time(void **state)
         {"the name of a member", {ALL_STREAMS, LOG_DEBUG, "message", 0, INT64_MAX, false}, ""},
         {"a number is no text", {ALL_STREAMS, LOG_DEBUG, "17", 0, INT64_MAX, false}, ""},
         {"signs of patterns", {ALL_STREAMS, LOG_DEBUG, "100%", 0, INT64_MAX, false}, "6 "},
+        {"other letters than ASCII's", {ALL_STREAMS, LOG_DEBUG, "\xc3\xa4/X", 0, INT64_MAX, false}, "6 "},
+        {"a control character", {ALL_STREAMS, LOG_DEBUG, "\tend", 0, INT64_MAX, false}, "6 "},
         {"signs of JSON", {ALL_STREAMS, LOG_DEBUG, "\"'", 0, INT64_MAX, false}, "6 "},
         {"from", {ALL_STREAMS, LOG_DEBUG, NULL, 4000, INT64_MAX, false}, "6 5 4 "},
         {"until", {ALL_STREAMS, LOG_DEBUG, NULL, 0, 4000, true}, "1 2 3 "},
@@ -172,7 +174,8 @@ static void test_records_are_found_by_stream_level_text_and_time(void **state)
     add_one(place, LOG_SYSTEM, LOG_INFO, "new_registration", "{}");
     add_one(place, LOG_LINKS, LOG_ERROR, "link_state", "{\"state\":\"up\",\"bridge\":\"bridge west\"}");
     add_one(place, LOG_LOGS, LOG_ERROR, STORE_EVENT_GAP, "{\"message\":\"3 are missing\"}");
-    add_one(place, LOG_LOGS, LOG_INFO, "server_log", "{\"message\":\"100% \\\"'; DROP TABLE event\"}");
+    add_one(place, LOG_LOGS, LOG_INFO, "server_log",
+            "{\"message\":\"100% \\\"'; DROP TABLE event \xc3\xa4/x\\tend\"}");
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         print_message("%s\n", rows[i].what);
         assert_ids(place, &rows[i].filter, 2, rows[i].ids);
