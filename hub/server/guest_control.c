@@ -34,8 +34,11 @@ struct guest {
     enum step step;
     bool is_over;
     bool is_challenged;
+    bool is_held;     /* its owner takes nothing now, */
+    struct list line; /* and these wait for that (outlet.h) */
     struct loop_timer timer;
     uint64_t timeout_ms;
+    uint64_t patience_ms;
     char request_id[37];
     char challenge[CHALLENGE_SIZE];
     char challenge_id[CHALLENGE_SIZE];
@@ -46,12 +49,19 @@ struct guest {
 
 /* --- what the hub says --- */
 
+static void be_over(struct guest *guest)
+{
+    guest->is_over = true;
+    guest->is_held = false;
+    loop_timer_disarm(guest->server->loop, &guest->timer);
+    waiters_go(&guest->line);
+}
+
 static void end(struct guest *guest, enum guest_end why, struct bytes text)
 {
     if (guest->is_over)
         return;
-    guest->is_over = true;
-    loop_timer_disarm(guest->server->loop, &guest->timer);
+    be_over(guest);
     guest->events->on_end(guest->owner, why, text);
 }
 
@@ -91,6 +101,25 @@ static void take_error(struct guest *guest, const struct message *message, struc
         end(guest, GUEST_FAILED, text);
 }
 
+/* Of the timer there is one: who is held is not waited for. */
+static void arm(struct guest *guest, uint64_t wait_ms)
+{
+    struct loop *loop = guest->server->loop;
+
+    if (wait_ms && !guest->is_over && loop_timer_arm(loop, &guest->timer, loop_now_ms(loop) + wait_ms) < 0)
+        end(guest, GUEST_OUT_OF_MEMORY, BYTES_NONE);
+}
+
+static void hold(struct guest *guest)
+{
+    if (!guest->is_held) {
+        guest->is_held = true;
+        arm(guest, guest->patience_ms);
+    }
+    if (guest->is_held)
+        hub_hold_producer(guest->server->hub, &guest->line, false);
+}
+
 static void tell(struct guest *guest, const struct message *message, bool is_chunk)
 {
     struct guest_data data = {
@@ -102,17 +131,17 @@ static void tell(struct guest *guest, const struct message *message, bool is_chu
     message_text(message, KEY_EVENT, &data.event);
     message_text(message, KEY_SENDER_ID, &data.sender_id);
     message_text(message, KEY_SERVER_ID, &data.server_id);
-    if (!guest->events->on_data(guest->owner, &data))
-        guest->is_over = true;
-}
-
-static void rearm(struct guest *guest)
-{
-    struct loop *loop = guest->server->loop;
-
-    if (guest->timeout_ms && !guest->is_over &&
-        loop_timer_arm(loop, &guest->timer, loop_now_ms(loop) + guest->timeout_ms) < 0)
-        end(guest, GUEST_OUT_OF_MEMORY, BYTES_NONE);
+    switch (guest->events->on_data(guest->owner, &data)) {
+    case GUEST_GO_ON:
+        break;
+    case GUEST_HOLD:
+        if (guest->patience_ms)
+            hold(guest);
+        break;
+    case GUEST_ENOUGH:
+        be_over(guest);
+        break;
+    }
 }
 
 static void take_answer(struct guest *guest, const struct message *message)
@@ -124,7 +153,8 @@ static void take_answer(struct guest *guest, const struct message *message)
     message_bool(message, KEY_IS_FINAL, true, &is_last);
     if (is_stream && !is_last) {
         tell(guest, message, true);
-        rearm(guest);
+        if (!guest->is_held)
+            arm(guest, guest->timeout_ms);
         return;
     }
     if (!is_stream)
@@ -202,7 +232,9 @@ static const struct client_port port = {.send = port_send, .end = port_end};
 
 static void on_due(struct loop_timer *timer)
 {
-    end(container_of(timer, struct guest, timer), GUEST_TIMED_OUT, BYTES_NONE);
+    struct guest *guest = container_of(timer, struct guest, timer);
+
+    end(guest, guest->is_held ? GUEST_TOO_SLOW : GUEST_TIMED_OUT, BYTES_NONE);
 }
 
 /* --- what the guest says --- */
@@ -377,7 +409,7 @@ static void carry_out(struct guest *guest, const struct guest_wish *wish)
     case GUEST_CALL:
     case GUEST_STREAM:
         say_event(guest, wish, "call");
-        rearm(guest);
+        arm(guest, guest->timeout_ms);
         return;
     case GUEST_SEND:
         say_event(guest, wish, "send");
@@ -422,6 +454,8 @@ int guest_control_begin(struct server *server, const struct guest_wish *wish,
     guest->owner = owner;
     guest->verb = wish->verb;
     guest->timeout_ms = wish->timeout_ms;
+    guest->patience_ms = wish->patience_ms;
+    list_init(&guest->line);
     random_uuid(guest->request_id);
     loop_timer_init(&guest->timer, on_due);
     r = hub_client_add(server->hub, wish->id, CLIENT_GUEST, &port, guest, server_time(server),
@@ -440,12 +474,21 @@ int guest_control_begin(struct server *server, const struct guest_wish *wish,
     return 0;
 }
 
+void guest_control_go_on(struct guest *guest)
+{
+    if (!guest->is_held)
+        return;
+    guest->is_held = false;
+    waiters_go(&guest->line);
+    loop_timer_disarm(guest->server->loop, &guest->timer);
+    arm(guest, guest->timeout_ms);
+}
+
 void guest_control_free(struct guest *guest)
 {
     struct server *server = guest->server;
 
-    guest->is_over = true;
-    loop_timer_disarm(server->loop, &guest->timer);
+    be_over(guest);
     list_unlink(&guest->in_server);
     hub_client_gone(server->hub, guest->client, END_CLOSED_BY_CLIENT, server_time(server));
     guest->events->on_gone(guest->owner);

@@ -41,6 +41,7 @@ enum guest_end {
     GUEST_WRONG_PASSWORD,
     GUEST_UNPROTECTED, /* a password for a channel that has none */
     GUEST_CHANNEL_LOST,
+    GUEST_TOO_SLOW, /* its owner has not gone on in time */
     GUEST_HUB_ENDING,
     GUEST_OUT_OF_MEMORY,
 };
@@ -56,6 +57,7 @@ struct guest_wish {
     const uint8_t *signing_key; /* signature_derive_key() of the password; NULL without one */
     struct bytes traceparent;   /* told in the metadata of a call, send or broadcast; empty: none */
     uint64_t timeout_ms;        /* to the answer, or to a stream's next chunk; 0: the hub's deadline alone */
+    uint64_t patience_ms;       /* for how long its owner may hold back who sends to it; 0: not at all */
 };
 
 struct guest_data {
@@ -67,9 +69,16 @@ struct guest_data {
     bool is_chunk;              /* of a stream: more follows */
 };
 
+/* What the owner makes of data. */
+enum guest_verdict {
+    GUEST_GO_ON,
+    GUEST_HOLD,   /* taken; whoever has sent it shall wait until guest_control_go_on(), where it can */
+    GUEST_ENOUGH, /* nothing more is told */
+};
+
 struct guest_events {
-    /* Views are valid during the call. False: enough, nothing more is told. */
-    bool (*on_data)(void *owner, const struct guest_data *data);
+    /* Views are valid during the call. */
+    enum guest_verdict (*on_data)(void *owner, const struct guest_data *data);
     /* Once, unless on_data() said enough or the guest is freed before. */
     void (*on_end)(void *owner, enum guest_end end, struct bytes text);
     /* The last call: the guest is gone, by guest_control_free() or with the server. */
@@ -79,6 +88,9 @@ struct guest_events {
 /* 0, or -ENOMEM: @owner hears nothing then. */
 int guest_control_begin(struct server *server, const struct guest_wish *wish,
                         const struct guest_events *events, void *owner, struct guest **out_guest);
+
+/* The owner takes data again, after it said GUEST_HOLD. */
+void guest_control_go_on(struct guest *guest);
 
 void guest_control_free(struct guest *guest);
 

@@ -27,6 +27,7 @@
 #define NAME_SEGMENT 5 /* api, v1, channels, {channel}, events, {event} */
 #define TIMEOUT_MS 60000
 #define MOST_TIMEOUT_MS 3600000
+#define STALL_MS 10000 /* for how long a reader may keep a stream's provider waiting */
 
 /* One request of the gateway. */
 struct exchange {
@@ -172,6 +173,7 @@ static unsigned status_of(enum guest_end end)
     case GUEST_UNPROTECTED:
     case GUEST_CHANNEL_LOST:
         return 409;
+    case GUEST_TOO_SLOW:
     case GUEST_HUB_ENDING:
     case GUEST_OUT_OF_MEMORY:
         return 503;
@@ -185,6 +187,8 @@ static const char *sentence_of(enum guest_end end, const char *text)
         return "The channel is protected: its password is needed in the header " PASSWORD_HEADER ".";
     if (end == GUEST_UNPROTECTED)
         return "The channel has no password; do not send one.";
+    if (end == GUEST_TOO_SLOW)
+        return "More came than was read: the stream is ended. Read faster, or ask for less.";
     if (*text)
         return text;
     return end == GUEST_TIMED_OUT       ? "The provider did not answer in time."
@@ -277,8 +281,7 @@ static void tell_end(struct exchange *exchange, enum visit_news news)
 
     exchange->is_at_end = true;
     if (news == VISIT_TOO_SLOW) {
-        tell_problem(exchange, 503,
-                     "More came than was read: the stream is ended. Read faster, or ask for less.");
+        tell_problem(exchange, status_of(GUEST_TOO_SLOW), sentence_of(GUEST_TOO_SLOW, ""));
     } else if (end == GUEST_DONE) {
         sse_begin(&exchange->sse, "end", 0);
         buffer_append_text(&exchange->sse.out, "{}");
@@ -372,13 +375,15 @@ static void carry_out(struct rest *rest, const struct guest_wish *wish, const st
         later_end(later);
 }
 
+/* Of messages to many nobody is held back: the others get them too. */
 static void visit_hub(struct rest *rest, enum guest_verb verb, const char *name,
                       const struct request *request, struct reply *reply)
 {
     struct asked asked = {.wish = {.verb = verb,
                                    .channel = bytes_of_text(request->segments[RESOURCES_NAME_SEGMENT]),
                                    .name = bytes_of_text(name),
-                                   .traceparent = bytes_of_text(request->traceparent)}};
+                                   .traceparent = bytes_of_text(request->traceparent),
+                                   .patience_ms = verb == GUEST_STREAM ? STALL_MS : 0}};
 
     if (read_names(&asked, request, reply) && read_timeout(&asked, request, reply) &&
         read_data(&asked, request, reply) && read_password(&asked, request, reply))

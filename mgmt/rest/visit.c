@@ -30,6 +30,7 @@ struct visit {
 
     pthread_mutex_t mutex; /* of what follows */
     struct buffer waiting;
+    bool is_held; /* whoever sends was told to wait */
     bool is_too_slow;
     bool is_out_of_memory;
     bool is_over;
@@ -53,11 +54,11 @@ static void unref(struct visit *visit)
 
 /* ---- on the loop ---- */
 
-static bool on_data(void *owner, const struct guest_data *data)
+static enum guest_verdict on_data(void *owner, const struct guest_data *data)
 {
     struct visit *visit = owner;
     struct buffer *waiting = &visit->waiting;
-    bool is_taken;
+    enum guest_verdict verdict = GUEST_GO_ON;
 
     pthread_mutex_lock(&visit->mutex);
     visit->is_too_slow = waiting->len && waiting->len + data->raw_data.len > VISIT_MOST_BYTES;
@@ -71,10 +72,14 @@ static bool on_data(void *owner, const struct guest_data *data)
         msgpack_write_bool(waiting, data->is_chunk);
     }
     visit->is_out_of_memory = waiting->failed;
-    is_taken = !visit->is_too_slow && !waiting->failed;
+    if (visit->is_too_slow || waiting->failed)
+        verdict = GUEST_ENOUGH;
+    else if (waiting->len > VISIT_HIGH_BYTES)
+        verdict = GUEST_HOLD;
+    visit->is_held = visit->is_held || verdict == GUEST_HOLD;
     pthread_mutex_unlock(&visit->mutex);
     later_wake(visit->later);
-    return is_taken;
+    return verdict;
 }
 
 static void on_end(void *owner, enum guest_end end, struct bytes text)
@@ -91,7 +96,19 @@ static void on_end(void *owner, enum guest_end end, struct bytes text)
 
 static void on_gone(void *owner)
 {
-    unref(owner);
+    struct visit *visit = owner;
+
+    visit->guest = NULL;
+    unref(visit);
+}
+
+static void run_go_on(void *argument)
+{
+    struct visit *visit = argument;
+
+    if (visit->guest)
+        guest_control_go_on(visit->guest);
+    unref(visit);
 }
 
 struct beginning {
@@ -116,7 +133,8 @@ static void run_leave(void *argument)
 {
     struct visit *visit = argument;
 
-    guest_control_free(visit->guest);
+    if (visit->guest)
+        guest_control_free(visit->guest);
 }
 
 /* ---- on the HTTP thread ---- */
@@ -216,15 +234,28 @@ static enum visit_news take_waiting(struct visit *visit)
     return VISIT_MESSAGE;
 }
 
+/* All that waited is the reader's: there is room again. */
+static void go_on(struct visit *visit)
+{
+    atomic_fetch_add(&visit->n_refs, 1);
+    if (mailbox_post(visit->rest->options.mailbox, run_go_on, visit) != 0)
+        unref(visit);
+}
+
 enum visit_news visit_next(struct visit *visit, struct visit_message *out_message)
 {
     enum visit_news news = VISIT_MESSAGE;
+    bool was_held = false;
 
     if (visit->n_read == visit->taken.len) {
         pthread_mutex_lock(&visit->mutex);
         news = take_waiting(visit);
+        was_held = visit->is_held;
+        visit->is_held = false;
         pthread_mutex_unlock(&visit->mutex);
     }
+    if (was_held)
+        go_on(visit);
     if (news == VISIT_MESSAGE)
         read_message(visit, out_message);
     return news;

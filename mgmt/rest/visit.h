@@ -12,6 +12,7 @@
 #include "hub/server/guest_control.h"
 #include "mgmt/rest/rest.h"
 
+#define VISIT_HIGH_BYTES ((size_t)1024 * 1024)     /* a stream's provider waits beyond it */
 #define VISIT_MOST_BYTES ((size_t)4 * 1024 * 1024) /* a single message may be longer */
 #define VISIT_TEXT_SIZE 512
 

@@ -33,7 +33,7 @@ static void give(struct guest *guest, struct bytes raw)
 
     if (guest->is_over)
         return;
-    guest->is_over = !guest->events->on_data(guest->owner, &data) || !is_chunk;
+    guest->is_over = guest->events->on_data(guest->owner, &data) == GUEST_ENOUGH || !is_chunk;
     if (!is_chunk)
         guest->events->on_end(guest->owner, GUEST_DONE, BYTES_NONE);
 }
@@ -59,6 +59,11 @@ int guest_control_begin(struct server *server, const struct guest_wish *wish,
     else if (bytes_equal_text(wish->name, "echo"))
         give(guest, wish->raw_data);
     return 0;
+}
+
+void guest_control_go_on(struct guest *guest)
+{
+    (void)guest;
 }
 
 void guest_control_free(struct guest *guest)

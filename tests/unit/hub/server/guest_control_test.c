@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "hub/server/guest_control.h"
 
+#include "hub/base/metrics.h"
 #include "hub/wire/msgpack_read.h"
 #include "tests/unit/hub/server/peer.h"
 
@@ -9,7 +10,7 @@ struct ear {
     unsigned n_data;
     unsigned n_gone;
     bool is_ended;
-    bool is_full; /* takes nothing */
+    enum guest_verdict verdict; /* of all data */
     enum guest_end end;
     char text[256];
     char data[64]; /* the last, if it is a str */
@@ -22,7 +23,7 @@ static void keep(char *room, size_t size, struct bytes text)
     snprintf(room, size, "%.*s", (int)text.len, (const char *)text.ptr);
 }
 
-static bool on_data(void *owner, const struct guest_data *data)
+static enum guest_verdict on_data(void *owner, const struct guest_data *data)
 {
     struct ear *ear = owner;
     struct msgpack_reader reader = msgpack_reader_of(data->raw_data);
@@ -33,7 +34,7 @@ static bool on_data(void *owner, const struct guest_data *data)
     keep(ear->sender, sizeof ear->sender, data->sender_id);
     if (msgpack_read(&reader, &value) == 0 && value.type == MSGPACK_STR)
         keep(ear->data, sizeof ear->data, value.raw);
-    return !ear->is_full;
+    return ear->verdict;
 }
 
 static void on_end(void *owner, enum guest_end end, struct bytes text)
@@ -251,7 +252,7 @@ static void test_a_listener_hears_until_its_channel_is_lost(void **state)
     stand_begin(&stand, NULL);
     guest_new(&stand, &ear, GUEST_LISTEN, "", "http:alice:1");
     guest_new(&stand, &full, GUEST_LISTEN, "", "http:bob:1");
-    full.is_full = true;
+    full.verdict = GUEST_ENOUGH;
     peer = peer_enter(&stand, "peer");
     for (int i = 0; i < 3; i++)
         peer_say(peer, "type", "broadcast", "channel", "room", "event", "tick", "data", "now");
@@ -312,6 +313,99 @@ static void test_a_call_that_is_not_answered_in_time_is_over(void **state)
     stand_end(&stand);
 }
 
+static void say_chunk(struct peer *provider, const char *id, const char *caller)
+{
+    struct buffer body = {0};
+
+    msgpack_write_map(&body, 6);
+    msgpack_write_str(&body, BYTES_LITERAL("type"));
+    msgpack_write_str(&body, BYTES_LITERAL("response"));
+    msgpack_write_str(&body, BYTES_LITERAL("request_id"));
+    msgpack_write_str(&body, bytes_of_text(id));
+    msgpack_write_str(&body, BYTES_LITERAL("target_id"));
+    msgpack_write_str(&body, bytes_of_text(caller));
+    msgpack_write_str(&body, BYTES_LITERAL("data"));
+    msgpack_write_str(&body, BYTES_LITERAL("chunk"));
+    msgpack_write_str(&body, BYTES_LITERAL("is_stream"));
+    msgpack_write_bool(&body, true);
+    msgpack_write_str(&body, BYTES_LITERAL("is_final"));
+    msgpack_write_bool(&body, false);
+    peer_say_body(provider, buffer_bytes(&body));
+    buffer_clear(&body);
+}
+
+struct streaming {
+    struct stand stand;
+    struct ear ear;
+    struct guest *guest;
+    struct peer *provider;
+    char *id;
+};
+
+static void begin_streaming(struct streaming *streaming, uint64_t patience_ms)
+{
+    struct guest_wish wish = wish_of(GUEST_STREAM, "ask", "http:alice:1");
+
+    stand_begin(&streaming->stand, NULL);
+    streaming->provider = enter_provider(&streaming->stand, "ask");
+    wish.patience_ms = patience_ms;
+    streaming->guest = guest_begin(&streaming->stand, &streaming->ear, &wish);
+    peer_hear(streaming->provider, "call");
+    streaming->id = field(streaming->provider, KEY_REQUEST_ID);
+    streaming->ear.verdict = GUEST_HOLD;
+    say_chunk(streaming->provider, streaming->id, "http:alice:1");
+    turn_until(&streaming->stand, streaming->ear.n_data == 1);
+}
+
+static void end_streaming(struct streaming *streaming)
+{
+    guest_control_free(streaming->guest);
+    free(streaming->id);
+    peer_free(streaming->provider);
+    stand_end(&streaming->stand);
+}
+
+static void test_a_provider_waits_for_a_guest_that_takes_nothing(void **state)
+{
+    struct streaming streaming = {0};
+    uint64_t n_paused = metrics_read(METRICS_PRODUCERS_PAUSED);
+
+    (void)state;
+    begin_streaming(&streaming, 60000);
+    assert_int_equal(metrics_read(METRICS_PRODUCERS_PAUSED), n_paused + 1);
+    say_chunk(streaming.provider, streaming.id, "http:alice:1");
+    turn_a_little(&streaming.stand);
+    assert_int_equal(streaming.ear.n_data, 1);
+    streaming.ear.verdict = GUEST_GO_ON;
+    guest_control_go_on(streaming.guest);
+    turn_until(&streaming.stand, streaming.ear.n_data == 2);
+    assert_false(streaming.ear.is_ended);
+    end_streaming(&streaming);
+}
+
+static void test_a_guest_that_keeps_its_provider_waiting_for_too_long_is_over(void **state)
+{
+    struct streaming streaming = {0};
+
+    (void)state;
+    begin_streaming(&streaming, 20);
+    turn_until(&streaming.stand, streaming.ear.is_ended);
+    assert_int_equal(streaming.ear.end, GUEST_TOO_SLOW);
+    peer_hear_pong(streaming.provider); /* it is read again */
+    end_streaming(&streaming);
+}
+
+static void test_who_has_no_patience_holds_nobody(void **state)
+{
+    struct streaming streaming = {0};
+
+    (void)state;
+    begin_streaming(&streaming, 0);
+    say_chunk(streaming.provider, streaming.id, "http:alice:1");
+    turn_until(&streaming.stand, streaming.ear.n_data == 2);
+    end_streaming(&streaming);
+}
+
 static void test_what_is_published_reaches_a_subscribed_guest(void **state)
 {
     struct stand stand;
@@ -341,6 +435,9 @@ int main(void)
         cmocka_unit_test(test_a_listener_hears_until_its_channel_is_lost),
         cmocka_unit_test(test_a_guest_never_owns_a_channel),
         cmocka_unit_test(test_a_call_that_is_not_answered_in_time_is_over),
+        cmocka_unit_test(test_a_provider_waits_for_a_guest_that_takes_nothing),
+        cmocka_unit_test(test_a_guest_that_keeps_its_provider_waiting_for_too_long_is_over),
+        cmocka_unit_test(test_who_has_no_patience_holds_nobody),
         cmocka_unit_test(test_what_is_published_reaches_a_subscribed_guest),
     };
 
