@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "hub/base/check.h"
+#include "hub/base/metrics.h"
 #include "hub/core/access.h"
 #include "hub/core/peering_notes.h"
 #include "hub/core/topics.h"
@@ -228,6 +229,12 @@ size_t channels_send(struct channel *channel, const struct client *except, struc
         n++;
     }
     return n;
+}
+
+void channels_note_deliveries(struct channel *channel, size_t n)
+{
+    metrics_add(METRICS_DELIVERIES, n);
+    channel->counters.deliveries += n;
 }
 
 void channels_tell_membership(struct hub *hub, struct channel *channel, struct client *client,

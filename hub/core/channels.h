@@ -8,6 +8,7 @@
 #ifndef COMMHUB_CORE_CHANNELS_H
 #define COMMHUB_CORE_CHANNELS_H
 
+#include "hub/core/channel_counters.h"
 #include "hub/core/clients.h"
 
 struct channel {
@@ -39,6 +40,8 @@ struct channel {
     struct roll remotes_by_serial;
     uint32_t n_remote_ids; /* how many of them are shown: one of each id */
     struct list challenges;
+
+    struct channel_counters counters;
 
     struct bytes name;
     uint8_t name_bytes[];
@@ -101,6 +104,9 @@ struct client *channels_owner(const struct channel *channel);
 /* Sends a borrowed frame to every opener but @except (may be NULL). Answers how many there were. */
 size_t channels_send(struct channel *channel, const struct client *except, struct block *frame,
                      enum frame_class frame_class);
+
+/* So many clients have been given a broadcast or a publish of the channel. */
+void channels_note_deliveries(struct channel *channel, size_t n);
 
 /* metadata_update of a membership to the openers (but the member itself), and to federation. */
 void channels_tell_membership(struct hub *hub, struct channel *channel, struct client *client,

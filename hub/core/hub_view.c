@@ -124,6 +124,7 @@ static void copy_channel(struct view *view, void *element, void *out_row)
         .n_members = channel->n_members + channel->n_remote_ids,
         .n_events = channel->events_by_serial.n_elements,
         .n_topics = channel->topics_by_serial.n_elements,
+        .counters = channel->counters,
     };
 }
 

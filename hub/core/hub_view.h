@@ -5,6 +5,7 @@
 #ifndef COMMHUB_CORE_HUB_VIEW_H
 #define COMMHUB_CORE_HUB_VIEW_H
 
+#include "hub/core/channel_counters.h"
 #include "hub/core/hub.h"
 #include "hub/core/view.h"
 
@@ -46,6 +47,7 @@ struct view_channel {
     uint64_t n_members;                   /* here and at other hubs */
     uint64_t n_events;
     uint64_t n_topics;
+    struct channel_counters counters;
 };
 
 struct view_counts {

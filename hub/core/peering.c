@@ -440,8 +440,8 @@ int peering_deliver(struct hub *hub, struct client *peer, struct bytes channel_n
     if (!frame)
         return -ENOMEM;
     hub->producer = peer;
-    metrics_add(METRICS_DELIVERIES,
-                topic ? topics_send(topic, frame) : channels_send(channel, NULL, frame, FRAME_TO_MANY));
+    channels_note_deliveries(channel, topic ? topics_send(topic, frame)
+                                            : channels_send(channel, NULL, frame, FRAME_TO_MANY));
     hub->producer = NULL;
     block_unref(frame);
     return 0;

@@ -206,6 +206,7 @@ int pubsub_publish(struct hub *hub, struct client *client, const struct message 
         return 0;
     }
     metrics_count(METRICS_PUBLISHES);
+    target.channel->counters.publishes++;
     has_listeners = peering_has_listeners(hub, target.channel, target.channel_name);
     if (topic->n_local == 0 && !has_listeners)
         return 0;
@@ -217,7 +218,7 @@ int pubsub_publish(struct hub *hub, struct client *client, const struct message 
         request_fail(hub, client, message, ERROR_SPOOL_FULL, target.channel_name, target.name);
         return 0;
     }
-    metrics_add(METRICS_DELIVERIES, topics_send(topic, frame));
+    channels_note_deliveries(target.channel, topics_send(topic, frame));
     if (has_listeners)
         peering_note_multicast(hub, target.channel_name, topic->name, frame);
     block_unref(frame);

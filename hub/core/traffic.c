@@ -140,6 +140,7 @@ int traffic_call(struct hub *hub, struct client *client, const struct message *m
             return r < 0 ? r : 0;
     }
     metrics_count(METRICS_CALLS);
+    channel->counters.calls++;
     r = forward_to(hub, client, message, parties.provider);
     if (r < 0 && parties.request_id.len) {
         calls_fail(hub, calls_find(hub, parties.provider, parties.request_id, parties.caller_name),
@@ -210,6 +211,8 @@ int traffic_send(struct hub *hub, struct client *client, const struct message *m
     if (!read_target(hub, client, message, &channel_name, &event, &channel))
         return 0;
     metrics_count(METRICS_SENDS);
+    if (channel)
+        channel->counters.sends++;
     provider = providers_pick(hub, providers_find_event(channel, event), client);
     /* Nobody there is no error: a send has no answer. */
     return provider ? forward_to(hub, client, message, provider) : 0;
@@ -229,13 +232,15 @@ int traffic_broadcast(struct hub *hub, struct client *client, const struct messa
         return 0;
     }
     metrics_count(METRICS_BROADCASTS);
+    if (channel)
+        channel->counters.broadcasts++;
     if ((!channel || channel->n_openers == 0) && !peering_has_listeners(hub, channel, channel_name))
         return 0;
     frame = forwarded(hub, client, message);
     if (!frame)
         return -ENOMEM;
     if (channel)
-        metrics_add(METRICS_DELIVERIES, channels_send(channel, client, frame, FRAME_TO_MANY));
+        channels_note_deliveries(channel, channels_send(channel, client, frame, FRAME_TO_MANY));
     if (peering_has_listeners(hub, channel, channel_name))
         peering_note_multicast(hub, channel_name, BYTES_NONE, frame);
     block_unref(frame);

@@ -130,7 +130,7 @@ static int take_over(struct configuration *configuration, struct serve_options *
     return r;
 }
 
-int configuration_reload(struct configuration *configuration, json_t **out_outcome,
+int configuration_reload(struct configuration *configuration, bool is_trial, json_t **out_outcome,
                          char out_why[SERVE_WHY_SIZE])
 {
     struct serve_options fresh = {0};
@@ -143,7 +143,7 @@ int configuration_reload(struct configuration *configuration, json_t **out_outco
     pthread_mutex_lock(&configuration->mutex);
     r = read_layers(configuration, &fresh, out_why);
     if (r == 0)
-        r = take_over(configuration, &fresh, false, out_outcome, out_why);
+        r = take_over(configuration, &fresh, is_trial, out_outcome, out_why);
     pthread_mutex_unlock(&configuration->mutex);
     serve_options_clear(&fresh);
     return r;
@@ -337,9 +337,9 @@ static int change(void *context, json_t *wishes, bool is_trial, struct problem_f
     return r;
 }
 
-static int reload(void *context, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE])
+static int reload(void *context, bool is_trial, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE])
 {
-    return configuration_reload(context, out_outcome, out_why);
+    return configuration_reload(context, is_trial, out_outcome, out_why);
 }
 
 struct settings_face configuration_face(struct configuration *configuration)

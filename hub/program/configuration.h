@@ -38,7 +38,7 @@ void configuration_free(struct configuration *configuration);
 const struct serve_options *configuration_options(const struct configuration *configuration);
 
 /* {changed, needs_restart} in *@out_outcome (NULL: nobody wants it). As settings_face.h says. */
-int configuration_reload(struct configuration *configuration, json_t **out_outcome,
+int configuration_reload(struct configuration *configuration, bool is_trial, json_t **out_outcome,
                          char out_why[SERVE_WHY_SIZE]);
 
 /* The face of @configuration for the management plane. */

@@ -86,7 +86,7 @@ static const struct verb verbs[] = {
      .needs = NEED_NAME | NEED_FILE},
     {"user", "rm", "remove one", "DELETE", "/api/v1/users/%s", .needs = NEED_NAME},
     {"token", "list", "show all tokens", "GET", "/api/v1/tokens",
-     .columns = {"name", "role", "scopes", "expires"}},
+     .columns = {"name", "role", "scopes", "expires_at"}},
     {"token", "create", "make one, from a file (JSON or YAML); it is shown once", "POST", "/api/v1/tokens",
      .needs = NEED_FILE},
     {"token", "get", "show one", "GET", "/api/v1/tokens/%s", .needs = NEED_NAME},

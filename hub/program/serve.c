@@ -38,6 +38,8 @@
 #include "mgmt/rest/definitions.h"
 #include "mgmt/store/spool_file.h"
 #include "mgmt/store/store.h"
+#include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_password.h"
 
 #define LOG_RING_RECORDS 10000
 #define DRAIN_GRACE_MS 3000      /* for outstanding calls; the whole end takes less than 5 s */
@@ -209,8 +211,8 @@ static int restore(struct house *house)
         return 0;
     if (house->options->definitions && definitions_load(house->store, house->options->definitions, why) < 0)
         return complain(why);
-    if (store_each_password(house->store, restore_password, house, why) < 0 ||
-        store_each_bridge(house->store, restore_bridge, house, why) < 0)
+    if (store_password_each(house->store, restore_password, house, why) < 0 ||
+        store_bridge_each(house->store, restore_bridge, house, why) < 0)
         return complain(why);
     return 0;
 }
@@ -502,7 +504,7 @@ static void *run_reload(void *context)
     int r;
 
     service_notice_send_reloading();
-    r = configuration_reload(house->configuration, &outcome, why);
+    r = configuration_reload(house->configuration, false, &outcome, why);
     service_notice_send("READY=1");
     if (r) {
         snprintf(text, sizeof text, "Reload: nothing was changed: %s", why);

@@ -13,6 +13,7 @@
 #include "mgmt/rest/json_value.h"
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/seal.h"
+#include "mgmt/store/store_password.h"
 
 #define MOST_PASSWORD_BYTES 1024
 #define MOST_SECRET_FILE_BYTES 4096
@@ -75,7 +76,7 @@ static int export(struct store *store, struct store_bridges *out_bridges, json_t
             r = -ENOMEM;
     }
     if (r == 0)
-        r = store_each_password(store, add_channel, channels, out_why);
+        r = store_password_each(store, add_channel, channels, out_why);
     *out_document = json_pack("{s:i, s:o, s:o}", "version", 1, "bridges", bridges, "channels", channels);
     return r == 0 && !*out_document ? -ENOMEM : r;
 }
@@ -242,7 +243,7 @@ static int read_bridge(struct reading *reading, const char *name, json_t *json)
 static int compare_passwords(struct reading *reading, struct definitions_change *change)
 {
     cleanup_(seal_wipe) struct buffer old = {0};
-    int r = store_find_password(reading->definitions->store, bytes_of_text(change->name), &old, reading->why);
+    int r = store_password_find(reading->definitions->store, bytes_of_text(change->name), &old, reading->why);
 
     if (r < 0)
         return r;
@@ -398,9 +399,9 @@ static int store_change(struct store *store, const struct definitions_change *ch
         return 0;
     if (change->action == DEFINITIONS_REMOVED)
         return change->is_bridge ? store_bridge_remove(store, change->name, out_why)
-                                 : store_remove_password(store, name, out_why);
+                                 : store_password_remove(store, name, out_why);
     return change->is_bridge ? store_bridge_put(store, &change->form.spec, change->form.has_tls, out_why)
-                             : store_set_password(store, name, bytes_of_text(change->password), out_why);
+                             : store_password_set(store, name, bytes_of_text(change->password), out_why);
 }
 
 /* "/api/v1/channels/a%2Fb/password" */

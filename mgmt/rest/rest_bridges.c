@@ -477,11 +477,30 @@ static void run_retry(void *argument)
     asking->result = federation_control_retry_bridge(asking->rest->options.federation, asking->name);
 }
 
+/* True: it is only tried. */
+static bool retry_is_tried(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    cleanup_(store_bridge_freep) struct store_bridge *bridge = NULL;
+    char why[STORE_WHY_SIZE];
+    int r;
+
+    if (!rest_is_dry_run(request))
+        return false;
+    r = store_bridge_find(rest->options.store, request->segments[RESOURCES_NAME_SEGMENT], &bridge, why);
+    if (r < 0)
+        rest_reply_store_fault(reply, request, r, why);
+    else if (r == STORE_E_UNKNOWN)
+        problem_reply(reply, request, 404, "There is no bridge of that name.");
+    else
+        change_is_tried(request, reply, 200, NULL, NULL);
+    return true;
+}
+
 void rest_bridges_retry(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct asking asking = {.rest = rest, .name = request->segments[RESOURCES_NAME_SEGMENT]};
 
-    if (!rest_ask(rest, run_retry, &asking, request, reply))
+    if (retry_is_tried(rest, request, reply) || !rest_ask(rest, run_retry, &asking, request, reply))
         return;
     if (asking.result)
         problem_reply(reply, request, 404, "There is no bridge of that name.");

@@ -34,16 +34,24 @@ static json_t *origin_json(enum password_origin origin)
     return json_null();
 }
 
+static json_t *counters_json(const struct channel_counters *counters)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "calls", (json_int_t)counters->calls, "sends",
+                     (json_int_t)counters->sends, "broadcasts", (json_int_t)counters->broadcasts, "publishes",
+                     (json_int_t)counters->publishes, "deliveries", (json_int_t)counters->deliveries);
+}
+
 static json_t *channel_json(const struct request *request, const void *row)
 {
     const struct view_channel *channel = row;
 
     (void)request;
-    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I, s:I}", "name", json_value_text(channel->name),
+    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I, s:I, s:o}", "name", json_value_text(channel->name),
                      "protected", channel->password_origin != PASSWORD_NONE, "password_origin",
                      origin_json(channel->password_origin), "owner", json_value_text_or_null(channel->owner),
                      "n_members", (json_int_t)channel->n_members, "n_events", (json_int_t)channel->n_events,
-                     "n_topics", (json_int_t)channel->n_topics);
+                     "n_topics", (json_int_t)channel->n_topics, "counters",
+                     counters_json(&channel->counters));
 }
 
 static json_t *member_json(const struct request *request, const void *row)

@@ -125,20 +125,24 @@ static json_t *detail_json(const struct server_client *client)
     return detail;
 }
 
+static void reply_unless_found(int result, const struct request *request, struct reply *reply)
+{
+    if (result == VIEW_E_UNKNOWN)
+        problem_reply(reply, request, 404, "There is no client of that id (any more).");
+    else if (result < 0)
+        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
+}
+
 void rest_clients_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct asking asking = {.rest = rest, .id = bytes_of_text(request->segments[RESOURCES_NAME_SEGMENT])};
 
     if (!rest_ask(rest, run_ask, &asking, request, reply))
         return;
-    if (asking.result == VIEW_E_UNKNOWN) {
-        problem_reply(reply, request, 404, "There is no client of that id (any more).");
-    } else if (asking.result < 0) {
-        problem_reply(reply, request, 500, "The hub could not answer: out of memory.");
-    } else {
+    reply_unless_found(asking.result, request, reply);
+    if (asking.result == 0)
         json_value_reply(reply, 200, detail_json(&asking.client));
-        view_free(asking.client.view);
-    }
+    view_free(asking.client.view);
 }
 
 /* ---- ending one ---- */
@@ -156,11 +160,27 @@ static void run_kick(void *argument)
     kicking->result = server_control_kick(kicking->rest->options.server, kicking->id);
 }
 
+/* True: it is only tried. */
+static bool kick_is_tried(struct rest *rest, const struct request *request, struct reply *reply)
+{
+    struct asking asking = {.rest = rest, .id = bytes_of_text(request->segments[RESOURCES_NAME_SEGMENT])};
+
+    if (!rest_is_dry_run(request) || !rest_ask(rest, run_ask, &asking, request, reply))
+        return rest_is_dry_run(request);
+    if (asking.result == 0)
+        change_is_tried(request, reply, 204, client_json(&asking.client.client), NULL);
+    reply_unless_found(asking.result, request, reply);
+    view_free(asking.client.view);
+    return true;
+}
+
 void rest_clients_delete(struct rest *rest, const struct request *request, struct reply *reply)
 {
     const char *id = request->segments[RESOURCES_NAME_SEGMENT];
     struct kicking kicking = {.rest = rest, .id = bytes_of_text(id)};
 
+    if (kick_is_tried(rest, request, reply))
+        return;
     change_note(request, json_pack("{s:o}", "id", json_value_text(id)), NULL);
     if (!rest_ask(rest, run_kick, &kicking, request, reply))
         return;

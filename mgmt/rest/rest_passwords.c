@@ -15,6 +15,7 @@
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/store/seal.h"
+#include "mgmt/store/store_password.h"
 
 #define MOST_PASSWORD_BYTES 1024
 #define SYSTEM_CHANNEL_PREFIX "__comm_ipc_"
@@ -67,8 +68,8 @@ static void take_back(struct asking *asking, const struct buffer *old, const str
 {
     struct store *store = asking->rest->options.store;
     char why[STORE_WHY_SIZE];
-    int r = old ? store_set_password(store, asking->channel, buffer_bytes(old), why)
-                : store_remove_password(store, asking->channel, why);
+    int r = old ? store_password_set(store, asking->channel, buffer_bytes(old), why)
+                : store_password_remove(store, asking->channel, why);
 
     if (r < 0)
         rest_log(asking->rest, LOG_ERROR, request,
@@ -109,11 +110,11 @@ static void put(struct asking *asking, const struct request *request, struct rep
 
     if (!is_changeable(asking, request, reply))
         return;
-    found = store_find_password(store, asking->channel, &old, why);
+    found = store_password_find(store, asking->channel, &old, why);
     if (found >= 0 &&
         change_is_tried(request, reply, 204, password_json(asking, found == 0), password_json(asking, true)))
         return;
-    r = found < 0 ? found : store_set_password(store, asking->channel, asking->password, why);
+    r = found < 0 ? found : store_password_set(store, asking->channel, asking->password, why);
     if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
         return;
@@ -179,12 +180,12 @@ static void delete_locked(struct asking *asking, const struct request *request, 
 
     if (!is_changeable(asking, request, reply))
         return;
-    r = store_find_password(store, asking->channel, &old, why);
+    r = store_password_find(store, asking->channel, &old, why);
     if (r == 0 &&
         change_is_tried(request, reply, 204, password_json(asking, true), password_json(asking, false)))
         return;
     if (r == 0)
-        r = store_remove_password(store, asking->channel, why);
+        r = store_password_remove(store, asking->channel, why);
     if (r == STORE_E_UNKNOWN) {
         problem_reply(reply, request, 404, "No operator has given that channel a password.");
         return;

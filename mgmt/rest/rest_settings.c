@@ -90,12 +90,13 @@ void rest_settings_reload(struct rest *rest, const struct request *request, stru
     const struct settings_face *face = face_of(rest);
     char why[SETTINGS_FACE_WHY_SIZE] = "";
     json_t *outcome = NULL;
-    int r = face->reload(face->context, &outcome, why);
+    bool is_trial = rest_is_dry_run(request);
+    int r = face->reload(face->context, is_trial, &outcome, why);
 
     if (r > 0)
         problem_reply(reply, request, 422, "Nothing was changed: %s", why);
     else if (r < 0)
         problem_reply(reply, request, 500, "Nothing was changed: %s", why);
-    else
+    else if (!is_trial || !change_is_tried(request, reply, 200, NULL, outcome))
         json_value_reply(reply, 200, outcome);
 }

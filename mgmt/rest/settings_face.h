@@ -32,9 +32,11 @@ struct settings_face {
     int (*change)(void *context, json_t *wishes, bool is_trial, struct problem_faults *faults,
                   char out_why[SETTINGS_FACE_WHY_SIZE]);
 
-    /* Reads file, certificates and secrets again: {changed, needs_restart}, names each, in *@out_outcome. 0,
-     * SETTINGS_FACE_E_REFUSED or a negative errno, with @out_why. */
-    int (*reload)(void *context, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE]);
+    /*
+     * Reads file, certificates and secrets again: {changed, needs_restart}, names each, in *@out_outcome.
+     * Only checks where @is_trial. 0, SETTINGS_FACE_E_REFUSED or a negative errno, with @out_why.
+     */
+    int (*reload)(void *context, bool is_trial, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE]);
 };
 
 #endif

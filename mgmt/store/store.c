@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Opening the store, and the passwords of channels; other rows are in store_*.c
+ * Opening the store, and what its tables share; their rows are in store_*.c
  *
- * Order at start: lock the directory, open and migrate the database, load the master key (make it only where
- * nothing was sealed yet), prove that it is the right one, then identity. The proof is a known text sealed in
- * meta.key_check: with a wrong key the hub would start and lose every secret one by one.
+ * Order at start: lock the directory, open and migrate the database, load the master key (store_key.c), then
+ * identity.
  */
 #include "mgmt/store/store.h"
 
@@ -19,13 +18,7 @@
 #include "hub/base/text.h"
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/migrations.h"
-#include "mgmt/store/store_bridge.h"
 #include "mgmt/store/store_inside.h"
-
-#define KEY_CHECK_PURPOSE "key-check"
-#define KEY_CHECK_TEXT "commhub"
-#define CREDENTIAL_NAME "commhub-master-key"
-#define PAGE 100
 
 int store_fault(struct store *store, int r, char out_why[STORE_WHY_SIZE])
 {
@@ -328,97 +321,10 @@ static int load_identity(struct store *store)
     return store_meta_set(store, "incarnation", bytes_of_text(text));
 }
 
-int store_make_key_check(struct store *store, const struct seal_key *key)
-{
-    cleanup_(buffer_clear) struct buffer sealed = {0};
-    int r = seal_close(key, BYTES_LITERAL(KEY_CHECK_PURPOSE), BYTES_LITERAL(KEY_CHECK_TEXT), &sealed);
-
-    return r < 0 ? r : store_meta_set(store, "key_check", buffer_bytes(&sealed));
-}
-
-/* Where the service manager puts the key, for free(); NULL: it does not. */
-static char *credential_path(void)
-{
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    char *path = directory ? data_dir_path(directory, CREDENTIAL_NAME) : NULL;
-
-    if (path && access(path, F_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
-}
-
-bool store_key_is_credential(void)
-{
-    cleanup_free_ char *path = credential_path();
-
-    return path != NULL;
-}
-
-/* Whether the key opens what was sealed at the first start: 0, SEAL_E_WRONG or -ENOMEM. */
-static int try_key(const struct seal_key *key, struct bytes sealed)
-{
-    cleanup_(seal_wipe) struct buffer text = {0};
-
-    return seal_open(key, BYTES_LITERAL(KEY_CHECK_PURPOSE), sealed, &text);
-}
-
-/* A change of the key that was cut short behind its transaction: the key beside it is the one. */
-static bool finish_rekey(struct store *store, const char *path, struct bytes sealed)
-{
-    cleanup_free_ char *fresh_path = data_dir_path(store->data_dir, STORE_FRESH_KEY_FILE);
-    struct seal_key fresh;
-    char why[SEAL_WHY_SIZE];
-    bool is_it;
-
-    if (!fresh_path || seal_key_load(&fresh, fresh_path, false, why) < 0)
-        return false;
-    is_it = try_key(&fresh, sealed) == 0 && rename(fresh_path, path) == 0;
-    if (is_it)
-        store->key = fresh;
-    seal_key_clear(&fresh);
-    return is_it;
-}
-
-static int load_key_at(struct store *store, const char *path, bool may_make, char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(buffer_clear) struct buffer sealed = {0};
-    char why[SEAL_WHY_SIZE];
-    int found = store_meta_get(store, "key_check", &sealed);
-    int r;
-
-    if (found < 0)
-        return store_fault(store, found, out_why);
-    r = seal_key_load(&store->key, path, may_make && found == STORE_E_UNKNOWN, why);
-    if (r < 0) {
-        snprintf(out_why, STORE_WHY_SIZE, "%s", why);
-        return r;
-    }
-    if (found == STORE_E_UNKNOWN)
-        return store_fault(store, store_make_key_check(store, &store->key), out_why);
-    r = try_key(&store->key, buffer_bytes(&sealed));
-    if (r == 0 || (r > 0 && finish_rekey(store, path, buffer_bytes(&sealed))))
-        return 0;
-    snprintf(out_why, STORE_WHY_SIZE, "The master key %s is not the one this store was sealed with", path);
-    return r < 0 ? r : -EBADMSG;
-}
-
-int store_load_key(struct store *store, bool may_make, char out_why[STORE_WHY_SIZE])
-{
-    cleanup_free_ char *credential = credential_path();
-    cleanup_free_ char *path = data_dir_path(store->data_dir, STORE_KEY_FILE);
-
-    if (!path) {
-        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
-        return -ENOMEM;
-    }
-    return load_key_at(store, credential ? credential : path, may_make && !credential, out_why);
-}
-
 /* What stands in the database; made at the first start. */
 static int load_rows(struct store *store, void *context, char *out_why)
 {
-    int r = store_load_key(store, true, out_why);
+    int r = store_key_load(store, true, out_why);
 
     (void)context;
     return r < 0 ? r : store_fault(store, load_identity(store), out_why);
@@ -505,142 +411,4 @@ void store_epoch(const struct store *store, uint64_t incarnation, char out_epoch
 char *store_path(const struct store *store, const char *name)
 {
     return data_dir_path(store->data_dir, name);
-}
-
-int store_each_bridge(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
-                      void *context, char out_why[STORE_WHY_SIZE])
-{
-    struct store_bridges page = {.has_more = true};
-    int r = 0;
-
-    for (int64_t after = 0; r == 0 && page.has_more;) {
-        r = store_bridge_list(store, after, PAGE, &page, out_why);
-        for (size_t i = 0; r == 0 && i < page.n; i++) {
-            after = page.rows[i]->serial;
-            r = visit(&page.rows[i]->spec, context);
-        }
-        store_bridge_list_clear(&page);
-    }
-    return r;
-}
-
-/* The next row after @channel, whose place it takes; 0, STORE_E_UNKNOWN at the end, or a negative errno. */
-static int next_password(struct store *store, struct buffer *channel, struct buffer *out_password,
-                         char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    cleanup_free_ char *purpose = NULL;
-    int r = db_prepare(store->db,
-                       "SELECT channel, sealed_password FROM channel_password WHERE channel > ?1 "
-                       "ORDER BY channel LIMIT 1",
-                       &statement);
-
-    if (r == 0) {
-        db_bind_text(statement, 1, bytes_of(channel->len ? channel->ptr : (const uint8_t *)"", channel->len));
-        r = db_step(statement);
-    }
-    if (r < 0)
-        return store_fault(store, r, out_why);
-    if (r != DB_ROW)
-        return STORE_E_UNKNOWN;
-    purpose = store_purpose("channel", db_column(statement, 0));
-    if (!purpose)
-        return store_fault(store, -ENOMEM, out_why);
-    r = store_unseal(store, purpose, db_column(statement, 1), out_password, out_why);
-    if (r < 0)
-        return r;
-    /* The bound text is the buffer's own, but the statement is not stepped again. */
-    {
-        struct bytes name = db_column(statement, 0);
-
-        if (buffer_reserve(channel, name.len) < 0)
-            return store_fault(store, -ENOMEM, out_why);
-        memcpy(channel->ptr, name.ptr, name.len);
-        channel->len = name.len;
-    }
-    return 0;
-}
-
-int store_each_password(struct store *store,
-                        int (*visit)(struct bytes channel, struct bytes password, void *context),
-                        void *context, char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(buffer_clear) struct buffer channel = {0};
-    int r = 0;
-
-    while (r == 0) {
-        cleanup_(seal_wipe) struct buffer password = {0};
-
-        pthread_mutex_lock(&store->mutex);
-        r = next_password(store, &channel, &password, out_why);
-        pthread_mutex_unlock(&store->mutex);
-        if (r == STORE_E_UNKNOWN)
-            return 0;
-        if (r == 0)
-            r = visit(buffer_bytes(&channel), buffer_bytes(&password), context);
-    }
-    return r;
-}
-
-static int set_password(struct store *store, struct bytes channel, struct bytes sealed)
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    int r = db_prepare(store->db,
-                       "INSERT OR REPLACE INTO channel_password (channel, sealed_password) VALUES (?1, ?2)",
-                       &statement);
-
-    if (r < 0)
-        return r;
-    db_bind_text(statement, 1, channel);
-    db_bind_blob(statement, 2, sealed);
-    return db_step(statement);
-}
-
-int store_set_password(struct store *store, struct bytes channel, struct bytes password,
-                       char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(buffer_clear) struct buffer sealed = {0};
-    cleanup_free_ char *purpose = store_purpose("channel", channel);
-    int r = store_begin(store);
-
-    if (r == 0)
-        r = purpose ? seal_close(&store->key, bytes_of_text(purpose), password, &sealed) : -ENOMEM;
-    if (r == 0)
-        r = set_password(store, channel, buffer_bytes(&sealed));
-    return store_end(store, r, out_why);
-}
-
-static int find_password(struct store *store, struct bytes channel, struct buffer *out_password,
-                         char out_why[STORE_WHY_SIZE])
-{
-    cleanup_(db_statement_freep) struct db_statement *statement = NULL;
-    cleanup_free_ char *purpose = store_purpose("channel", channel);
-    int r = purpose ? db_prepare(store->db, "SELECT sealed_password FROM channel_password WHERE channel = ?1",
-                                 &statement)
-                    : -ENOMEM;
-
-    if (r == 0) {
-        db_bind_text(statement, 1, channel);
-        r = db_step(statement);
-    }
-    if (r < 0)
-        return store_fault(store, r, out_why);
-    return r == DB_ROW ? store_unseal(store, purpose, db_column(statement, 0), out_password, out_why)
-                       : STORE_E_UNKNOWN;
-}
-
-int store_find_password(struct store *store, struct bytes channel, struct buffer *out_password,
-                        char out_why[STORE_WHY_SIZE])
-{
-    int r;
-
-    pthread_mutex_lock(&store->mutex);
-    r = find_password(store, channel, out_password, out_why);
-    pthread_mutex_unlock(&store->mutex);
-    return r;
-}
-
-int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE])
-{
-    return store_remove_named(store, "DELETE FROM channel_password WHERE channel = ?1", channel, out_why);
 }

@@ -21,7 +21,6 @@
 #include "hub/base/cleanup.h"
 
 struct store;
-struct bridge_spec; /* federation/federation_control.h */
 
 #define STORE_WHY_SIZE 1024
 
@@ -54,31 +53,10 @@ void store_epoch(const struct store *store, uint64_t incarnation, char out_epoch
 char *store_path(const struct store *store, const char *name);
 
 /*
- * For starting: every bridge in the order of making, every password of an operator. A visit that answers
- * something else than 0 ends the walk with that answer. 0, the visit's answer, or a negative errno.
- */
-int store_each_bridge(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
-                      void *context, char out_why[STORE_WHY_SIZE]);
-int store_each_password(struct store *store,
-                        int (*visit)(struct bytes channel, struct bytes password, void *context),
-                        void *context, char out_why[STORE_WHY_SIZE]);
-
-/*
  * Runs @run, which writes with the functions of the store, as one transaction: what it has written is there
  * if it answers 0 or more, and nothing of it else. Its answer, or the commit's fault with a sentence.
  */
 int store_batch(struct store *store, int (*run)(struct store *store, void *context, char *out_why),
                 void *context, char out_why[STORE_WHY_SIZE]);
-
-/* 0 or a negative errno. */
-int store_set_password(struct store *store, struct bytes channel, struct bytes password,
-                       char out_why[STORE_WHY_SIZE]);
-
-/* Appends the password, for the caller to seal_wipe(): 0, STORE_E_UNKNOWN or a negative errno. */
-int store_find_password(struct store *store, struct bytes channel, struct buffer *out_password,
-                        char out_why[STORE_WHY_SIZE]);
-
-/* 0, STORE_E_UNKNOWN or a negative errno. */
-int store_remove_password(struct store *store, struct bytes channel, char out_why[STORE_WHY_SIZE]);
 
 #endif

@@ -59,7 +59,7 @@ static int prepare(const char *data_dir, const char *path, char out_why[STORE_WH
         snprintf(shown, sizeof shown, "the file %.500s", why);
         return why_not(out_why, r, shown);
     }
-    r = store_load_key(&store, false, why);
+    r = store_key_load(&store, false, why);
     if (r == 0) {
         r = go_ahead(&store);
         if (r < 0)

@@ -11,6 +11,7 @@
  * The plain columns: name, form, and the member of struct bridge_spec. Statements are made of this list, so a
  * new column is one line here and one in a migration.
  */
+#define EACH_PAGE 100 /* rows that are read at a time */
 #define FIELDS(X)                                                                                            \
     X(address, TEXT, address)                                                                                \
     X(kind, ENUM, kind)                                                                                      \
@@ -501,4 +502,21 @@ int store_bridge_count(struct store *store, uint64_t *out_n)
     char why[STORE_WHY_SIZE];
 
     return store_count(store, "SELECT count(*) FROM bridge", BYTES_NONE, out_n, why);
+}
+
+int store_bridge_each(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
+                      void *context, char out_why[STORE_WHY_SIZE])
+{
+    struct store_bridges page = {.has_more = true};
+    int r = 0;
+
+    for (int64_t after = 0; r == 0 && page.has_more;) {
+        r = store_bridge_list(store, after, EACH_PAGE, &page, out_why);
+        for (size_t i = 0; r == 0 && i < page.n; i++) {
+            after = page.rows[i]->serial;
+            r = visit(&page.rows[i]->spec, context);
+        }
+        store_bridge_list_clear(&page);
+    }
+    return r;
 }

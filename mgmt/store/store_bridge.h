@@ -50,4 +50,11 @@ int store_bridge_remove(struct store *store, const char *name, char out_why[STOR
 
 int store_bridge_count(struct store *store, uint64_t *out_n);
 
+/*
+ * Visits all in the order of making; an answer other than 0 ends the walk. 0, the visit's answer, or a
+ * negative errno.
+ */
+int store_bridge_each(struct store *store, int (*visit)(const struct bridge_spec *spec, void *context),
+                      void *context, char out_why[STORE_WHY_SIZE]);
+
 #endif

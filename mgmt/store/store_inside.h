@@ -58,10 +58,10 @@ bool store_key_is_credential(void);
 
 /* Loads the master key and proves that it is the right one; makes one where @may_make and none was there yet.
  */
-int store_load_key(struct store *store, bool may_make, char out_why[STORE_WHY_SIZE]);
+int store_key_load(struct store *store, bool may_make, char out_why[STORE_WHY_SIZE]);
 
 /* Stores the text by which @key is known to be the right one. */
-int store_make_key_check(struct store *store, const struct seal_key *key);
+int store_key_make_check(struct store *store, const struct seal_key *key);
 
 /* Reads a sealed column: appends the secret and answers 0, or -EBADMSG or -ENOMEM. */
 int store_unseal(struct store *store, const char *purpose, struct bytes sealed, struct buffer *out_secret,

@@ -103,7 +103,7 @@ static int reseal_all(struct store *store, void *context, char *out_why)
     for (size_t i = 0; r == 0 && i < sizeof columns / sizeof *columns; i++)
         r = reseal_column(store, fresh, &columns[i], out_why);
     if (r == 0)
-        r = store_make_key_check(store, fresh);
+        r = store_key_make_check(store, fresh);
     if (r < 0 && !*out_why)
         store_fault(store, r, out_why);
     return r;

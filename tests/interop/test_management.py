@@ -245,6 +245,7 @@ async def test_a_channel_shows_members_in_joining_order_events_and_topics(
         "n_members": len(ids),
         "n_events": 2,
         "n_topics": 1,
+        "counters": {"calls": 0, "sends": 0, "broadcasts": 0, "publishes": 0, "deliveries": 0},
         "members": None,
         "events": None,
         "topics": [{"name": "ticks", "owner": adam.client_id, "subscribers": 2}],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub_under_test import Certificates, HubOptions, HubUnderTest, commhub_binary
+from management_client import Rest
 from raw_client import RawDialer
 
 pytestmark = [pytest.mark.commhub_only, pytest.mark.raw]
@@ -44,6 +45,16 @@ def run(managed: HubUnderTest) -> Run:
         return done
 
     return run_one
+
+
+def test_the_columns_of_every_list_are_members_of_its_rows(run: Run, managed: HubUnderTest) -> None:
+    schemas = json.loads(Rest(managed).ask("GET", "/api/v1/openapi.json").body)["components"]["schemas"]
+    lists = ("bridge", "Bridge"), ("link", "Link"), ("channel", "Channel"), ("client", "Client"), ("user", "User")
+    for command, schema in (*lists, ("token", "Token"), ("audit", "AuditRow")):
+        head = run(command, "list").stdout.splitlines()[0]
+        columns = {column.strip().lower().replace(" ", "_") for column in head.split("  ") if column.strip()}
+        members = set(schemas[schema]["properties"]) | {"server_id"}  # of a bridge: its peer's
+        assert columns <= members, (command, columns - members)
 
 
 def test_definitions_go_out_and_in_as_json_and_yaml(run: Run, tmp_path: Path) -> None:

@@ -64,9 +64,11 @@ static int change_settings(void *context, json_t *wishes, bool is_trial, struct 
     return 0;
 }
 
-static int reload_settings(void *context, json_t **out_outcome, char out_why[SETTINGS_FACE_WHY_SIZE])
+static int reload_settings(void *context, bool is_trial, json_t **out_outcome,
+                           char out_why[SETTINGS_FACE_WHY_SIZE])
 {
     (void)context;
+    (void)is_trial;
     (void)out_why;
     *out_outcome = json_pack("{s:[s], s:[]}", "changed", "idle-timeout", "needs_restart");
     return 0;

@@ -235,6 +235,36 @@ static void test_a_channel_is_counted_and_its_parts_are_listed(void **state)
     stage_free(stage);
 }
 
+static void test_what_passes_through_a_channel_is_counted(void **state)
+{
+    struct stage *stage = stage_new(NULL);
+    struct view *view = view_new();
+    struct view_channel channel;
+
+    (void)state;
+    stage_enter(stage, "a");
+    stage_enter(stage, "b");
+    stage_say(stage, "a", "{'type':'register','channel':'c','event':'e','is_provider':true}");
+    stage_say(stage, "a", "{'type':'add_subscription','channel':'c','sub_name':'t'}");
+    stage_say(stage, "a", "{'type':'register','channel':'c'}");
+    stage_say(stage, "b", "{'type':'register','channel':'c'}");
+    stage_say(stage, "b", "{'type':'subscribe','channel':'c','sub_name':'t'}");
+    stage_say(stage, "b", "{'type':'call','channel':'c','event':'e','request_id':'1'}");
+    stage_say(stage, "b", "{'type':'send','channel':'c','event':'e','data':1}");
+    stage_say(stage, "b", "{'type':'send','channel':'c','event':'e','data':1}");
+    stage_say(stage, "b", "{'type':'broadcast','channel':'c','event':'x','data':1}");
+    stage_say(stage, "a", "{'type':'publish','channel':'c','sub_name':'t','data':1}");
+    stage_say(stage, "a", "{'type':'broadcast','channel':'other','event':'x','data':1}");
+    assert_int_equal(hub_view_channel(stage_hub(stage), BYTES_LITERAL("c"), view, &channel), 0);
+    assert_int_equal(channel.counters.calls, 1);
+    assert_int_equal(channel.counters.sends, 2);
+    assert_int_equal(channel.counters.broadcasts, 1);
+    assert_int_equal(channel.counters.publishes, 1);
+    assert_int_equal(channel.counters.deliveries, 2);
+    view_free(view);
+    stage_free(stage);
+}
+
 /* Two bridges know "x", one of them the shorter way. */
 static void announce(struct stage *stage)
 {
@@ -315,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_a_client_shows_what_it_holds),
         cmocka_unit_test(test_a_client_in_many_channels_names_some),
         cmocka_unit_test(test_a_channel_is_counted_and_its_parts_are_listed),
+        cmocka_unit_test(test_what_passes_through_a_channel_is_counted),
         cmocka_unit_test(test_members_come_in_pages_local_ones_first),
         cmocka_unit_test(test_without_memory_there_is_no_page),
     };

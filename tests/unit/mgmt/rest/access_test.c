@@ -319,6 +319,10 @@ static void test_a_dry_run_says_what_would_be_and_changes_nothing(void **state)
     expect("PUT", "/api/v1/users/bob?dry_run=true", "{\"role\": \"king\"}", 422);
     expect("POST", "/api/v1/tokens?dry_run=true", "{\"name\": \"t\", \"role\": \"viewer\"}", 200);
     expect("GET", "/api/v1/tokens/t", NULL, 404);
+    expect("POST", "/api/v1/hub/reload?dry_run=true", NULL, 200);
+    expect("DELETE", "/api/v1/clients/client-1?dry_run=true", NULL, 200);
+    expect("DELETE", "/api/v1/clients/nobody?dry_run=true", NULL, 404);
+    expect("POST", "/api/v1/bridges/none/retry?dry_run=true", NULL, 404);
 }
 
 /* Wrong input of every field, with its pointer and text. */

@@ -9,6 +9,7 @@
 
 #include "mgmt/rest/definitions.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_password.h"
 #include "tests/support/unit.h"
 #include "tests/unit/mgmt/stand.h"
 
@@ -205,10 +206,10 @@ static void test_what_the_configuration_has_settled_is_not_changed(void **state)
 
 static int store_two(struct store *store, void *context, char *out_why)
 {
-    int r = store_set_password(store, BYTES_LITERAL("one"), BYTES_LITERAL("p"), out_why);
+    int r = store_password_set(store, BYTES_LITERAL("one"), BYTES_LITERAL("p"), out_why);
 
     if (r == 0)
-        r = store_set_password(store, BYTES_LITERAL("two"), BYTES_LITERAL("p"), out_why);
+        r = store_password_set(store, BYTES_LITERAL("two"), BYTES_LITERAL("p"), out_why);
     return r < 0 ? r : *(int *)context;
 }
 
@@ -220,10 +221,10 @@ static void test_a_batch_is_stored_whole_or_not_at_all(void **state)
 
     (void)state;
     assert_int_equal(store_batch(stand.store, store_two, &answer, why), -EIO);
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("one"), &password, why), STORE_E_UNKNOWN);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("one"), &password, why), STORE_E_UNKNOWN);
     answer = 0;
     assert_int_equal(store_batch(stand.store, store_two, &answer, why), 0);
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("one"), &password, why), 0);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("one"), &password, why), 0);
 }
 
 static int load(const char *text, char why[STORE_WHY_SIZE])
@@ -250,7 +251,7 @@ static void test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere(void **
     assert_non_null(strstr(why, "DEFINITIONS_TEST_PASSWORD"));
     setenv("DEFINITIONS_TEST_PASSWORD", "from outside", 1);
     assert_int_equal(load(text, why), 0);
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("vault"), &password, why), 0);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("vault"), &password, why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&password), "from outside"));
     assert_int_equal(load(text, why), 0);
     assert_int_equal(load("{", why), -EINVAL);

@@ -11,6 +11,7 @@
 #include "mgmt/auth/throttle.h"
 #include "mgmt/rest/summary.h"
 #include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_password.h"
 #include "tests/support/unit.h"
 #include "tests/unit/mgmt/stand.h"
 
@@ -477,7 +478,7 @@ static void test_a_password_is_set_stored_and_taken_away(void **state)
     expect("PUT", "/api/v1/channels/a%2Fb%20c/password", "{\"password\": \"open sesame\"}", 204);
     assert_string_equal(fake_controls_password("a/b c")->password, "open sesame");
     assert_false(fake_controls_password("a/b c")->has_key);
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("a/b c"), &stored, why), 0);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("a/b c"), &stored, why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&stored), "open sesame"));
     expect("DELETE", "/api/v1/channels/a%2Fb%20c/password", NULL, 204);
     assert_string_equal(fake_controls_password("a/b c")->password, "");
@@ -520,9 +521,9 @@ static void test_a_password_the_hub_does_not_take_is_taken_back(void **state)
     expect_problem("PUT", "/api/v1/channels/jobs/password", "{\"password\": \"new\"}", 500);
     expect_problem("PUT", "/api/v1/channels/other/password", "{\"password\": \"new\"}", 500);
     expect_problem("DELETE", "/api/v1/channels/jobs/password", NULL, 500);
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("jobs"), &stored, why), 0);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("jobs"), &stored, why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&stored), "old"));
-    assert_int_equal(store_find_password(stand.store, BYTES_LITERAL("other"), &stored, why), STORE_E_UNKNOWN);
+    assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("other"), &stored, why), STORE_E_UNKNOWN);
     buffer_clear(&stored);
 }
 

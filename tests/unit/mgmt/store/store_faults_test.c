@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "hub/base/check.h"
+#include "mgmt/auth/admins.h"
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/seal.h"
 #include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_bridge.h"
 #include "mgmt/store/store_event.h"
+#include "mgmt/store/store_password.h"
 #include "mgmt/store/store_rekey.h"
 #include "mgmt/store/store_session.h"
 #include "mgmt/store/store_setting.h"
@@ -147,8 +149,9 @@ static void fill(struct place *place)
     place->session = (struct store_session){.user_serial = place->alice.serial, .sha256 = {1}};
     check(store_session_add(place->store, &place->session, why) == 0);
     check(store_token_add(place->store, &token, why) == 0);
+    check(store_token_set_origin(place->store, STORE_TOKEN_FIRST_RUN, place->session.sha256, why) == 0);
     check(store_bridge_put(place->store, &west, false, why) == 0);
-    check(store_set_password(place->store, BYTES_LITERAL("room"), BYTES_LITERAL("canary"), why) == 0);
+    check(store_password_set(place->store, BYTES_LITERAL("room"), BYTES_LITERAL("canary"), why) == 0);
     check(store_audit_append(place->store, &row, 100, why) == 0);
     check(write_events(place) == 0);
 }
@@ -223,6 +226,13 @@ static int put_user(struct place *place)
     return store_user_put(place->store, &user, place->why);
 }
 
+static int make_first_admin(struct place *place)
+{
+    struct store_user root = {.name = "root", .role = ROLE_ADMIN, .is_enabled = true};
+
+    return admins_store(place->store, &root, place->why);
+}
+
 static int change_user(struct place *place)
 {
     struct store_user user = place->alice;
@@ -288,12 +298,12 @@ static int remove_bridge(struct place *place)
 
 static int set_password(struct place *place)
 {
-    return store_set_password(place->store, BYTES_LITERAL("room"), BYTES_LITERAL("other"), place->why);
+    return store_password_set(place->store, BYTES_LITERAL("room"), BYTES_LITERAL("other"), place->why);
 }
 
 static int remove_password(struct place *place)
 {
-    return store_remove_password(place->store, BYTES_LITERAL("room"), place->why);
+    return store_password_remove(place->store, BYTES_LITERAL("room"), place->why);
 }
 
 static int write_settings(struct place *place)
@@ -366,6 +376,7 @@ static const struct {
 } writes[] = {
     {"a user is made", put_user},
     {"a user is changed", change_user},
+    {"the first administrator is made", make_first_admin},
     {"a user is removed", remove_user},
     {"a session begins", add_session},
     {"a session is used", see_session},

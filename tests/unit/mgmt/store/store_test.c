@@ -11,6 +11,7 @@
 #include "mgmt/store/store.h"
 #include "mgmt/store/migrations.h"
 #include "mgmt/store/store_bridge.h"
+#include "mgmt/store/store_password.h"
 #include "mgmt/store/store_token.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
@@ -202,7 +203,7 @@ static void test_each_bridge_is_visited_in_order_until_one_says_stop(void **stat
         snprintf(name, sizeof name, "b%03zu", i);
         put(place, &spec);
     }
-    assert_int_equal(store_each_bridge(place->store, count_bridge, &n, place->why), 42);
+    assert_int_equal(store_bridge_each(place->store, count_bridge, &n, place->why), 42);
     assert_int_equal(n, 205);
     assert_int_equal(store_bridge_list(place->store, 0, 100, &page, place->why), 0);
     assert_true(page.has_more);
@@ -228,18 +229,18 @@ static void test_passwords_are_set_replaced_and_removed(void **state)
     struct place *place = *state;
     struct buffer all = {0}, one = {0};
 
-    assert_int_equal(store_set_password(place->store, BYTES_LITERAL("b"), BYTES_LITERAL("1"), place->why), 0);
-    assert_int_equal(store_set_password(place->store, BYTES_LITERAL("a"), BYTES_LITERAL("2"), place->why), 0);
-    assert_int_equal(store_set_password(place->store, BYTES_LITERAL("b"), BYTES_LITERAL("3"), place->why), 0);
-    assert_int_equal(store_set_password(place->store, BYTES_LITERAL("c"), BYTES_LITERAL("4"), place->why), 0);
-    assert_int_equal(store_remove_password(place->store, BYTES_LITERAL("c"), place->why), 0);
-    assert_int_equal(store_remove_password(place->store, BYTES_LITERAL("c"), place->why), STORE_E_UNKNOWN);
+    assert_int_equal(store_password_set(place->store, BYTES_LITERAL("b"), BYTES_LITERAL("1"), place->why), 0);
+    assert_int_equal(store_password_set(place->store, BYTES_LITERAL("a"), BYTES_LITERAL("2"), place->why), 0);
+    assert_int_equal(store_password_set(place->store, BYTES_LITERAL("b"), BYTES_LITERAL("3"), place->why), 0);
+    assert_int_equal(store_password_set(place->store, BYTES_LITERAL("c"), BYTES_LITERAL("4"), place->why), 0);
+    assert_int_equal(store_password_remove(place->store, BYTES_LITERAL("c"), place->why), 0);
+    assert_int_equal(store_password_remove(place->store, BYTES_LITERAL("c"), place->why), STORE_E_UNKNOWN);
     reopen(place);
-    assert_int_equal(store_each_password(place->store, collect_password, &all, place->why), 0);
+    assert_int_equal(store_password_each(place->store, collect_password, &all, place->why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&all), "a=2;b=3;"));
-    assert_int_equal(store_find_password(place->store, BYTES_LITERAL("b"), &one, place->why), 0);
+    assert_int_equal(store_password_find(place->store, BYTES_LITERAL("b"), &one, place->why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&one), "3"));
-    assert_int_equal(store_find_password(place->store, BYTES_LITERAL("c"), &one, place->why),
+    assert_int_equal(store_password_find(place->store, BYTES_LITERAL("c"), &one, place->why),
                      STORE_E_UNKNOWN);
     buffer_clear(&all);
     buffer_clear(&one);
@@ -264,7 +265,7 @@ static void test_no_secret_is_in_the_files(void **state)
     struct place *place = *state;
 
     put(place, &west);
-    assert_int_equal(store_set_password(place->store, BYTES_LITERAL("canary-channel"),
+    assert_int_equal(store_password_set(place->store, BYTES_LITERAL("canary-channel"),
                                         BYTES_LITERAL("canary-password"), place->why),
                      0);
     assert_true(
