@@ -16,6 +16,7 @@
 #include "hub/program/trial_print.h"
 #include "hub/program/yaml_json.h"
 #include "mgmt/rest/definitions.h"
+#include "mgmt/rest/definitions_file.h"
 
 #define MOST_COLUMNS 8
 #define CELL_SIZE 300
@@ -737,7 +738,7 @@ static int send_document(struct options *options, bool is_dry_run)
         return API_STATUS_USAGE;
     snprintf(path, sizeof path, "/api/v1/definitions?mode=%s%s", options->is_replace ? "replace" : "merge",
              is_dry_run ? "&dry_run=true" : "");
-    if (definitions_resolve(document, why) < 0)
+    if (definitions_file_resolve(document, why) < 0)
         status = failed(options, API_STATUS_USAGE, why);
     else
         status = ask(options, client, "POST", path, document, &changes);

@@ -35,7 +35,7 @@
 #include "hub/server/server.h"
 #include "mgmt/live/keeper.h"
 #include "mgmt/mgmt.h"
-#include "mgmt/rest/definitions.h"
+#include "mgmt/rest/definitions_file.h"
 #include "mgmt/store/spool_file.h"
 #include "mgmt/store/store.h"
 #include "mgmt/store/store_bridge.h"
@@ -209,7 +209,8 @@ static int restore(struct house *house)
 
     if (!house->store)
         return 0;
-    if (house->options->definitions && definitions_load(house->store, house->options->definitions, why) < 0)
+    if (house->options->definitions &&
+        definitions_file_load(house->store, house->options->definitions, why) < 0)
         return complain(why);
     if (store_password_each(house->store, restore_password, house, why) < 0 ||
         store_bridge_each(house->store, restore_bridge, house, why) < 0)

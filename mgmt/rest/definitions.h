@@ -68,13 +68,4 @@ int definitions_store(const struct definitions *definitions, const struct store_
 /* {added: ["bridges/west"], changed, removed, unchanged: 3}; NULL: out of memory. */
 json_t *definitions_changes_json(const struct definitions *definitions);
 
-/*
- * For the start: takes in the file, a document whose secrets may also be {"file": "..."} or {"env": "..."}.
- * 0, or a negative errno and a sentence.
- */
-int definitions_load(struct store *store, const char *file, char out_why[STORE_WHY_SIZE]);
-
-/* Replaces {"file": ...} and {"env": ...} by the values: 0 or a negative errno and a sentence. */
-int definitions_resolve(json_t *document, char out_why[STORE_WHY_SIZE]);
-
 #endif

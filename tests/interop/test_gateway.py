@@ -280,6 +280,31 @@ async def test_a_reader_that_stops_costs_its_bound_and_nothing_else(
     reading.close()
 
 
+async def test_a_provider_waits_for_a_reader_that_does_not_keep_up(
+    gate: HubUnderTest, gateway: Gateway, connect: Connector, channel: str
+) -> None:
+    text = "x" * 100_000
+
+    async def much(message: Any):  # type: ignore[no-untyped-def]
+        for number in range(message.data):
+            yield [number, text]
+
+    def paused() -> int:
+        count: int = gateway.rest.get("hub")["counters"]["producers_paused"]
+        return count
+
+    provider = await (await connect(gate)).open(channel)
+    await provider.add_stream("much", much)
+    before = paused()
+    events = await gateway.stream("POST", f"{channel}/events/much/call", 300)
+    await eventually(lambda: paused() > before, "the provider waits", 15)
+    for number in range(300):
+        kind, told = await events.next()
+        assert kind == "data" and told["data"][0] == number, (kind, number)
+    assert (await events.next())[0] == "end"
+    events.close()
+
+
 async def test_many_waiting_requests_hold_up_no_thread(
     gate: HubUnderTest, gateway: Gateway, dial: RawDialer, channel: str, unique: Unique
 ) -> None:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "mgmt/rest/definitions.h"
+#include "mgmt/rest/definitions_file.h"
 #include "mgmt/store/data_dir.h"
 #include "mgmt/store/store_password.h"
 #include "tests/support/unit.h"
@@ -233,7 +234,7 @@ static int load(const char *text, char why[STORE_WHY_SIZE])
 
     snprintf(path, sizeof path, "%s/definitions.json", stand.data_dir);
     assert_int_equal(data_dir_write(path, bytes_of_text(text)), 0);
-    return definitions_load(stand.store, path, why);
+    return definitions_file_load(stand.store, path, why);
 }
 
 static void test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere(void **state)
@@ -258,7 +259,7 @@ static void test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere(void **
     assert_non_null(strstr(why, "not JSON"));
     assert_int_equal(load("{\"version\":1,\"bridges\":{\"x\":{}}}", why), -EINVAL);
     assert_non_null(strstr(why, "#/bridges/x/address"));
-    assert_true(definitions_load(stand.store, "/nowhere/at/all", why) < 0);
+    assert_true(definitions_file_load(stand.store, "/nowhere/at/all", why) < 0);
     assert_non_null(strstr(why, "/nowhere/at/all"));
 }
 
