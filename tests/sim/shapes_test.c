@@ -18,6 +18,8 @@
 #define RTT_MS 10
 #define GRACE_MS 50
 #define AT_REST_MS 5000
+/* The neighbours of a hub that dies notice it within so long of each other. */
+#define NOTICED_MS 10
 #define LINK_COST 10
 
 struct shape {
@@ -358,9 +360,11 @@ static void lose_a_hub(const struct shape *shape)
     sim_trace(sim);
     for (unsigned i = 0; i < sim_n_links(sim); i++) {
         if (sim_link(sim, i)->a == lost || sim_link(sim, i)->b == lost)
-            sim_cut(sim, i, 1);
+            sim_cut(sim, i, NOTICED_MS);
     }
-    /* Its links are stale for so long; LOOK_MS of mesh.c more until that is seen. */
+    /* Its links are stale for MESH_LINGER_MS. Some hubs look for that before it is over, and again after the
+     * LOOK_MS of mesh.c. */
+    sim_run(sim, NOTICED_MS / 2);
     sim_run(sim, MESH_LINGER_MS + 250 + time_to_converge(sim, shape->n));
     judge_tables(shape, sim);
     compare_with_fresh(shape, sim);
@@ -381,7 +385,7 @@ static uint64_t seconds_wanted(void)
 {
     const char *text = getenv("SIM_SECONDS");
 
-    return text ? strtoull(text, NULL, 10) : 10;
+    return text ? strtoull(text, NULL, 10) : 60;
 }
 
 struct ruin {

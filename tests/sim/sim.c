@@ -783,6 +783,27 @@ uint64_t sim_count_mismatches(struct sim *sim)
     return n;
 }
 
+struct ways {
+    enum route_kind kind;
+    size_t n;
+};
+
+static void count_way(struct map_node *node, void *context)
+{
+    struct ways *ways = context;
+    const struct route *route = container_of(node, struct route, by_key);
+
+    ways->n += route->best && route->kind == ways->kind;
+}
+
+size_t sim_count_ways(struct sim *sim, unsigned hub, enum route_kind kind)
+{
+    struct ways ways = {.kind = kind};
+
+    map_walk(&sim->hubs[hub].mesh->table.by_key, count_way, &ways);
+    return ways.n;
+}
+
 char *sim_dump(struct sim *sim, unsigned hub)
 {
     struct buffer out = {0};

@@ -13,6 +13,7 @@
 
 #include "federation/core_face.h"
 #include "federation/mesh.h"
+#include "federation/route_table.h"
 
 #define SIM_MAX_HUBS 128 /* a multiple of 64 */
 #define SIM_MAX_LINKS 512
@@ -194,6 +195,9 @@ uint64_t sim_count_refused(struct sim *sim, enum mesh_refusal refusal);
 
 /* Tables of links that were not what the far side had told, as all hubs have noticed. */
 uint64_t sim_count_mismatches(struct sim *sim);
+
+/* How many entries of the kind the hub has and can reach. */
+size_t sim_count_ways(struct sim *sim, unsigned hub, enum route_kind kind);
 
 /* The hub's routes as text, for free(). */
 char *sim_dump(struct sim *sim, unsigned hub);
