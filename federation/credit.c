@@ -30,9 +30,9 @@ static void overdraft_is_over(struct waiter *waiter)
 
 void credit_begin(struct mesh_link *link)
 {
-    for (enum link_class class = 0; class < LINK_CLASS_COUNT; class ++) {
-        link->credits[class].granted = UINT64_MAX;
-        list_init(&link->credits[class].line);
+    for (unsigned i = 0; i < LINK_CLASS_COUNT; i++) {
+        link->credits[i].granted = UINT64_MAX;
+        list_init(&link->credits[i].line);
     }
     list_init(&link->overdraft.in_line);
     link->overdraft.go = overdraft_is_over;

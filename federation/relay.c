@@ -140,7 +140,8 @@ static struct mesh_link *link_to(const struct mesh *mesh, const struct hub_id *p
     return best;
 }
 
-/* An answer goes back by the hubs that the call came by, as long as their links stand; else by the routes. */
+/* An answer goes back by the hubs that the call came by, as long as their links stand; else by the routes. It
+ * is not refused for want of room on a link, for then the call would hang or its stream have a hole. */
 static bool forward_back(struct mesh *mesh, struct link_one one)
 {
     struct hub_id next;
