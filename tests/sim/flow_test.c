@@ -4,6 +4,7 @@
  * meanwhile, and that nothing is lost
  */
 #include "federation/credit.h"
+#include "federation/holds.h"
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -490,6 +491,51 @@ static void test_a_far_side_that_grants_nothing_is_sent_one_message_after_the_ot
     sim_free(sim);
 }
 
+/* Says to the first hub that a client of it is to wait. */
+static int hold(struct sim *sim, struct bytes trail, struct bytes client)
+{
+    struct sim_link *link = sim_link(sim, 0);
+    struct link_message message = {
+        .type = LINK_MESSAGE_HOLD,
+        .hold = {.to = sim_mesh(sim, 0)->id,
+                 .from = sim_mesh(sim, 1)->id,
+                 .trail = trail,
+                 .client = client,
+                 .is_held = true},
+    };
+    struct hub_time time = {.now_ms = sim_now_ms(sim)};
+
+    return mesh_link_receive(link->ends[0], &message, time);
+}
+
+static void
+test_a_word_that_holds_is_refused_malformed_and_nothing_for_clients_that_are_not_there(void **state)
+{
+    struct sim *sim = sim_new(2, 1);
+    struct hub_id far;
+    struct sim_client *client;
+    char id[32];
+
+    (void)state;
+    sim_join_chain(sim, 2);
+    client = producer_at(sim, 0, "client");
+    sim_run(sim, SETTLED_MS);
+    far = sim_mesh(sim, 1)->id;
+    assert_int_equal(hold(sim, BYTES_NONE, bytes_of_text("client")), MESH_E_BAD_MESSAGE);
+    assert_int_equal(hold(sim, hub_id_bytes(&far), BYTES_NONE), MESH_E_BAD_MESSAGE);
+    for (unsigned i = 0; i < 2 * HOLDS_MAX; i++) {
+        snprintf(id, sizeof id, "nobody-%u", i);
+        assert_int_equal(hold(sim, hub_id_bytes(&far), bytes_of_text(id)), 0);
+    }
+    assert_false(sim_waits(client));
+    /* They have taken no place. */
+    assert_int_equal(hold(sim, hub_id_bytes(&far), bytes_of_text("client")), 0);
+    assert_true(sim_waits(client));
+    sim_run(sim, HOLDS_LAST_MS + 2 * LOOK_MS);
+    assert_false(sim_waits(client));
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +550,8 @@ int main(void)
         cmocka_unit_test(test_a_link_that_is_cut_when_its_credit_is_used_up_goes_on_with_all_of_it),
         cmocka_unit_test(test_a_far_side_that_grants_too_much_is_believed_up_to_our_own_bound),
         cmocka_unit_test(test_a_far_side_that_grants_nothing_is_sent_one_message_after_the_other),
+        cmocka_unit_test(
+            test_a_word_that_holds_is_refused_malformed_and_nothing_for_clients_that_are_not_there),
     };
 
     return cmocka_run_group_tests_name("flow control over links", tests, NULL, NULL);
