@@ -11,10 +11,14 @@ from mesh import Mesh
 from network import BLACK_HOLE, DOWN, RESET, Wire
 
 
+CHOOSE_AGAIN_S = 0.1
+
+
 class Breaker:
     """
     Within `with`, breaks a wire every `every_s` and mends it `for_s` later. With `keeps_whole`, never so many at
-    a time that hubs are parted: a wire that is mended counts again when its link is up. Leaving it mends all.
+    a time that hubs are parted: where one more would part them it waits for the first that is mended and whose
+    link is up, which is dialed at once then. Leaving it mends all.
     """
 
     def __init__(
@@ -41,6 +45,11 @@ class Breaker:
         ]
         return wires[self._random.choice(fit)] if fit else None
 
+    def _mend(self, wire: Wire) -> None:
+        wire.mend()
+        if self.keeps_whole:
+            self.mesh.dial(self.mesh.wires.index(wire))
+
     def _run(self) -> None:
         mends: list[tuple[float, Wire]] = []
         next_break = time.monotonic() + self.every_s
@@ -48,12 +57,12 @@ class Breaker:
             while not self._is_over.wait(0.02):
                 now = time.monotonic()
                 for due, wire in [mend for mend in mends if mend[0] <= now]:
-                    wire.mend()
+                    self._mend(wire)
                     mends.remove((due, wire))
                 if now < next_break:
                     continue
-                next_break = now + self.every_s
                 wire_to_break = self._choose()
+                next_break = now + (self.every_s if wire_to_break is not None else CHOOSE_AGAIN_S)
                 if wire_to_break is not None:
                     wire_to_break.break_it(self.ways[self.n_broken % len(self.ways)])
                     self.n_broken += 1

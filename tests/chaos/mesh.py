@@ -202,6 +202,10 @@ class Mesh:
         ]
         return (here or [""])[0], "up" if "up" in there else (there or [""])[0]
 
+    def dial(self, number: int) -> None:
+        """The wire's link need not wait for its next try."""
+        self.hubs[self.edges[number][0]].ask("POST", f"bridges/{self.bridge(number)}/retry")
+
     def up(self) -> None:
         """Waits until every link that can be is up at both its ends."""
         whole = [n for n, wire in enumerate(self.wires) if not wire.is_broken]
