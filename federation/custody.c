@@ -73,7 +73,7 @@ static enum mesh_refusal park_one(struct mesh *mesh, const struct link_one *one)
 {
     struct route *route = relay_route_of(mesh, one);
 
-    if (!route || !relay_may_be_parked(one))
+    if (!route || !parked_holds(route) || !relay_may_be_parked(one))
         return MESH_REFUSED_NO_ROUTE;
     return parked_add_one(mesh, route, one);
 }
@@ -113,7 +113,7 @@ static void reroute_one(struct mesh_link *from, uint64_t number, struct link_one
 
 static enum mesh_refusal park_many(struct mesh *mesh, const struct link_many *many, struct route *route)
 {
-    if (!route || many->stamp.len > 0)
+    if (!route || !parked_holds(route) || many->stamp.len > 0)
         return MESH_REFUSED_NO_ROUTE;
     return parked_add_many(mesh, route, many);
 }

@@ -400,6 +400,7 @@ static void look_at_what_waits(struct mesh *mesh)
     if (mesh->time.now_ms < mesh->look_ms)
         return;
     mesh->look_ms = mesh->time.now_ms + LOOK_MS;
+    mesh->parked.is_due |= !list_is_empty(&mesh->parked.messages);
     mesh_link_finish_lingering(mesh);
     give_up_waiting(mesh);
     parked_expire(mesh);

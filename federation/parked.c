@@ -11,6 +11,10 @@
  * for a route, what comes later for it waits behind. What a link had in custody is older and goes first.
  *
  * A message for many waits once for each receiver that has no way; the others get theirs at once.
+ *
+ * What has come for the third time is in a circle of hubs that each take the other for the way onward, and
+ * would have passed as many hubs as it may before they know better. It waits here as well, and is tried again
+ * with every look.
  */
 #include "federation/parked.h"
 
@@ -33,13 +37,9 @@ bool parked_holds(const struct route *route)
 
 static enum mesh_refusal add(struct mesh *mesh, struct route *route, const struct link_message *message)
 {
-    struct block *frame;
-    struct parked *parked;
+    struct block *frame = link_wire_write(message, 0);
+    struct parked *parked = frame ? malloc(sizeof *parked) : NULL;
 
-    if (!parked_holds(route))
-        return MESH_REFUSED_NO_ROUTE;
-    frame = link_wire_write(message, 0);
-    parked = frame ? malloc(sizeof *parked) : NULL;
     if (!parked) {
         metrics_count(METRICS_OUT_OF_MEMORY);
         block_unref(frame);

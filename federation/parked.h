@@ -22,7 +22,9 @@ bool parked_holds(const struct route *route);
 enum mesh_refusal parked_add_one(struct mesh *mesh, struct route *route, const struct link_one *one);
 enum mesh_refusal parked_add_many(struct mesh *mesh, struct route *route, const struct link_many *many);
 
-/* Sends what has a way now, where a route has changed so that there may be some. */
+/* Sends what has a way now, where a route has changed so that there may be some, or it is time for another
+ * try.
+ */
 void parked_send(struct mesh *mesh);
 
 /* Gives up what has waited for too long. */

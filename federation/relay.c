@@ -31,6 +31,9 @@
 #include "hub/base/metrics.h"
 #include "hub/wire/frame.h"
 
+/* On a detour a hub is passed on the way out and on the way back. */
+#define MOST_PASSAGES 2U
+
 /* @before with ourselves behind it, in the mesh's one place for it; false: out of memory. */
 static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *out_trail)
 {
@@ -44,6 +47,20 @@ static bool extend_trail(struct mesh *mesh, struct bytes before, struct bytes *o
     }
     *out_trail = buffer_bytes(trail);
     return true;
+}
+
+/* Whether a message that has come by that trail was here too often: hubs that have not heard the same yet
+ * hand it round. */
+static bool goes_round(const struct mesh *mesh, struct bytes trail)
+{
+    unsigned n_passages = 0;
+
+    for (size_t i = 0; i < hub_id_list_count(trail); i++) {
+        struct hub_id hub = hub_id_list_at(trail, i);
+
+        n_passages += hub_id_equal(&hub, &mesh->id);
+    }
+    return n_passages >= MOST_PASSAGES;
 }
 
 /* The hubs of a trail to which a frame may not come again. */
@@ -189,7 +206,7 @@ static enum mesh_refusal send_on(struct mesh *mesh, const struct link_one *one)
     struct route *route = relay_route_of(mesh, one);
     struct candidate *way;
 
-    if (route && parked_holds(route) && relay_may_be_parked(one))
+    if (route && (parked_holds(route) || goes_round(mesh, one->trail)) && relay_may_be_parked(one))
         return park_one(mesh, *one, route);
     if (forward_back(mesh, *one))
         return MESH_REFUSAL_COUNT;
@@ -476,6 +493,12 @@ enum mesh_refusal relay_address(const struct route *route, struct mesh_link *lin
     return MESH_REFUSAL_COUNT;
 }
 
+/* A trail that ends with us, as it came here. */
+static struct bytes trail_to_us(struct bytes trail)
+{
+    return bytes_of(trail.ptr, trail.len - HUB_ID_BYTES);
+}
+
 /* Puts the receiver on the list of the link that leads to it, or has the message, whose trail ends with us,
  * wait for a way; false where neither can be. */
 static bool address(struct mesh *mesh, struct route *route, const struct link_many *many)
@@ -483,7 +506,7 @@ static bool address(struct mesh *mesh, struct route *route, const struct link_ma
     struct candidate *way = choose(route, closed_part(many->trail, many->detour));
     enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
 
-    if (parked_holds(route) && many->stamp.len == 0)
+    if ((parked_holds(route) || goes_round(mesh, trail_to_us(many->trail))) && many->stamp.len == 0)
         refusal = parked_add_many(mesh, route, many);
     else if (way && way->link)
         refusal = relay_address(route, way->link, many->body.len);

@@ -1028,6 +1028,35 @@ static void test_a_message_that_has_been_here_is_dropped(void **state)
     assert_int_equal(metrics_read(METRICS_LOOPS_DROPPED) - n_before, 1);
 }
 
+/* Two hubs that each take the other for the way onward hand a message to and fro. */
+static void test_what_comes_for_the_third_time_rests_before_it_is_sent_again(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct hub_id trail[] = {hub(0x77), own, hub(0x10), own, hub(0x10)};
+    const size_t n_twice = 3 * HUB_ID_BYTES;
+    struct hub_id to = hub(0x78);
+    struct link_message message = many(1, hub_id_bytes(&to), bytes_of(trail, n_twice));
+
+    (void)state;
+    tell(a, 0x10, (struct hint){{0x78, 0x10}, 1, LINK_ENTRY_SET, ROUTE_INTEREST, 0, NULL});
+    mesh_settle(mesh, at(1000));
+    n_told = 0;
+    message.many.detour = 2;
+    assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
+    assert_int_equal(n_told, 1);
+    message.many.trail = bytes_of(trail, sizeof trail);
+    message.many.detour = 4;
+    message.many.seq = 2;
+    assert_int_equal(mesh_link_receive(a, &message, at(1000)), 0);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(mesh_counts(mesh).parked, 1);
+    mesh_settle(mesh, at(1100));
+    assert_int_equal(n_told, 1);
+    mesh_settle(mesh, at(1500));
+    assert_int_equal(n_told, 2);
+    assert_int_equal(told[1].type, LINK_MESSAGE_MANY);
+}
+
 static void test_one_frame_a_link_carries_all_receivers_behind_it(void **state)
 {
     struct mesh_link *a = join(0x10);
@@ -1350,6 +1379,7 @@ int main(void)
         TEST(test_the_core_is_shown_a_hub_while_it_can_be_reached),
         TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
         TEST(test_a_message_that_has_been_here_is_dropped),
+        TEST(test_what_comes_for_the_third_time_rests_before_it_is_sent_again),
         TEST(test_one_frame_a_link_carries_all_receivers_behind_it),
         TEST(test_what_came_from_a_hub_takes_another_way_than_back_to_it),
         TEST(test_the_hubs_between_are_shown_to_the_core_in_the_path),
