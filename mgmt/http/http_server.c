@@ -31,6 +31,7 @@
 #include "hub/base/buffer.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
+#include "hub/base/priority.h"
 
 #define THREADS 4
 #define STREAM_BLOCK_BYTES 4096        /* of a streamed answer, at most at a time */
@@ -87,12 +88,23 @@ static void exchange_free(struct exchange *exchange)
     free(exchange);
 }
 
+/* The library's threads are first seen when they bring a request. */
+static void give_way_once(void)
+{
+    static _Thread_local bool has_given_way;
+
+    if (!has_given_way)
+        priority_give_way();
+    has_given_way = true;
+}
+
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
     (void)context;
     (void)connection;
+    give_way_once();
     if (!exchange)
         return NULL;
     exchange->target = strdup(target);

@@ -47,6 +47,7 @@
 #include "hub/base/cleanup.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
+#include "hub/base/priority.h"
 #include "hub/io/tls.h"
 #include "hub/io/transport.h"
 #include "mgmt/http/request_scan.h"
@@ -685,6 +686,7 @@ static void *run(void *argument)
     struct pump *pump = argument;
     uint64_t tick_ms = 0;
 
+    priority_give_way();
     while (!atomic_load(&pump->is_stopping)) {
         struct epoll_event events[EVENTS_A_BATCH];
         uint64_t now_ms = clock_monotonic_ms();

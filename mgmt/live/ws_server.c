@@ -26,6 +26,7 @@
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
+#include "hub/base/priority.h"
 #include "mgmt/live/live_session.h"
 
 #define WAKE_MS 10
@@ -383,6 +384,7 @@ static void *run(void *argument)
 {
     struct ws_server *server = argument;
 
+    priority_give_way();
     while (!atomic_load(&server->is_stopping)) {
         if (lws_service(server->context, 0) < 0)
             break;
