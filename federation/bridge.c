@@ -2,20 +2,16 @@
 #include "federation/bridge.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "federation/bridge_check.h"
 
-__attribute__((format(printf, 2, 3))) static int invalid(char *out_why, const char *format, ...)
+static int invalid(struct bridge_fault *fault, const char *member, const char *why)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(out_why, FEDERATION_WHY_SIZE, format, arguments);
-    va_end(arguments);
+    snprintf(fault->member, sizeof fault->member, "%s", member);
+    snprintf(fault->why, sizeof fault->why, "%s", why);
     return FEDERATION_E_INVALID;
 }
 
@@ -24,7 +20,7 @@ static const char *or_null(const char *text)
     return text && text[0] ? text : NULL;
 }
 
-static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, char *out_why)
+static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
     struct tls_files files = {
         .certificate = or_null(spec->tls.cert_file),
@@ -41,7 +37,7 @@ static int make_tls(struct bridge *bridge, const struct bridge_spec *spec, char 
         return 0;
     r = tls_context_new_client(&bridge->tls, &files, why);
     if (r == -EINVAL)
-        return invalid(out_why, "%.500s", why);
+        return invalid(out_fault, "tls", why);
     return r;
 }
 
@@ -60,13 +56,13 @@ static void wipe_secret(char *secret)
     free(secret);
 }
 
-static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out_why)
+static int fill(struct bridge *bridge, const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
     const char *why;
     int r;
 
     if (address_parse(spec->address, &bridge->address, &why) < 0)
-        return invalid(out_why, "address: %s", why);
+        return invalid(out_fault, "address", why);
     address_text(&bridge->address, bridge->address_text);
     bridge->kind = spec->kind;
     bridge->cost = spec->cost;
@@ -83,22 +79,21 @@ static int fill(struct bridge *bridge, const struct bridge_spec *spec, char *out
         return -ENOMEM;
     bridge->has_certificate = or_null(spec->tls.cert_file) != NULL;
     r = bridge_policy_new(&bridge->policy, spec);
-    return r < 0 ? r : make_tls(bridge, spec, out_why);
+    return r < 0 ? r : make_tls(bridge, spec, out_fault);
 }
 
-int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE])
+int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, struct bridge_fault *out_fault)
 {
-    struct bridge_fault fault;
     struct bridge *bridge;
-    int r = bridge_check(spec, &fault);
+    int r = bridge_check(spec, out_fault);
 
     if (r != 0)
-        return invalid(out_why, "%s", fault.why);
+        return r;
     bridge = calloc(1, sizeof *bridge);
     if (!bridge)
         return -ENOMEM;
     list_init(&bridge->in_federation);
-    r = fill(bridge, spec, out_why);
+    r = fill(bridge, spec, out_fault);
     if (r != 0)
         bridge_free(bridge);
     else

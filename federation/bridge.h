@@ -37,7 +37,7 @@ struct bridge {
 };
 
 /* 0, FEDERATION_E_INVALID (it can't be as it is wished, or a file of TLS can't be used) or -ENOMEM. */
-int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, char out_why[FEDERATION_WHY_SIZE]);
+int bridge_new(struct bridge **out_bridge, const struct bridge_spec *spec, struct bridge_fault *out_fault);
 void bridge_free(struct bridge *bridge);
 
 /* Whether it needs no secret: the hubs know each other by their certificates. */

@@ -49,32 +49,44 @@ static int begin_link(struct federation *federation, struct bridge *bridge)
 }
 
 /* A bridge that this hub could make, on no list yet. */
-static int make_bridge(struct federation *federation, const struct bridge_spec *spec,
-                       struct bridge **out_bridge, char out_why[FEDERATION_WHY_SIZE])
+static int make_bridge(const struct federation *federation, const struct bridge_spec *spec,
+                       struct bridge **out_bridge, struct bridge_fault *out_fault)
 {
     struct bridge *bridge;
-    int r = bridge_new(&bridge, spec, out_why);
+    int r = bridge_new(&bridge, spec, out_fault);
 
     if (r != 0)
         return r;
     if (bridge->kind == BRIDGE_NATIVE && !bridge->secret && !federation->link_secret &&
         !bridge_is_certified(bridge)) {
         bridge_free(bridge);
-        snprintf(out_why, FEDERATION_WHY_SIZE,
-                 "secret is missing: give the bridge one, or a certificate (tls.cert_file) and the other "
-                 "hub's name (tls.pinned_name), or start the hub with --link-secret-file");
+        *out_fault = (struct bridge_fault){
+            .member = "secret",
+            .why = "secret is missing: give the bridge one, or a certificate (tls.cert_file) and the other "
+                   "hub's name (tls.pinned_name), or start the hub with --link-secret-file"};
         return FEDERATION_E_INVALID;
     }
     *out_bridge = bridge;
     return 0;
 }
 
+int federation_control_judge_bridge(const struct federation *federation, const struct bridge_spec *spec,
+                                    struct bridge_fault *out_fault)
+{
+    struct bridge *bridge;
+    int r = make_bridge(federation, spec, &bridge, out_fault);
+
+    if (r == 0)
+        bridge_free(bridge);
+    return r;
+}
+
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
-                                  char out_why[FEDERATION_WHY_SIZE])
+                                  struct bridge_fault *out_fault)
 {
     struct bridge *bridge;
     struct bridge *previous;
-    int r = make_bridge(federation, spec, &bridge, out_why);
+    int r = make_bridge(federation, spec, &bridge, out_fault);
 
     if (r != 0)
         return r;
@@ -149,10 +161,10 @@ int federation_control_retry_bridge(struct federation *federation, const char *n
 
 int federation_control_try_bridge(struct federation *federation, const struct bridge_spec *spec,
                                   const struct trial_asker *asker, uint64_t *out_id,
-                                  char out_why[FEDERATION_WHY_SIZE])
+                                  struct bridge_fault *out_fault)
 {
     struct bridge *bridge;
-    int r = make_bridge(federation, spec, &bridge, out_why);
+    int r = make_bridge(federation, spec, &bridge, out_fault);
 
     if (r != 0)
         return r;

@@ -74,9 +74,18 @@ struct bridge_fault {
 /* Checks a bridge without changing anything: 0 or FEDERATION_E_INVALID. Any thread. */
 int federation_control_check_bridge(const struct bridge_spec *spec, struct bridge_fault *out_fault);
 
-/* Creates or replaces the bridge of that name and starts dialing. 0, FEDERATION_E_INVALID or -ENOMEM. */
+/*
+ * Whether this hub would take the bridge: what federation_control_check_bridge() sees, and beside it the
+ * files of its TLS and the hub's own secret. Changes nothing. 0, FEDERATION_E_INVALID with the fault, or
+ * -ENOMEM.
+ */
+int federation_control_judge_bridge(const struct federation *federation, const struct bridge_spec *spec,
+                                    struct bridge_fault *out_fault);
+
+/* Creates or replaces the bridge of that name and starts dialing. 0, FEDERATION_E_INVALID with the fault, or
+ * -ENOMEM. */
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
-                                  char out_why[FEDERATION_WHY_SIZE]);
+                                  struct bridge_fault *out_fault);
 
 /* Says goodbye and dials no more, or dials again. 0, FEDERATION_E_UNKNOWN or -ENOMEM. */
 int federation_control_pause_bridge(struct federation *federation, const char *name, bool is_paused);
@@ -119,11 +128,11 @@ struct trial_asker {
 /*
  * Tries what @spec wishes, paused or not: dials, secures, greets and proves, and leaves it at that; links,
  * routes and bridges stay as they are. 0 and its id, and the asker is called once, at the latest 9 s later;
- * FEDERATION_E_INVALID; FEDERATION_E_BUSY (8 trials are under way); or -ENOMEM.
+ * FEDERATION_E_INVALID with the fault; FEDERATION_E_BUSY (8 trials are under way); or -ENOMEM.
  */
 int federation_control_try_bridge(struct federation *federation, const struct bridge_spec *spec,
                                   const struct trial_asker *asker, uint64_t *out_id,
-                                  char out_why[FEDERATION_WHY_SIZE]);
+                                  struct bridge_fault *out_fault);
 
 /* The asker is not called any more. False: it has been. */
 bool federation_control_forget_trial(struct federation *federation, uint64_t id);

@@ -298,14 +298,14 @@ static void on_watch(struct loop_timer *timer)
 
 static int put_sides(struct bridge_run *run)
 {
-    char why[FEDERATION_WHY_SIZE] = "out of memory";
+    struct bridge_fault fault;
 
     for (int i = 0; i < N_SIDES; i++) {
         struct bridge_spec spec = spec_of(run, i);
-        int r = federation_control_put_bridge(run->federation, &spec, why);
+        int r = federation_control_put_bridge(run->federation, &spec, &fault);
 
         if (r != 0)
-            return r < 0 ? fail("out of memory") : complain(why);
+            return r < 0 ? fail("out of memory") : complain(fault.why);
     }
     return 0;
 }

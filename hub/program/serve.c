@@ -190,14 +190,14 @@ static int restore_password(struct bytes channel, struct bytes password, void *c
 static int restore_bridge(const struct bridge_spec *spec, void *context)
 {
     struct house *house = context;
-    char why[FEDERATION_WHY_SIZE];
-    char text[FEDERATION_WHY_SIZE + 300];
-    int r = federation_control_put_bridge(house->federation, spec, why);
+    struct bridge_fault fault;
+    char text[sizeof fault.why + 300];
+    int r = federation_control_put_bridge(house->federation, spec, &fault);
 
     if (r <= 0 && r != -EINVAL)
         return r;
     /* Stored by another version, say: the others still run, and this one can be mended over REST. */
-    snprintf(text, sizeof text, "Bridge %s is not started: %s", spec->name, why);
+    snprintf(text, sizeof text, "Bridge %s is not started: %s", spec->name, fault.why);
     hub_log(house->hub, LOG_ERROR, bytes_of_text(text), BYTES_NONE, server_time(house->server));
     return 0;
 }

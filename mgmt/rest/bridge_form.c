@@ -186,15 +186,29 @@ static void read_members(struct bridge_form *bridge, struct json_form *form)
     json_form_finish(form);
 }
 
+void bridge_form_complain(const struct bridge_fault *fault, const char *pointer,
+                          struct problem_faults *faults)
+{
+    char whole[JSON_FORM_POINTER_SIZE + FEDERATION_MEMBER_SIZE + 2];
+
+    snprintf(whole, sizeof whole, "%s%s%s", pointer, fault->member[0] ? "/" : "", fault->member);
+    problem_add(faults, whole, "%s", fault->why);
+}
+
+void bridge_form_refuse(const struct bridge_fault *fault, const struct request *request, struct reply *reply)
+{
+    struct problem_faults faults = {0};
+
+    bridge_form_complain(fault, "#", &faults);
+    problem_reply_faults(reply, request, &faults);
+}
+
 static void check_whole(const struct bridge_spec *spec, const struct json_form *form)
 {
     struct bridge_fault fault;
-    char pointer[JSON_FORM_POINTER_SIZE + FEDERATION_MEMBER_SIZE + 2];
 
-    if (federation_control_check_bridge(spec, &fault) == 0)
-        return;
-    snprintf(pointer, sizeof pointer, "%s%s%s", form->pointer, fault.member[0] ? "/" : "", fault.member);
-    problem_add(form->faults, pointer, "%s", fault.why);
+    if (federation_control_check_bridge(spec, &fault) != 0)
+        bridge_form_complain(&fault, form->pointer, form->faults);
 }
 
 void bridge_form_read(struct bridge_form *bridge, struct json_form *form)

@@ -22,6 +22,13 @@ struct bridge_form {
 void bridge_form_read(struct bridge_form *bridge, struct json_form *form);
 void bridge_form_clear(struct bridge_form *bridge);
 
+/* What is wrong with the bridge that stands at @pointer. */
+void bridge_form_complain(const struct bridge_fault *fault, const char *pointer,
+                          struct problem_faults *faults);
+
+/* 422: the body's bridge can't be. */
+void bridge_form_refuse(const struct bridge_fault *fault, const struct request *request, struct reply *reply);
+
 /* What the form does not say of secrets stays as @old has it. NULL: there is none. */
 void bridge_form_keep_secrets(struct bridge_form *bridge, const struct bridge_spec *old);
 

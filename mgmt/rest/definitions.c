@@ -101,7 +101,7 @@ struct reading {
 };
 
 /* "#/bridges/a~1b" */
-static void make_pointer(char out_pointer[JSON_FORM_POINTER_SIZE], const char *kind, const char *name)
+void definitions_pointer(char out_pointer[JSON_FORM_POINTER_SIZE], const char *kind, const char *name)
 {
     size_t len = (size_t)snprintf(out_pointer, JSON_FORM_POINTER_SIZE, "#/%s/", kind);
 
@@ -214,7 +214,7 @@ static int read_bridge(struct reading *reading, const char *name, json_t *json)
 
     if (!change)
         return -ENOMEM;
-    make_pointer(form.pointer, "bridges", name);
+    definitions_pointer(form.pointer, "bridges", name);
     change->work = json_deep_copy(json);
     if (!json_is_object(json)) {
         problem_add(reading->faults, form.pointer, "must be an object");
@@ -261,7 +261,7 @@ static int read_channel(struct reading *reading, const char *name, json_t *json)
 
     if (!change)
         return -ENOMEM;
-    make_pointer(form.pointer, "channels", name);
+    definitions_pointer(form.pointer, "channels", name);
     if (!json_is_object(json))
         problem_add(reading->faults, form.pointer, "must be an object");
     if (!name_is_valid(bytes_of_text(name)))

@@ -23,7 +23,7 @@ struct asking {
     size_t n_links;
     const struct bridge_spec *spec;
     const char *name; /* to remove */
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
     int result;
 };
 
@@ -274,7 +274,15 @@ static void run_put(void *argument)
     struct asking *asking = argument;
 
     asking->result =
-        federation_control_put_bridge(asking->rest->options.federation, asking->spec, asking->why);
+        federation_control_put_bridge(asking->rest->options.federation, asking->spec, &asking->fault);
+}
+
+static void run_judge(void *argument)
+{
+    struct asking *asking = argument;
+
+    asking->result =
+        federation_control_judge_bridge(asking->rest->options.federation, asking->spec, &asking->fault);
 }
 
 static void run_remove(void *argument)
@@ -298,14 +306,16 @@ static void take_back(struct rest *rest, const char *name, const struct store_br
                  name, why);
 }
 
-static bool apply(struct asking *asking, const struct request *request, struct reply *reply)
+/* Whether the hub has judged it well, or has put it. */
+static bool ask_hub(void (*run)(void *argument), struct asking *asking, const struct request *request,
+                    struct reply *reply)
 {
-    if (!rest_ask(asking->rest, run_put, asking, request, reply))
+    if (!rest_ask(asking->rest, run, asking, request, reply))
         return false;
     if (asking->result == 0)
         return true;
     if (asking->result == FEDERATION_E_INVALID)
-        problem_reply(reply, request, 422, "%s", asking->why);
+        bridge_form_refuse(&asking->fault, request, reply);
     else
         problem_reply(reply, request, 500, "The hub did not take the bridge: out of memory.");
     return false;
@@ -321,6 +331,8 @@ static void put(struct rest *rest, struct bridge_form *wish, const struct store_
     int r;
 
     bridge_form_keep_secrets(wish, old ? &old->spec : NULL);
+    if (!ask_hub(run_judge, &asking, request, reply))
+        return;
     if (change_is_tried(request, reply, status, json_deep_copy(before),
                         bridge_form_json(&wish->spec, wish->has_tls)))
         return;
@@ -329,7 +341,7 @@ static void put(struct rest *rest, struct bridge_form *wish, const struct store_
         rest_reply_store_fault(reply, request, r, why);
         return;
     }
-    if (!apply(&asking, request, reply)) {
+    if (!ask_hub(run_put, &asking, request, reply)) {
         take_back(rest, wish->spec.name, old, request);
         return;
     }

@@ -42,13 +42,14 @@ void rest_definitions_get(struct rest *rest, const struct request *request, stru
         reply_json(reply, "application/json", document);
 }
 
-/* ---- what the configuration has settled ---- */
+/* ---- what the hub says to it ---- */
 
 struct asking {
     struct rest *rest;
     const struct definitions *definitions;
     uint8_t (*keys)[SIGNATURE_KEY_BYTES]; /* of system channels, a place a change */
     const char *pinned;                   /* a channel */
+    struct problem_faults faults;         /* bridges that this hub would not take */
     size_t n_failed;
 };
 
@@ -57,9 +58,8 @@ static bool is_channel(const struct definitions_change *change)
     return !change->is_bridge && change->action != DEFINITIONS_SAME;
 }
 
-static void run_find_pinned(void *argument)
+static void find_pinned(struct asking *asking)
 {
-    struct asking *asking = argument;
     const struct definitions *definitions = asking->definitions;
 
     for (size_t i = 0; i < definitions->n_changes && !asking->pinned; i++) {
@@ -76,6 +76,31 @@ static void run_find_pinned(void *argument)
     }
 }
 
+static void judge_bridges(struct asking *asking)
+{
+    const struct definitions *definitions = asking->definitions;
+
+    for (size_t i = 0; i < definitions->n_changes; i++) {
+        const struct definitions_change *change = &definitions->changes[i];
+        char pointer[JSON_FORM_POINTER_SIZE];
+        struct bridge_fault fault;
+
+        if (!change->is_bridge || change->action == DEFINITIONS_SAME ||
+            change->action == DEFINITIONS_REMOVED ||
+            federation_control_judge_bridge(asking->rest->options.federation, &change->form.spec, &fault) !=
+                FEDERATION_E_INVALID)
+            continue;
+        definitions_pointer(pointer, "bridges", change->name);
+        bridge_form_complain(&fault, pointer, &asking->faults);
+    }
+}
+
+static void run_judge(void *argument)
+{
+    find_pinned(argument);
+    judge_bridges(argument);
+}
+
 /* ---- telling the hub ---- */
 
 static int tell_change(struct asking *asking, size_t i)
@@ -83,14 +108,14 @@ static int tell_change(struct asking *asking, size_t i)
     const struct definitions_change *change = &asking->definitions->changes[i];
     struct federation *federation = asking->rest->options.federation;
     struct bytes name = bytes_of_text(change->name);
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
 
     if (change->action == DEFINITIONS_SAME)
         return 0;
     if (change->is_bridge && change->action == DEFINITIONS_REMOVED)
         return federation_control_remove_bridge(federation, change->name) < 0;
     if (change->is_bridge)
-        return federation_control_put_bridge(federation, &change->form.spec, why);
+        return federation_control_put_bridge(federation, &change->form.spec, &fault);
     return server_control_set_password(
         asking->rest->options.server, name,
         change->action == DEFINITIONS_REMOVED ? BYTES_NONE : bytes_of_text(change->password),
@@ -144,8 +169,12 @@ static void apply(struct asking *asking, const struct request *request, struct r
     char why[STORE_WHY_SIZE];
     int r;
 
-    if (!rest_ask(rest, run_find_pinned, asking, request, reply))
+    if (!rest_ask(rest, run_judge, asking, request, reply))
         return;
+    if (problem_faults_are_any(&asking->faults)) {
+        problem_reply_faults(reply, request, &asking->faults);
+        return;
+    }
     if (asking->pinned) {
         problem_reply(reply, request, 409,
                       "The password of channel %s is set by the hub's configuration: change it there.",

@@ -16,7 +16,7 @@
 
 struct question {
     const struct bridge_spec *spec;
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
 };
 
 /* ---- on the loop ---- */
@@ -31,7 +31,7 @@ static int ask_trial(struct federation *federation, void *question, struct pendi
     const struct trial_asker asker = {.on_report = on_report, .context = pending};
     struct question *asked = question;
 
-    return federation_control_try_bridge(federation, asked->spec, &asker, out_id, asked->why);
+    return federation_control_try_bridge(federation, asked->spec, &asker, out_id, &asked->fault);
 }
 
 /* ---- the answer ---- */
@@ -75,10 +75,11 @@ static json_t *report_json(const void *answer)
 
 /* ---- the request ---- */
 
-static void refuse(int outcome, const char *why, const struct request *request, struct reply *reply)
+static void refuse(int outcome, const struct bridge_fault *fault, const struct request *request,
+                   struct reply *reply)
 {
     if (outcome == FEDERATION_E_INVALID)
-        problem_reply(reply, request, 422, "%s", why);
+        bridge_form_refuse(fault, request, reply);
     else if (outcome == FEDERATION_E_BUSY)
         problem_reply(reply, request, 503, "As many bridges as may be are being tried: try again in 10 s.");
     else
@@ -95,7 +96,7 @@ static void try_spec(struct rest *rest, const struct bridge_spec *spec, const st
     if (!pending_ask(rest, &kind, &question, &outcome, request, reply))
         return;
     if (outcome)
-        refuse(outcome, question.why, request, reply);
+        refuse(outcome, &question.fault, request, reply);
     else
         rest_log(rest, LOG_INFO, request, "The bridge %s to %s is being tried", spec->name, spec->address);
 }

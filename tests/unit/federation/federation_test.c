@@ -15,7 +15,6 @@
 #include "tests/support/unit.h"
 
 #define MAX_NODES 4
-#define WHY_SIZE FEDERATION_WHY_SIZE
 
 struct node {
     struct hub *hub;
@@ -169,20 +168,20 @@ static void stop(unsigned i)
     memset(node, 0, sizeof *node);
 }
 
-static int bridge_to_path(unsigned from, const char *path, const char *secret, char why[WHY_SIZE])
+static int bridge_to_path(unsigned from, const char *path, const char *secret, struct bridge_fault *fault)
 {
     char address[300];
     struct bridge_spec spec = {.name = "b", .address = address, .secret = secret, .cost = 10};
 
     snprintf(address, sizeof address, "unix:%s", path);
-    return federation_control_put_bridge(nodes[from].federation, &spec, why);
+    return federation_control_put_bridge(nodes[from].federation, &spec, fault);
 }
 
 static void bridge(unsigned from, unsigned to, const char *secret)
 {
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
 
-    assert_int_equal(bridge_to_path(from, nodes[to].path, secret, why), 0);
+    assert_int_equal(bridge_to_path(from, nodes[to].path, secret, &fault), 0);
 }
 
 /* The first link that is or is not outgoing; state LINK_PAUSED and no name where there is none. */
@@ -647,29 +646,35 @@ static void test_a_bridge_that_makes_no_sense_is_refused_with_what_to_do(void **
         {"a certificate without its key",
          {.name = "b", .address = "tls://h:1", .secret = "s", .cost = 1, .tls.cert_file = "/c.pem"},
          "tls/key_file"},
+        {"a file that is not there",
+         {.name = "b", .address = "tls://h:1", .secret = "s", .cost = 1, .tls.ca_file = "/nowhere/ca.pem"},
+         "cannot use the CA file /nowhere/ca.pem"},
     };
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
 
     (void)state;
     start(0, 'a', 1, "alpha", NULL);
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        why[0] = '\0';
-        assert_row(rows[i].what, federation_control_put_bridge(nodes[0].federation, &rows[i].spec, why) ==
+        assert_row(rows[i].what, federation_control_judge_bridge(nodes[0].federation, &rows[i].spec,
+                                                                 &fault) == FEDERATION_E_INVALID);
+        assert_row(rows[i].what, strstr(fault.why, rows[i].word));
+        fault.why[0] = '\0';
+        assert_row(rows[i].what, federation_control_put_bridge(nodes[0].federation, &rows[i].spec, &fault) ==
                                      FEDERATION_E_INVALID);
-        assert_row(rows[i].what, strstr(why, rows[i].word));
+        assert_row(rows[i].what, strstr(fault.why, rows[i].word));
     }
     assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), FEDERATION_E_UNKNOWN);
 }
 
 static void test_nobody_there_means_backing_off_and_the_link_comes_when_somebody_is(void **state)
 {
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
     char path[128];
 
     (void)state;
     start(0, 'a', 1, "alpha", "secret");
     snprintf(path, sizeof path, "%s/1", folder);
-    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    assert_int_equal(bridge_to_path(0, path, NULL, &fault), 0);
     run_until(status_of(0, true).state == LINK_BACKOFF);
     assert_string_equal(status_of(0, true).reason, "not_connected");
     assert_string_not_equal(status_of(0, true).last_error, "");
@@ -711,13 +716,13 @@ static void test_an_incoming_link_that_breaks_and_is_not_called_again_is_ended_o
 
 static void test_removing_a_bridge_that_waits_to_dial_ends_it_at_once(void **state)
 {
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
     char path[128];
 
     (void)state;
     start(0, 'a', 1, "alpha", "secret");
     snprintf(path, sizeof path, "%s/1", folder);
-    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    assert_int_equal(bridge_to_path(0, path, NULL, &fault), 0);
     run_until(status_of(0, true).state == LINK_BACKOFF);
     assert_int_equal(federation_control_remove_bridge(nodes[0].federation, "b"), 0);
     assert_true(status_of(0, true).address[0] == '\0');
@@ -729,14 +734,14 @@ static void test_what_was_under_way_when_a_bridge_is_removed_may_still_need_its_
 {
     struct bridge_rename rule = {.from = "room", .to = "far.room"};
     char address[300];
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
     struct bridge_spec spec = {.name = "b", .address = address, .cost = 10, .remap_out = {1, &rule}};
 
     (void)state;
     start(0, 'a', 1, "alpha", "secret");
     start(1, 'b', 1, "beta", "secret");
     snprintf(address, sizeof address, "unix:%s", nodes[1].path);
-    assert_int_equal(federation_control_put_bridge(nodes[0].federation, &spec, why), 0);
+    assert_int_equal(federation_control_put_bridge(nodes[0].federation, &spec, &fault), 0);
     run_until(IS_UP(0, true) && IS_UP(1, false));
     connect_client(0);
     connect_client(1);
@@ -779,12 +784,12 @@ static void test_a_bridge_is_paused_with_a_goodbye_and_dials_again_when_it_is_wa
 static void test_a_link_that_waits_is_dialed_at_once_when_that_is_wished(void **state)
 {
     char path[128];
-    char why[WHY_SIZE];
+    struct bridge_fault fault;
 
     (void)state;
     start(0, 'a', 1, "alpha", "secret");
     snprintf(path, sizeof path, "%s/1", folder);
-    assert_int_equal(bridge_to_path(0, path, NULL, why), 0);
+    assert_int_equal(bridge_to_path(0, path, NULL, &fault), 0);
     run_until(status_of(0, true).state == LINK_BACKOFF);
     start(1, 'b', 1, "beta", "secret");
     assert_int_equal(federation_control_retry_bridge(nodes[0].federation, "b"), 0);
@@ -887,11 +892,12 @@ static void bridge_through_hole(void)
     struct address address = {.kind = ADDRESS_UNIX};
     struct listener_options options = {0};
     char why[LISTENER_WHY_SIZE];
+    struct bridge_fault fault;
 
     snprintf(hole.to, sizeof hole.to, "%s", nodes[1].path);
     snprintf(address.host, sizeof address.host, "%s/hole", folder);
     assert_int_equal(listener_new(&hole.listener, loop, &address, &options, &events, NULL, why), 0);
-    assert_int_equal(bridge_to_path(0, address.host, NULL, why), 0);
+    assert_int_equal(bridge_to_path(0, address.host, NULL, &fault), 0);
     run_until(IS_UP(0, true) && IS_UP(1, false));
 }
 

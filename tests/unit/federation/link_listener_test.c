@@ -185,19 +185,19 @@ static void test_a_pinned_name_is_checked_besides_the_server_name(void **state)
 static void test_a_bridge_needs_a_secret_or_certificates(void **state)
 {
     struct bridge_spec spec = {.address = "tls://127.0.0.1:7000"};
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
 
     (void)state;
     stand_start(0, (struct stand_wish){.listens_not = true});
-    assert_int_equal(stand_try_bridge(0, spec, why), FEDERATION_E_INVALID);
-    assert_non_null(strstr(why, "tls.pinned_name"));
+    assert_int_equal(stand_try_bridge(0, spec, &fault), FEDERATION_E_INVALID);
+    assert_non_null(strstr(fault.why, "tls.pinned_name"));
     spec.tls.pinned_name = "*.example";
-    assert_int_equal(stand_try_bridge(0, spec, why), FEDERATION_E_INVALID);
-    assert_non_null(strstr(why, "without wildcards"));
+    assert_int_equal(stand_try_bridge(0, spec, &fault), FEDERATION_E_INVALID);
+    assert_non_null(strstr(fault.why, "without wildcards"));
     spec.address = "tcp://127.0.0.1:7000";
     spec.tls.pinned_name = "beta";
-    assert_int_equal(stand_try_bridge(0, spec, why), FEDERATION_E_INVALID);
-    assert_non_null(strstr(why, "need a tls:// address"));
+    assert_int_equal(stand_try_bridge(0, spec, &fault), FEDERATION_E_INVALID);
+    assert_non_null(strstr(fault.why, "need a tls:// address"));
 }
 
 static int dial_plain(const char *address_text)

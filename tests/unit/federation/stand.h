@@ -143,19 +143,19 @@ static void stand_start(unsigned i, struct stand_wish wish)
 }
 
 /* Bridge b of hub @i. */
-static int stand_try_bridge(unsigned i, struct bridge_spec spec, char why[FEDERATION_WHY_SIZE])
+static int stand_try_bridge(unsigned i, struct bridge_spec spec, struct bridge_fault *fault)
 {
     spec.name = "b";
     spec.cost = 10;
-    return federation_control_put_bridge(stand.hubs[i].federation, &spec, why);
+    return federation_control_put_bridge(stand.hubs[i].federation, &spec, fault);
 }
 
 static void stand_bridge(unsigned i, struct bridge_spec spec)
 {
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
 
-    if (stand_try_bridge(i, spec, why) != 0)
-        fail_msg("%s", why);
+    if (stand_try_bridge(i, spec, &fault) != 0)
+        fail_msg("%s", fault.why);
 }
 
 /* The first link that is or is not outgoing; state LINK_PAUSED and no name where there is none. */
@@ -203,13 +203,13 @@ static inline void stand_take_report(void *context, struct trial_report *report)
 static inline uint64_t stand_begin_trial(unsigned i, struct bridge_spec spec, struct stand_trial *trial)
 {
     struct trial_asker asker = {.on_report = stand_take_report, .context = trial};
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
     uint64_t id;
 
     spec.name = "tried";
     spec.cost = 10;
-    if (federation_control_try_bridge(stand.hubs[i].federation, &spec, &asker, &id, why) != 0)
-        fail_msg("%s", why);
+    if (federation_control_try_bridge(stand.hubs[i].federation, &spec, &asker, &id, &fault) != 0)
+        fail_msg("%s", fault.why);
     return id;
 }
 

@@ -152,14 +152,15 @@ static void test_a_wish_that_can_not_be_is_refused_before_anything_is_dialed(voi
 {
     struct trial_asker asker = {.on_report = stand_take_report};
     const struct bridge_spec spec = {.name = "tried", .cost = 10, .address = "tcp://127.0.0.1:1"};
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
     uint64_t id;
 
     (void)state;
     stand_start(0, (struct stand_wish){.listens_not = true});
-    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, why),
+    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, &fault),
                      FEDERATION_E_INVALID);
-    assert_non_null(strstr(why, "secret is missing"));
+    assert_string_equal(fault.member, "secret");
+    assert_non_null(strstr(fault.why, "secret is missing"));
 }
 
 /* --- what accepts and never says a word --- */
@@ -186,7 +187,7 @@ static void test_at_most_eight_are_under_way_and_one_is_forgotten_at_once(void *
     struct stand_trial trials[TRIAL_MOST_AT_ONCE] = {0};
     struct bridge_spec spec = {.name = "tried", .cost = 10};
     struct trial_asker asker = {.on_report = stand_take_report};
-    char why[FEDERATION_WHY_SIZE];
+    struct bridge_fault fault;
     struct silence silence;
     uint64_t ids[TRIAL_MOST_AT_ONCE];
     uint64_t id;
@@ -197,7 +198,7 @@ static void test_at_most_eight_are_under_way_and_one_is_forgotten_at_once(void *
     stand_start(0, (struct stand_wish){.secret = "s", .listens_not = true});
     for (size_t i = 0; i < TRIAL_MOST_AT_ONCE; i++)
         ids[i] = stand_begin_trial(0, spec, &trials[i]);
-    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, why),
+    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, &fault),
                      FEDERATION_E_BUSY);
     settle();
     assert_true(federation_control_forget_trial(stand.hubs[0].federation, ids[3]));
@@ -206,7 +207,7 @@ static void test_at_most_eight_are_under_way_and_one_is_forgotten_at_once(void *
     federation_drain(stand.hubs[0].federation);
     for (size_t i = 0; i < TRIAL_MOST_AT_ONCE; i++)
         assert_true(trials[i].is_over && !trials[i].report);
-    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, why),
+    assert_int_equal(federation_control_try_bridge(stand.hubs[0].federation, &spec, &asker, &id, &fault),
                      FEDERATION_E_BUSY);
     close(silence.fd);
 }

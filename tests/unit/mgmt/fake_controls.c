@@ -319,15 +319,26 @@ int federation_control_check_bridge(const struct bridge_spec *spec, struct bridg
     return FEDERATION_E_INVALID;
 }
 
+int federation_control_judge_bridge(const struct federation *federation, const struct bridge_spec *spec,
+                                    struct bridge_fault *out_fault)
+{
+    (void)federation;
+    enter();
+    if (!fake_controls.knows_no_secret || spec->secret)
+        return 0;
+    *out_fault = (struct bridge_fault){.member = "secret", .why = "the secret is missing"};
+    return FEDERATION_E_INVALID;
+}
+
 int federation_control_put_bridge(struct federation *federation, const struct bridge_spec *spec,
-                                  char out_why[FEDERATION_WHY_SIZE])
+                                  struct bridge_fault *out_fault)
 {
     struct fake_bridge *bridge = fake_controls_bridge(spec->name);
 
     (void)federation;
     enter();
     if (fake_controls.refuses_bridges) {
-        snprintf(out_why, FEDERATION_WHY_SIZE, "not today");
+        *out_fault = (struct bridge_fault){.why = "not today"};
         return FEDERATION_E_INVALID;
     }
     if (!bridge)
@@ -475,7 +486,7 @@ static struct trial_report *trial_report(const struct bridge_spec *spec)
 /* The report comes at once, but to the address busy:1; none:1 has none. */
 int federation_control_try_bridge(struct federation *federation, const struct bridge_spec *spec,
                                   const struct trial_asker *asker, uint64_t *out_id,
-                                  char out_why[FEDERATION_WHY_SIZE])
+                                  struct bridge_fault *out_fault)
 {
     (void)federation;
     enter();
@@ -483,7 +494,7 @@ int federation_control_try_bridge(struct federation *federation, const struct br
     if (strcmp(spec->address, "tcp://busy:1") == 0)
         return FEDERATION_E_BUSY;
     if (fake_controls.refuses_bridges) {
-        snprintf(out_why, FEDERATION_WHY_SIZE, "not today");
+        *out_fault = (struct bridge_fault){.why = "not today"};
         return FEDERATION_E_INVALID;
     }
     if (strcmp(spec->address, "tcp://slow:1") == 0) {

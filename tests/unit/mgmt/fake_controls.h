@@ -38,6 +38,7 @@ struct fake_controls {
     size_t n_clients; /* named client-1 ... */
     const char *pinned_channel;
     bool refuses_bridges;   /* put answers FEDERATION_E_INVALID */
+    bool knows_no_secret;   /* judge answers FEDERATION_E_INVALID where a bridge brings none */
     bool refuses_passwords; /* set_password answers -ENOMEM */
     size_t n_bridges;
     struct fake_bridge bridges[FAKE_MOST_BRIDGES];

@@ -205,6 +205,32 @@ static void test_what_the_configuration_has_settled_is_not_changed(void **state)
     assert_null(fake_controls_bridge("west"));
 }
 
+static void test_bridges_that_the_hub_would_not_take_are_all_named_and_nothing_is_stored(void **state)
+{
+    static const char body[] = "{\"version\":1,\"bridges\":{\"a/b\":{" BRIDGE "},\"good\":{" BRIDGE
+                               ",\"secret\":{\"value\":\"s\"}},\"west\":{" BRIDGE "}}}";
+    static const char *const queries[] = {"", "?dry_run=true"};
+    char *before = exported();
+    char *after;
+
+    (void)state;
+    fake_controls.knows_no_secret = true;
+    for (size_t i = 0; i < N_ELEMENTS(queries); i++) {
+        struct stand_answer answer = post(queries[i], body);
+
+        assert_int_equal(answer.status, 422);
+        assert_non_null(strstr(answer.body, "\"#/bridges/a~1b/secret\""));
+        assert_non_null(strstr(answer.body, "\"#/bridges/west/secret\""));
+        assert_null(strstr(answer.body, "#/bridges/good"));
+        stand_answer_clear(&answer);
+    }
+    assert_null(fake_controls_bridge("good"));
+    after = exported();
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
 static int store_two(struct store *store, void *context, char *out_why)
 {
     int r = store_password_set(store, BYTES_LITERAL("one"), BYTES_LITERAL("p"), out_why);
@@ -273,6 +299,7 @@ int main(void)
         TEST(test_a_plan_changes_nothing),
         TEST(test_each_fault_is_named_and_then_nothing_is_done),
         TEST(test_what_the_configuration_has_settled_is_not_changed),
+        TEST(test_bridges_that_the_hub_would_not_take_are_all_named_and_nothing_is_stored),
         TEST(test_a_batch_is_stored_whole_or_not_at_all),
         TEST(test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere),
     };

@@ -440,6 +440,23 @@ static void test_a_bridge_the_hub_does_not_take_is_taken_back(void **state)
     expect_problem("GET", "/api/v1/bridges/east", NULL, 404);
 }
 
+static void test_a_bridge_the_hub_would_not_take_is_refused_before_it_is_stored(void **state)
+{
+    static const char *const targets[] = {"/api/v1/bridges/east", "/api/v1/bridges/east?dry_run=true"};
+
+    (void)state;
+    fake_controls.knows_no_secret = true;
+    for (size_t i = 0; i < N_ELEMENTS(targets); i++) {
+        struct stand_answer answer = ask("PUT", targets[i], "{\"address\": \"tcp://east:1\"}");
+
+        assert_problem(&answer, 422);
+        assert_row(targets[i], has_fault(answer.json, "#/secret"));
+        stand_answer_clear(&answer);
+    }
+    expect_problem("GET", "/api/v1/bridges/east", NULL, 404);
+    expect("PUT", "/api/v1/bridges/east", "{\"address\": \"tcp://east:1\", \"secret\": \"s\"}", 201);
+}
+
 static void limit_file_size(rlim_t bytes)
 {
     struct rlimit limit;
@@ -911,6 +928,7 @@ int main(void)
         TEST(test_what_a_wish_leaves_out_takes_its_default),
         TEST(test_bodies_that_are_no_strict_json_are_refused),
         TEST(test_a_bridge_the_hub_does_not_take_is_taken_back),
+        TEST(test_a_bridge_the_hub_would_not_take_is_refused_before_it_is_stored),
         TEST(test_a_full_disk_leaves_the_hub_untouched),
         TEST(test_a_password_is_set_stored_and_taken_away),
         TEST(test_a_system_channel_gets_its_signing_key),
