@@ -56,7 +56,7 @@ manifests_are_right()
 {
     local venv=${COMMHUB_VENVS:-$HOME/.cache/commhub-tests}/kubernetes
     [[ -x $venv/bin/kubernetes-validate ]] ||
-        { python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check kubernetes-validate==1.31.0; } &&
+        { python3 -m venv "$venv" && "$venv/bin/pip" install -q --no-compile --disable-pip-version-check kubernetes-validate==1.31.0; } &&
         "$venv/bin/kubernetes-validate" --strict deploy/kubernetes/commhub.yaml
 }
 
