@@ -38,6 +38,7 @@ struct conduit {
     uint32_t watched; /* epoll events that are asked for */
     bool has_joined;
     bool has_settled;
+    uint32_t n_pings; /* that have no answer yet */
     bool is_dirty;
     struct conduit_shape shape;
     struct ssl_st *tls;

@@ -28,6 +28,9 @@
 #define REHEARSAL_NS (20 * NS_A_MS)
 /* Hubs end a connection that says nothing for a minute. */
 #define PING_INTERVAL_NS (25 * NS_A_SECOND)
+/* Clients of their own would not all ping in one moment: in each of so many slices of that time as many do.
+ */
+#define PING_SLICES 250
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -96,9 +99,13 @@ void run_joined(struct run *run, struct conduit *conduit)
 
 void run_settled(struct run *run, struct conduit *conduit)
 {
-    if (!conduit->has_settled)
-        run->n_settled++;
+    if (conduit->n_pings > 0)
+        conduit->n_pings--;
+    /* An earlier ping's answer says nothing of what was sent since. */
+    if (conduit->n_pings > 0 || conduit->has_settled)
+        return;
     conduit->has_settled = true;
+    run->n_settled++;
 }
 
 static void mark_dirty(struct run *run, struct conduit *conduit)
@@ -295,11 +302,24 @@ static void wait_events(struct run *run, uint64_t deadline_ns)
     }
 }
 
-static void ping_all(struct run *run)
+static uint32_t n_ping_slices(const struct run *run)
 {
-    for (uint32_t i = 0; i < run->n_conduits; i++)
-        run->dialect->put_ping(run, &run->conduits[i]);
-    run->ping_due_ns = run->now_ns + PING_INTERVAL_NS;
+    if (run->n_conduits == 0)
+        return 1;
+    return run->n_conduits < PING_SLICES ? run->n_conduits : PING_SLICES;
+}
+
+/* The next @n of them. */
+static void ping(struct run *run, uint32_t n)
+{
+    for (; n > 0; n--) {
+        struct conduit *conduit = &run->conduits[run->next_ping];
+
+        run->next_ping = (run->next_ping + 1) % run->n_conduits;
+        conduit->n_pings++;
+        run->dialect->put_ping(run, conduit);
+    }
+    run->ping_due_ns = run->now_ns + PING_INTERVAL_NS / n_ping_slices(run);
 }
 
 static void turn(struct run *run, uint64_t deadline_ns)
@@ -308,7 +328,7 @@ static void turn(struct run *run, uint64_t deadline_ns)
     if (run->tally->has_failed)
         return;
     if (run->now_ns >= run->ping_due_ns)
-        ping_all(run);
+        ping(run, (run->n_conduits + n_ping_slices(run) - 1) / n_ping_slices(run));
     run->load->pump(run);
     flush_dirty(run);
     if (atomic_load_explicit(&run->gates->has_failed, memory_order_relaxed))
@@ -416,7 +436,7 @@ static void settle_all(struct run *run)
     run->n_settled = 0;
     for (uint32_t i = 0; i < run->n_conduits; i++)
         run->conduits[i].has_settled = false;
-    ping_all(run);
+    ping(run, run->n_conduits);
     flush_now(run);
     while (!run->tally->has_failed && run->n_settled < run->n_conduits) {
         wait_events(run, limit_ns);

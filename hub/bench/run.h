@@ -78,6 +78,7 @@ struct run {
 
     uint64_t now_ns; /* read once a turn, when the wait is over */
     uint64_t ping_due_ns;
+    uint32_t next_ping; /* the conduit that is pinged next */
     bool is_rehearsing;
     bool may_start;
     bool is_measuring;
