@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -95,14 +96,33 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+N_PORT_RANGES = 8
+PORTS_A_WORKER = 22000 // N_PORT_RANGES
+
+
+def ports_of_this_worker() -> Iterator[int]:
+    """Parallel workers have ports of their own, and none is given out again before all others were: between the probe
+    and the hub's start, and while a hub is down, nobody else takes it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10000 + worker % N_PORT_RANGES * PORTS_A_WORKER
+    # Anywhere in the range, for the run before may have left a port in use.
+    begin = random.randrange(PORTS_A_WORKER)
+    while True:
+        for offset in range(PORTS_A_WORKER):
+            yield first + (begin + offset) % PORTS_A_WORKER
+
+
+PORTS = ports_of_this_worker()
+
+
 def free_tcp_port() -> int:
     """A port below those that the system gives to outgoing connections: one of these could take it while a
     hub is down, or even connect to itself."""
-    while True:
-        port = random.randrange(10000, 32000)
+    for port in PORTS:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("no port is free")
 
 
 class HubUnderTest:

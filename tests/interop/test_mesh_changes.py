@@ -308,7 +308,8 @@ async def test_a_hub_without_link_secret_takes_no_links(make_hub: HubMaker) -> N
     # And it cannot make one without a secret of the bridge's own.
     answer = Rest(far).put("bridges/to-near", {"address": link_address(near, "tcp")})
     assert answer.status == 422
-    assert "secret" in answer.json["detail"]
+    assert answer.json["errors"][0]["pointer"] == "#/secret"
+    assert "--link-secret-file" in answer.json["errors"][0]["detail"]
 
 
 @pytest.mark.raw
