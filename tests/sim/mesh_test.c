@@ -490,6 +490,31 @@ static void test_a_call_under_way_on_a_far_link_that_breaks_is_sent_back_and_aro
     sim_free(sim);
 }
 
+/* News of ways are told in turn, so a message may be faster than the news of the hub that it is from. */
+static void test_who_has_heard_of_a_subscriber_reaches_him_at_once(void **state)
+{
+    struct sim *sim = sim_new(3, 1);
+    struct sim_client *owner = sim_connect(sim, 2, "owner");
+    struct sim_client *reader = sim_connect(sim, 0, "reader");
+
+    (void)state;
+    for (unsigned hub = 0; hub < 2; hub++)
+        sim_link(sim, sim_add_link(sim, hub, hub + 1))->delay_ms = 1;
+    sim_join(sim, 0);
+    sim_declare(owner, "room", "temp");
+    sim_subscribe(reader, "room", "temp", true);
+    sim_run(sim, SETTLED_MS);
+    sim_join(sim, 1);
+    for (unsigned ms = 0; ms < 1000 && sim_count(owner, MESSAGE_RECEIVE, "subscription.temp.first", 0) == 0;
+         ms++)
+        sim_run(sim, 1);
+    sim_publish(owner, "room", "temp", 7);
+    sim_run(sim, SETTLED_MS);
+    assert_int_equal(sim_count(reader, MESSAGE_RECEIVE, NULL, 7), 1);
+    assert_int_equal(sim_count_refused(sim, MESH_REFUSED_NO_ROUTE), 0);
+    sim_free(sim);
+}
+
 static void test_a_topic_is_published_over_hubs_with_first_and_last_notices(void **state)
 {
     struct sim *sim = sim_new(4, 1);
@@ -1063,6 +1088,7 @@ int main(void)
         cmocka_unit_test(
             test_a_call_under_way_on_a_link_that_breaks_goes_another_way_and_is_carried_out_once),
         cmocka_unit_test(test_a_call_under_way_on_a_far_link_that_breaks_is_sent_back_and_around),
+        cmocka_unit_test(test_who_has_heard_of_a_subscriber_reaches_him_at_once),
         cmocka_unit_test(test_a_topic_is_published_over_hubs_with_first_and_last_notices),
         cmocka_unit_test(test_a_topic_that_another_hub_owns_is_taken_until_its_owner_goes),
         cmocka_unit_test(test_members_are_seen_and_forgotten_everywhere),
