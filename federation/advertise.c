@@ -41,25 +41,23 @@ static void send_entries(struct mesh_link *link)
     struct mesh *mesh = link->mesh;
     struct link_message message = {.type = LINK_MESSAGE_ENTRIES};
 
-    if (link->n_entries == 0)
+    if (link->entries.n == 0)
         return;
-    if (link->entries.failed) {
+    if (link->entries.raw.failed) {
         mesh_end_link(link, "out_of_memory");
     } else if (!link->is_ending) {
-        message.entries.n = link->n_entries;
-        message.entries.raw = buffer_bytes(&link->entries);
-        mesh->counts.entries_out += link->n_entries;
+        message.entries.n = link->entries.n;
+        message.entries.raw = buffer_bytes(&link->entries.raw);
+        mesh->counts.entries_out += link->entries.n;
         mesh_send(link, &message);
     }
-    link->entries.len = 0;
-    link->n_entries = 0;
+    link_wire_begin_entries(&link->entries);
 }
 
 static void append_entry(struct mesh_link *link, const struct link_entry *entry)
 {
     link_wire_append_entry(&link->entries, entry);
-    link->n_entries++;
-    if (link->entries.len >= BATCH_BYTES || link->entries.failed)
+    if (link->entries.raw.len >= BATCH_BYTES || link->entries.raw.failed)
         send_entries(link);
 }
 
@@ -153,7 +151,7 @@ static uint64_t digest_of(const struct route *route)
         .raw_attributes = block_bytes(route->attributes),
     };
 
-    return digest_of_entry(&entry, candidate_path(route->best));
+    return digest_of_entry(&entry, route->best->path->digest, digest_of_bytes(entry.raw_attributes));
 }
 
 /* Tells all links what they do not believe yet; @again (may be NULL) even what it does. */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "federation/digest.h"
 
+#include <endian.h>
+
 #include "federation/advertise.h"
 #include "federation/mesh_state.h"
+#include "hub/base/check.h"
 #include "hub/base/map.h"
+#include "hub/base/name.h"
 
 /* How often it is looked for sums that are due. */
 #define LOOK_MS 1000U
@@ -11,41 +15,63 @@
 /* Not a secret: it guards against faults, and a hub that tells lies can tell them well. */
 static const uint64_t second_half = UINT64_C(0x6d657368206c696e);
 
-static uint64_t add(uint64_t digest, struct bytes bytes)
+/* Kind, incarnation, counter, cost and two digests, origin, the length of a name and two names. */
+#define ENTRY_MAX_BYTES (1 + 5 * sizeof(uint64_t) + HUB_ID_BYTES + 1 + 2 * NAME_MAX_BYTES)
+
+uint64_t digest_of_bytes(struct bytes bytes)
 {
-    return map_hash((const uint64_t[2]){digest, second_half}, bytes);
+    return map_hash((const uint64_t[2]){0, second_half}, bytes);
 }
 
 static uint8_t *put_u64(uint8_t *at, uint64_t value)
 {
-    for (unsigned shift = 0; shift < 64; shift += 8)
-        *at++ = (uint8_t)(value >> shift);
-    return at;
+    value = htole64(value);
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
 }
 
-/* What has the same size in all entries. */
-static uint64_t digest_of_numbers(const struct link_entry *entry)
+static uint8_t *put_bytes(uint8_t *at, struct bytes bytes)
 {
-    uint8_t numbers[1 + 3 * sizeof(uint64_t) + HUB_ID_BYTES];
-    uint8_t *at = numbers;
+    if (bytes.len > 0)
+        memcpy(at, bytes.ptr, bytes.len);
+    return at + bytes.len;
+}
 
+uint64_t digest_of_entry(const struct link_entry *entry, uint64_t way, uint64_t attributes)
+{
+    struct bytes channel = entry->first_channel.len > 0 ? entry->first_channel : entry->channel;
+    uint8_t packed[ENTRY_MAX_BYTES];
+    uint8_t *at = packed;
+    uint64_t digest;
+
+    check(channel.len <= NAME_MAX_BYTES && entry->name.len <= NAME_MAX_BYTES);
     *at++ = entry->kind;
     at = put_u64(at, entry->incarnation);
     at = put_u64(at, entry->counter);
     at = put_u64(at, entry->cost);
-    memcpy(at, entry->origin.octets, HUB_ID_BYTES);
-    return add(0, bytes_of(numbers, sizeof numbers));
+    at = put_u64(at, way);
+    at = put_u64(at, attributes);
+    at = put_bytes(at, hub_id_bytes(&entry->origin));
+    *at++ = (uint8_t)channel.len;
+    at = put_bytes(at, channel);
+    at = put_bytes(at, entry->name);
+    digest = digest_of_bytes(bytes_of(packed, (size_t)(at - packed)));
+    return digest ? digest : 1;
 }
 
-uint64_t digest_of_entry(const struct link_entry *entry, struct bytes way)
+uint64_t digest_of_next(struct digest_row *row, const struct link_entry *entry)
 {
-    uint64_t digest = digest_of_numbers(entry);
-
-    digest = add(digest, entry->first_channel.len > 0 ? entry->first_channel : entry->channel);
-    digest = add(digest, entry->name);
-    digest = add(digest, way);
-    digest = add(digest, entry->raw_attributes.len > 0 ? entry->raw_attributes : BYTES_LITERAL("\xc0"));
-    return digest ? digest : 1;
+    if (entry->change != LINK_ENTRY_SET)
+        return 0;
+    if (row->path.ptr != entry->path.ptr) {
+        row->path = entry->path;
+        row->way_digest = digest_of_bytes(bytes_of(entry->path.ptr, entry->path.len - PATH_HOP_BYTES));
+    }
+    if (row->attributes.ptr != entry->raw_attributes.ptr) {
+        row->attributes = entry->raw_attributes;
+        row->attributes_digest = digest_of_bytes(entry->raw_attributes);
+    }
+    return digest_of_entry(entry, row->way_digest, row->attributes_digest);
 }
 
 static void tell(struct mesh_link *link)

@@ -33,11 +33,24 @@ struct digest_state {
 };
 
 /*
- * Of a SET that is told by whoever has the entry by @way, its path up to there: the hub that tells and its
+ * Of a SET that is told by whoever has the entry by a way, its path up to there: the hub that tells and its
  * session, the last hop on the wire, are the same for the whole table. The channel counts under the name that
  * its origin has for it. Never 0. Part of the protocol: both sides must come to the same.
+ * @way and @attributes are the digests of those bytes, for many entries have them in common.
  */
-uint64_t digest_of_entry(const struct link_entry *entry, struct bytes way);
+uint64_t digest_of_entry(const struct link_entry *entry, uint64_t way, uint64_t attributes);
+uint64_t digest_of_bytes(struct bytes bytes);
+
+/* What was last read from a message, whose entries in a row have it in common. Starts as {0}. */
+struct digest_row {
+    struct bytes path;
+    struct bytes attributes;
+    uint64_t way_digest;
+    uint64_t attributes_digest;
+};
+
+/* Of what the far side tells by @entry; 0 of a withdrawal. The bytes of the entry before are still there. */
+uint64_t digest_of_next(struct digest_row *row, const struct link_entry *entry);
 
 /* Tells the sums that are due; when nothing is about to be told. */
 void digest_tell_due(struct mesh *mesh);

@@ -125,7 +125,7 @@ void foreign_free(struct foreign *foreign)
     foreign_table_clear(&foreign->table);
     foreign_request_clear(&foreign->requests);
     foreign_seen_clear(&foreign->windows);
-    buffer_clear(&foreign->entries);
+    link_wire_clear_entries(&foreign->entries);
     free(foreign->client_id);
     free(foreign->server_id);
     free(foreign);
@@ -276,7 +276,7 @@ static void take_gone(struct foreign *foreign, const struct link_entry *entry)
 static void take_entries(struct foreign *foreign, uint32_t n, struct bytes raw)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
-    struct link_entry entry;
+    struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < n && link_wire_next_entry(&reader, &entry) == 0; i++) {
         if (entry.kind >= ROUTE_KIND_COUNT || !route_kind_has_channel((enum route_kind)entry.kind) ||

@@ -9,20 +9,19 @@
 void foreign_offer_flush(struct foreign *foreign)
 {
     struct link_message message = {.type = LINK_MESSAGE_ENTRIES};
-    struct buffer entries = foreign->entries;
+    struct link_entries entries = foreign->entries;
 
-    if (foreign->n_entries == 0)
+    if (entries.n == 0)
         return;
-    message.entries.n = foreign->n_entries;
-    message.entries.raw = buffer_bytes(&entries);
+    message.entries.n = entries.n;
+    message.entries.raw = buffer_bytes(&entries.raw);
     /* The mesh may answer with what makes more entries. */
-    foreign->entries = (struct buffer){0};
-    foreign->n_entries = 0;
-    if (entries.failed)
+    foreign->entries = (struct link_entries){0};
+    if (entries.raw.failed)
         foreign_run_dry(foreign);
     else
         foreign->outlet.tell(foreign->outlet.context, &message);
-    buffer_clear(&entries);
+    link_wire_clear_entries(&entries);
 }
 
 static void append(struct foreign *foreign, struct link_entry *entry)
@@ -33,8 +32,7 @@ static void append(struct foreign *foreign, struct link_entry *entry)
     if (entry->change == LINK_ENTRY_SET)
         entry->path = bytes_of(foreign->path, sizeof foreign->path);
     link_wire_append_entry(&foreign->entries, entry);
-    foreign->n_entries++;
-    if (foreign->entries.len >= BATCH_BYTES)
+    if (foreign->entries.raw.len >= BATCH_BYTES)
         foreign_offer_flush(foreign);
 }
 
@@ -46,7 +44,7 @@ void foreign_offer_hub(struct foreign *foreign)
     attributes_write_hub(&attributes, bytes_of_text(foreign->server_id), 0);
     entry.raw_attributes = buffer_bytes(&attributes);
     append(foreign, &entry);
-    foreign->entries.failed = foreign->entries.failed || attributes.failed;
+    foreign->entries.raw.failed = foreign->entries.raw.failed || attributes.failed;
     buffer_clear(&attributes);
     foreign_wake(foreign);
 }

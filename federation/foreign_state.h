@@ -26,11 +26,10 @@ struct foreign {
     struct list unsettled_items;
     bool is_awake; /* wake() was called and foreign_settle() has not come yet */
 
-    struct map windows;    /* foreign_seen.h */
-    uint64_t counter;      /* of its entries */
-    uint64_t sequence;     /* of its messages */
-    struct buffer entries; /* waiting to be told */
-    uint32_t n_entries;
+    struct map windows;          /* foreign_seen.h */
+    uint64_t counter;            /* of its entries */
+    uint64_t sequence;           /* of its messages */
+    struct link_entries entries; /* waiting to be told */
 };
 
 void foreign_wake(struct foreign *foreign);

@@ -427,49 +427,41 @@ static int take_named(struct mesh_link *link, const struct link_entry *entry, ui
     return MESH_E_BAD_MESSAGE;
 }
 
-/* Of what a SET says; 0 of a withdrawal. */
-static uint64_t digest_of(const struct link_entry *entry)
+static int take_entry(struct mesh_link *link, const struct link_entry *told, uint64_t digest)
 {
-    size_t n_hops = path_n_hops(entry->path);
-
-    if (entry->change != LINK_ENTRY_SET)
-        return 0;
-    return digest_of_entry(entry, bytes_of(entry->path.ptr, n_hops > 0 ? (n_hops - 1) * PATH_HOP_BYTES : 0));
-}
-
-static int take_entry(struct mesh_link *link, struct link_entry *entry, uint64_t digest)
-{
+    struct link_entry entry = *told;
     struct bridge_remap_room room;
 
-    if (entry->kind >= ROUTE_KIND_COUNT) {
+    if (entry.kind >= ROUTE_KIND_COUNT) {
         mesh_refuse(link->mesh, MESH_REFUSED_UNKNOWN_KIND);
         return 0;
     }
-    if (!is_sound(entry))
+    if (!is_sound(&entry))
         return MESH_E_BAD_MESSAGE;
-    if (entry->first_channel.len == 0)
-        entry->first_channel = entry->channel;
-    if (!crossing_rename(link, BRIDGE_IN, entry->channel, &room, &entry->channel)) {
+    if (entry.first_channel.len == 0)
+        entry.first_channel = entry.channel;
+    if (!crossing_rename(link, BRIDGE_IN, entry.channel, &room, &entry.channel)) {
         mesh_refuse(link->mesh, MESH_REFUSED_RENAMED);
         return 0;
     }
-    return take_named(link, entry, digest);
+    return take_named(link, &entry, digest);
 }
 
 int intake_entries(struct mesh_link *link, uint32_t n_entries, struct bytes raw)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
+    struct link_entry entry = {0};
+    struct digest_row row = {0};
     uint64_t told = 0;
 
     for (uint32_t i = 0; i < n_entries; i++) {
-        struct link_entry entry;
         uint64_t digest;
         int r;
 
         if (link_wire_next_entry(&reader, &entry) != 0)
             return MESH_E_BAD_MESSAGE;
         link->mesh->counts.entries_in++;
-        digest = digest_of(&entry);
+        digest = digest_of_next(&row, &entry);
         told += digest - entry.replaced;
         r = take_entry(link, &entry, digest);
         if (r != 0)

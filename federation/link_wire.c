@@ -742,8 +742,8 @@ struct block *link_wire_write(const struct link_message *message, uint64_t numbe
     return frame_finish(&out);
 }
 
-/* An entry is an array, for a full table has many of them and their keys would be half of it. The last ones
- * are left out where they say nothing. */
+/* An entry is an array, for a full table has many of them and their keys would be half of it. The last items
+ * are left out where they say nothing; nil is what it was in the entry before. */
 enum {
     ENTRY_ITEMS = 10,
     ENTRY_ITEMS_RENAMED,
@@ -757,25 +757,65 @@ static uint32_t entry_items(const struct link_entry *entry)
     return entry->first_channel.len > 0 ? ENTRY_ITEMS_RENAMED : ENTRY_ITEMS;
 }
 
-void link_wire_append_entry(struct buffer *out, const struct link_entry *entry)
+static void append_part(struct link_entries *entries, enum link_entry_part part, struct bytes value,
+                        void (*write)(struct buffer *out, struct bytes value))
+{
+    size_t len = entries->said[part].len;
+
+    if (len > 0 && bytes_equal(value, bytes_of(entries->raw.ptr + entries->said[part].at, len))) {
+        msgpack_write_nil(&entries->raw);
+        return;
+    }
+    write(&entries->raw, value);
+    entries->said[part].len = entries->raw.failed ? 0 : value.len;
+    entries->said[part].at = entries->raw.len - entries->said[part].len;
+}
+
+static void append_way(struct link_entries *entries, const struct link_entry *entry)
+{
+    if (entry->change != LINK_ENTRY_SET) {
+        msgpack_write_nil(&entries->raw);
+        msgpack_write_nil(&entries->raw);
+        return;
+    }
+    append_part(entries, LINK_ENTRY_PATH, entry->path, msgpack_write_bin);
+    if (entry->raw_attributes.len > LINK_WIRE_MAX_REPEATED_BYTES)
+        entries->said[LINK_ENTRY_ATTRIBUTES].len = 0;
+    append_part(entries, LINK_ENTRY_ATTRIBUTES, entry->raw_attributes, msgpack_write_raw);
+}
+
+void link_wire_append_entry(struct link_entries *entries, const struct link_entry *entry)
 {
     uint32_t n_items = entry_items(entry);
+    struct buffer *out = &entries->raw;
 
+    entries->n++;
     msgpack_write_array(out, n_items);
     msgpack_write_u64(out, entry->kind);
     msgpack_write_u64(out, entry->change);
-    msgpack_write_bin(out, hub_id_bytes(&entry->origin));
-    msgpack_write_str(out, entry->channel);
+    append_part(entries, LINK_ENTRY_ORIGIN, hub_id_bytes(&entry->origin), msgpack_write_bin);
+    append_part(entries, LINK_ENTRY_CHANNEL, entry->channel, msgpack_write_str);
     msgpack_write_str(out, entry->name);
     msgpack_write_u64(out, entry->incarnation);
     msgpack_write_u64(out, entry->counter);
     msgpack_write_u64(out, entry->cost);
-    msgpack_write_bin(out, entry->path);
-    msgpack_write_raw_or_nil(out, entry->raw_attributes);
+    append_way(entries, entry);
     if (n_items >= ENTRY_ITEMS_RENAMED)
         msgpack_write_str(out, entry->first_channel);
     if (n_items >= ENTRY_ITEMS_REPLACING)
         msgpack_write_u64(out, entry->replaced);
+}
+
+void link_wire_begin_entries(struct link_entries *entries)
+{
+    *entries = (struct link_entries){.raw = entries->raw};
+    entries->raw.len = 0;
+}
+
+void link_wire_clear_entries(struct link_entries *entries)
+{
+    link_wire_begin_entries(entries);
+    buffer_clear(&entries->raw);
 }
 
 static int next(struct msgpack_reader *reader, enum msgpack_type type, struct msgpack_value *out_value)
@@ -820,33 +860,69 @@ static int next_hub(struct msgpack_reader *reader, struct hub_id *out_hub)
     return 0;
 }
 
-int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_entry)
+/* Nil: it is what it was in the entry before. */
+static bool is_repeated(struct msgpack_reader *reader)
+{
+    if (msgpack_reader_is_at_end(reader) || reader->bytes.ptr[reader->offset] != 0xc0)
+        return false;
+    reader->offset++;
+    return true;
+}
+
+static int next_path(struct msgpack_reader *reader, struct bytes *path)
 {
     struct msgpack_value value;
-    uint32_t n_items;
+
+    if (is_repeated(reader))
+        return path->len > PATH_MAX_BYTES ? LINK_WIRE_E_BAD_FIELD : 0;
+    if (next(reader, MSGPACK_BIN, &value) || value.raw.len % PATH_HOP_BYTES != 0)
+        return LINK_WIRE_E_BAD_FIELD;
+    *path = value.raw;
+    return 0;
+}
+
+static int next_attributes(struct msgpack_reader *reader, enum link_entry_change change, struct bytes *raw)
+{
+    if (!is_repeated(reader))
+        return msgpack_skip(reader, raw);
+    return change == LINK_ENTRY_SET && raw->len > LINK_WIRE_MAX_REPEATED_BYTES ? LINK_WIRE_E_BAD_FIELD : 0;
+}
+
+static int next_change(struct msgpack_reader *reader, struct link_entry *entry)
+{
     uint64_t kind;
     uint64_t change;
 
-    if (next(reader, MSGPACK_ARRAY, &value))
+    if (next_u64(reader, UINT8_MAX, &kind) || next_u64(reader, LINK_ENTRY_DEAD, &change))
         return LINK_WIRE_E_BAD_FIELD;
-    n_items = value.n_items;
-    if (n_items < ENTRY_ITEMS || n_items > ENTRY_ITEMS_REPLACING || next_u64(reader, UINT8_MAX, &kind) ||
-        next_u64(reader, LINK_ENTRY_DEAD, &change) || next_hub(reader, &out_entry->origin) ||
-        next_name(reader, &out_entry->channel) || next_name(reader, &out_entry->name) ||
-        next_u64(reader, UINT64_MAX, &out_entry->incarnation) ||
-        next_u64(reader, UINT64_MAX, &out_entry->counter) || next_u64(reader, UINT32_MAX, &out_entry->cost) ||
-        next(reader, MSGPACK_BIN, &value))
-        return LINK_WIRE_E_BAD_FIELD;
-    out_entry->kind = (uint8_t)kind;
-    out_entry->change = (enum link_entry_change)change;
-    out_entry->path = value.raw;
-    if (value.raw.len % PATH_HOP_BYTES != 0 || msgpack_skip(reader, &out_entry->raw_attributes) != 0)
-        return LINK_WIRE_E_BAD_FIELD;
-    out_entry->first_channel = BYTES_NONE;
-    out_entry->replaced = 0;
-    if (n_items >= ENTRY_ITEMS_RENAMED && next_name(reader, &out_entry->first_channel))
-        return LINK_WIRE_E_BAD_FIELD;
-    if (n_items >= ENTRY_ITEMS_REPLACING && next_u64(reader, UINT64_MAX, &out_entry->replaced))
-        return LINK_WIRE_E_BAD_FIELD;
+    entry->kind = (uint8_t)kind;
+    entry->change = (enum link_entry_change)change;
     return 0;
+}
+
+static bool is_whole(const struct link_entry *entry)
+{
+    return entry->change != LINK_ENTRY_SET || (entry->path.len > 0 && entry->raw_attributes.len > 0);
+}
+
+int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *entry)
+{
+    bool is_first = reader->offset == 0;
+    struct msgpack_value head;
+
+    entry->first_channel = BYTES_NONE;
+    entry->replaced = 0;
+    if (next(reader, MSGPACK_ARRAY, &head) || head.n_items < ENTRY_ITEMS ||
+        head.n_items > ENTRY_ITEMS_REPLACING || next_change(reader, entry) ||
+        (is_repeated(reader) ? is_first : next_hub(reader, &entry->origin) != 0) ||
+        (is_repeated(reader) ? is_first : next_name(reader, &entry->channel) != 0) ||
+        next_name(reader, &entry->name) || next_u64(reader, UINT64_MAX, &entry->incarnation) ||
+        next_u64(reader, UINT64_MAX, &entry->counter) || next_u64(reader, UINT32_MAX, &entry->cost) ||
+        next_path(reader, &entry->path) || next_attributes(reader, entry->change, &entry->raw_attributes))
+        return LINK_WIRE_E_BAD_FIELD;
+    if (head.n_items >= ENTRY_ITEMS_RENAMED && next_name(reader, &entry->first_channel))
+        return LINK_WIRE_E_BAD_FIELD;
+    if (head.n_items >= ENTRY_ITEMS_REPLACING && next_u64(reader, UINT64_MAX, &entry->replaced))
+        return LINK_WIRE_E_BAD_FIELD;
+    return is_whole(entry) ? 0 : LINK_WIRE_E_BAD_FIELD;
 }

@@ -15,7 +15,7 @@
 #include "hub/base/buffer.h"
 #include "hub/wire/msgpack_read.h"
 
-#define LINK_WIRE_VERSION 3
+#define LINK_WIRE_VERSION 4
 
 /* What may stand in one frame before both sides are proven, and after: a frame of a client, and our head. */
 #define LINK_WIRE_MAX_HANDSHAKE_BYTES 4096U
@@ -207,15 +207,41 @@ struct link_entry {
     uint64_t counter;
     uint64_t replaced; /* digest of what the sender has told of it before; 0: nothing, or no more */
     uint64_t cost;
-    struct bytes path;           /* SET only */
-    struct bytes raw_attributes; /* MessagePack, the origin's own; SET only */
+    struct bytes path;           /* SET only, and never empty there */
+    struct bytes raw_attributes; /* MessagePack, the origin's own; SET only, and never empty there */
 };
 
-/* Appends one entry; a failed allocation stays in the buffer. */
-void link_wire_append_entry(struct buffer *out, const struct link_entry *entry);
+/* What an entry has in common with the one before it is not said again, but of attributes only so many bytes:
+ * what a hub keeps of a message is bounded by the length of the message. */
+#define LINK_WIRE_MAX_REPEATED_BYTES 512U
 
-/* The next of the entries of a message: 0 or LINK_WIRE_E_BAD_FIELD. */
-int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *out_entry);
+enum link_entry_part {
+    LINK_ENTRY_ORIGIN,
+    LINK_ENTRY_CHANNEL,
+    LINK_ENTRY_PATH,
+    LINK_ENTRY_ATTRIBUTES,
+    LINK_ENTRY_PART_COUNT
+};
+
+/* Entries for one message. Starts as {0}. */
+struct link_entries {
+    struct buffer raw; /* a failed allocation stays in it */
+    uint32_t n;
+    struct {
+        size_t at;
+        size_t len;
+    } said[LINK_ENTRY_PART_COUNT]; /* where the latest of each part stands in @raw */
+};
+
+void link_wire_append_entry(struct link_entries *entries, const struct link_entry *entry);
+
+/* Begins anew, with the same memory. */
+void link_wire_begin_entries(struct link_entries *entries);
+void link_wire_clear_entries(struct link_entries *entries);
+
+/* The next of the entries of a message: 0 or LINK_WIRE_E_BAD_FIELD. @entry is the one before it, untouched,
+ * or {0} at the first. */
+int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *entry);
 
 const char *link_wire_type_name(enum link_message_type type);
 

@@ -77,7 +77,7 @@ void mesh_link_free(struct mesh_link *link)
 {
     credit_forgo(link);
     guards_link_down(link);
-    buffer_clear(&link->entries);
+    link_wire_clear_entries(&link->entries);
     buffer_clear(&link->to);
     link_session_clear(&link->frames);
     bridge_policy_unref(link->policy);

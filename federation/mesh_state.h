@@ -75,10 +75,9 @@ struct mesh_link {
     struct list candidates;
     size_t n_candidates;
     struct digest_state digests;
-    struct buffer entries; /* waiting to be told */
-    uint32_t n_entries;
-    struct buffer to;           /* destinations of the message for many that is being passed on */
-    struct map expected_proofs; /* of channels: see guards.c */
+    struct link_entries entries; /* waiting to be told */
+    struct buffer to;            /* destinations of the message for many that is being passed on */
+    struct map expected_proofs;  /* of channels: see guards.c */
     struct map heard_proofs;
 };
 

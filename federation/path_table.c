@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "hub/base/check.h"
+#include "federation/digest.h"
 
 void path_table_init(struct path_table *table)
 {
@@ -35,7 +35,7 @@ static struct shared_path *make(struct path_table *table, struct bytes hops)
 
     if (!path)
         return NULL;
-    *path = (struct shared_path){0};
+    *path = (struct shared_path){.digest = digest_of_bytes(hops)};
     list_init(&path->candidates);
     if (hops.len > 0)
         memcpy(path->hops, hops.ptr, hops.len);

@@ -16,6 +16,7 @@
 struct shared_path {
     struct map_node node;   /* keyed by the hops */
     struct list candidates; /* that lead over it */
+    uint64_t digest;        /* of the hops (digest.h) */
     bool is_stale;          /* leads over a link that is cut, and may go on */
     uint8_t hops[];
 };

@@ -108,10 +108,9 @@ void sim_trace_entries(struct sim *sim, const struct sim_link *link, unsigned en
                        const struct link_message *message)
 {
     struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
+    struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < message->entries.n; i++) {
-        struct link_entry entry;
-
         check(link_wire_next_entry(&reader, &entry) == 0);
         hold_against_rules(link, end, &entry);
         count(&sim->trace, link, end, &entry);

@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Whatever reads as a link message must read the same after it was written again. */
 #include "federation/link_wire.h"
+#include "federation/path.h"
 #include "hub/base/check.h"
 #include "hub/wire/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void write_entry(const struct link_entry *entry)
+static void check_same(const struct link_entry *a, const struct link_entry *b)
 {
-    struct buffer first = {0};
-    struct buffer second = {0};
-    struct msgpack_reader reader;
-    struct link_entry again;
-
-    link_wire_append_entry(&first, entry);
-    reader = msgpack_reader_of(buffer_bytes(&first));
-    check(link_wire_next_entry(&reader, &again) == 0 && msgpack_reader_is_at_end(&reader));
-    check(again.replaced == entry->replaced && again.counter == entry->counter);
-    link_wire_append_entry(&second, &again);
-    check(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
-    buffer_clear(&first);
-    buffer_clear(&second);
+    check(a->kind == b->kind && a->change == b->change && hub_id_equal(&a->origin, &b->origin));
+    check(bytes_equal(a->channel, b->channel) && bytes_equal(a->name, b->name));
+    check(bytes_equal(a->first_channel, b->first_channel) && a->replaced == b->replaced);
+    check(a->incarnation == b->incarnation && a->counter == b->counter && a->cost == b->cost);
+    if (a->change == LINK_ENTRY_SET)
+        check(bytes_equal(a->path, b->path) && bytes_equal(a->raw_attributes, b->raw_attributes));
 }
 
+/* The entries of a message, and what they are when they were written again. */
 static void read_entries(const struct link_message *message)
 {
-    struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
-    struct link_entry entry;
+    struct msgpack_reader first = msgpack_reader_of(message->entries.raw);
+    struct link_entries entries = {0};
+    struct link_entry entry = {0};
+    struct link_entry again = {0};
+    struct msgpack_reader second;
 
-    for (uint32_t i = 0; i < message->entries.n; i++) {
-        if (link_wire_next_entry(&reader, &entry) != 0)
-            return;
+    for (uint32_t i = 0; i < message->entries.n && link_wire_next_entry(&first, &entry) == 0; i++) {
         check(entry.channel.len <= 255 && entry.name.len <= 255 && entry.first_channel.len <= 255);
-        write_entry(&entry);
+        if (entry.path.len <= PATH_MAX_BYTES)
+            link_wire_append_entry(&entries, &entry);
     }
+    check(!entries.raw.failed);
+    first = msgpack_reader_of(message->entries.raw);
+    second = msgpack_reader_of(buffer_bytes(&entries.raw));
+    entry = (struct link_entry){0};
+    for (uint32_t i = 0; i < message->entries.n && link_wire_next_entry(&first, &entry) == 0; i++) {
+        if (entry.path.len > PATH_MAX_BYTES)
+            continue;
+        check(link_wire_next_entry(&second, &again) == 0);
+        check_same(&entry, &again);
+    }
+    check(msgpack_reader_is_at_end(&second));
+    link_wire_clear_entries(&entries);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

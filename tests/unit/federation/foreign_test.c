@@ -144,7 +144,7 @@ static void tell_entries(const struct link_message *message)
 {
     static const char *const kinds[] = {"hub", "service", "topic", "interest", "member", "profile"};
     struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
-    struct link_entry entry;
+    struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < message->entries.n; i++) {
         assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
@@ -308,7 +308,7 @@ static void entry(const char *hub, enum link_entry_change change, enum route_kin
     struct link_message message = {.type = LINK_MESSAGE_ENTRIES};
     struct buffer attributes = {0};
     struct buffer path = {0};
-    struct buffer raw = {0};
+    struct link_entries entries = {0};
 
     path_append(&path, &hop);
     entry.path = buffer_bytes(&path);
@@ -322,13 +322,13 @@ static void entry(const char *hub, enum link_entry_change change, enum route_kin
     else
         attributes_write_interest(&attributes);
     entry.raw_attributes = buffer_bytes(&attributes);
-    link_wire_append_entry(&raw, &entry);
+    link_wire_append_entry(&entries, &entry);
     message.entries.n = 1;
-    message.entries.raw = buffer_bytes(&raw);
+    message.entries.raw = buffer_bytes(&entries.raw);
     foreign_take(stand.foreign, &message);
     buffer_clear(&attributes);
     buffer_clear(&path);
-    buffer_clear(&raw);
+    link_wire_clear_entries(&entries);
     settle();
 }
 

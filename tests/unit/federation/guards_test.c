@@ -35,10 +35,9 @@ static unsigned n_handled;
 static void count_entries(const struct link_message *message)
 {
     struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
+    struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < message->entries.n; i++) {
-        struct link_entry entry;
-
         assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
         if (entry.kind == ROUTE_HUB)
             continue;
@@ -282,19 +281,19 @@ static void tell_entry(struct mesh_link *link, uint8_t peer, enum link_entry_cha
     };
     struct buffer attributes = {0};
     struct buffer path = {0};
-    struct buffer raw = {0};
+    struct link_entries entries = {0};
 
     attributes_write_service(&attributes, &service);
     path_append(&path, &(struct hop){hub(peer), session_of(peer)});
     entry.path = buffer_bytes(&path);
     entry.raw_attributes = buffer_bytes(&attributes);
-    link_wire_append_entry(&raw, &entry);
+    link_wire_append_entry(&entries, &entry);
     message.entries.n = 1;
-    message.entries.raw = buffer_bytes(&raw);
+    message.entries.raw = buffer_bytes(&entries.raw);
     assert_int_equal(mesh_link_receive(link, &message, now()), 0);
     buffer_clear(&attributes);
     buffer_clear(&path);
-    buffer_clear(&raw);
+    link_wire_clear_entries(&entries);
 }
 
 static uint64_t n_refused(enum mesh_refusal refusal)

@@ -333,21 +333,22 @@ static void test_entries_are_read_one_after_the_other(void **state)
     struct link_message read;
     struct link_entry entry = example_entry();
     struct msgpack_reader reader;
-    struct buffer raw = {0};
+    struct link_entries entries = {0};
     struct block *frame;
 
     (void)state;
-    link_wire_append_entry(&raw, &entry);
+    link_wire_append_entry(&entries, &entry);
     entry.change = LINK_ENTRY_DEAD;
     entry.path = BYTES_NONE;
     entry.first_channel = BYTES_LITERAL("hall");
-    link_wire_append_entry(&raw, &entry);
-    message.entries.n = 2;
-    message.entries.raw = buffer_bytes(&raw);
+    link_wire_append_entry(&entries, &entry);
+    message.entries.n = entries.n;
+    message.entries.raw = buffer_bytes(&entries.raw);
     frame = link_wire_write(&message, 1);
     assert_int_equal(link_wire_read(frame_body(frame), &read), 0);
     assert_int_equal(read.entries.n, 2);
     reader = msgpack_reader_of(read.entries.raw);
+    entry = (struct link_entry){0};
     assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
     assert_text(entry.channel, "room");
     assert_int_equal(entry.first_channel.len, 0);
@@ -355,54 +356,166 @@ static void test_entries_are_read_one_after_the_other(void **state)
     assert_int_equal(path_n_hops(entry.path), 2);
     assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
     assert_int_equal(entry.change, LINK_ENTRY_DEAD);
-    assert_int_equal(entry.path.len, 0);
     assert_text(entry.first_channel, "hall");
     assert_true(msgpack_reader_is_at_end(&reader));
     assert_int_equal(link_wire_next_entry(&reader, &entry), LINK_WIRE_E_BAD_FIELD);
     block_unref(frame);
-    buffer_clear(&raw);
+    link_wire_clear_entries(&entries);
+}
+
+/* What each of the entries must be, in one message. */
+static void assert_come_back(const struct link_entry *written, size_t n)
+{
+    struct link_entries entries = {0};
+    struct link_entry read = {0};
+    struct msgpack_reader reader;
+
+    for (size_t i = 0; i < n; i++)
+        link_wire_append_entry(&entries, &written[i]);
+    assert_int_equal(entries.n, n);
+    reader = msgpack_reader_of(buffer_bytes(&entries.raw));
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+        assert_true(hub_id_equal(&read.origin, &written[i].origin));
+        assert_true(bytes_equal(read.channel, written[i].channel));
+        assert_true(bytes_equal(read.first_channel, written[i].first_channel));
+        assert_true(read.replaced == written[i].replaced);
+        if (written[i].change != LINK_ENTRY_SET)
+            continue;
+        assert_true(bytes_equal(read.path, written[i].path));
+        assert_true(bytes_equal(read.raw_attributes, written[i].raw_attributes));
+    }
+    assert_true(msgpack_reader_is_at_end(&reader));
+    link_wire_clear_entries(&entries);
 }
 
 static void test_an_entry_says_what_it_replaces_with_and_without_another_name(void **state)
 {
-    static const struct bytes first_channels[] = {{NULL, 0}, {(const uint8_t *)"hall", 4}};
+    struct link_entry entries[] = {example_entry(), example_entry()};
 
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(first_channels); i++) {
-        struct link_entry entry = example_entry();
-        struct buffer raw = {0};
-        struct msgpack_reader reader;
-        struct link_entry read;
+    entries[0].replaced = entries[1].replaced = UINT64_MAX;
+    entries[1].first_channel = BYTES_LITERAL("hall");
+    assert_come_back(entries, 2);
+}
 
-        entry.first_channel = first_channels[i];
-        entry.replaced = UINT64_MAX;
-        link_wire_append_entry(&raw, &entry);
-        reader = msgpack_reader_of(buffer_bytes(&raw));
-        assert_int_equal(link_wire_next_entry(&reader, &read), 0);
-        assert_true(read.replaced == UINT64_MAX);
-        assert_true(bytes_equal(read.first_channel, first_channels[i]));
-        assert_true(msgpack_reader_is_at_end(&reader));
-        buffer_clear(&raw);
-    }
+static void test_what_an_entry_has_in_common_with_those_before_it_is_said_once(void **state)
+{
+    struct link_entry entries[6];
+    struct link_entries one = {0};
+    struct link_entries two = {0};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(entries); i++)
+        entries[i] = example_entry();
+    entries[1].change = LINK_ENTRY_LOST;
+    entries[2].path.len = PATH_HOP_BYTES;
+    entries[3].channel = BYTES_LITERAL("hall");
+    entries[4].origin.octets[0]++;
+    entries[5].raw_attributes = BYTES_LITERAL("\x81\xa1"
+                                              "a\x01");
+    assert_come_back(entries, N_ELEMENTS(entries));
+    link_wire_append_entry(&one, &entries[0]);
+    link_wire_append_entry(&two, &entries[0]);
+    link_wire_append_entry(&two, &entries[0]);
+    assert_true(two.raw.len - one.raw.len + 2 * PATH_HOP_BYTES + HUB_ID_BYTES < one.raw.len);
+    link_wire_begin_entries(&two);
+    link_wire_append_entry(&two, &entries[0]);
+    assert_true(bytes_equal(buffer_bytes(&one.raw), buffer_bytes(&two.raw)));
+    link_wire_clear_entries(&one);
+    link_wire_clear_entries(&two);
+}
+
+/* MessagePack, of so many bytes. */
+static struct bytes attributes_of(size_t len)
+{
+    static uint8_t raw[2 * LINK_WIRE_MAX_REPEATED_BYTES] = {0xc5};
+
+    raw[1] = (uint8_t)((len - 3) >> 8);
+    raw[2] = (uint8_t)(len - 3);
+    return bytes_of(raw, len);
+}
+
+/* The same entry twice, with attributes of so many bytes. */
+static void write_twice(struct link_entries *out, size_t attributes_len)
+{
+    struct link_entry entry = example_entry();
+
+    entry.raw_attributes = attributes_of(attributes_len);
+    link_wire_append_entry(out, &entry);
+    link_wire_append_entry(out, &entry);
+}
+
+/* Or a short message could make a hub keep a thousand times its length. */
+static void test_long_attributes_are_said_each_time_and_must_be(void **state)
+{
+    struct link_entry entry = example_entry();
+    struct link_entries entries = {0};
+    struct link_entries other = {0};
+    struct link_entry read = {0};
+    struct msgpack_reader reader;
+    struct bytes second;
+
+    (void)state;
+    write_twice(&entries, LINK_WIRE_MAX_REPEATED_BYTES);
+    assert_true(entries.raw.len < 2 * LINK_WIRE_MAX_REPEATED_BYTES);
+    link_wire_begin_entries(&entries);
+    write_twice(&entries, LINK_WIRE_MAX_REPEATED_BYTES + 1);
+    assert_true(entries.raw.len > 2 * LINK_WIRE_MAX_REPEATED_BYTES);
+
+    write_twice(&other, 4);
+    reader = msgpack_reader_of(buffer_bytes(&other.raw));
+    assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+    second = bytes_from(reader.bytes, reader.offset);
+    link_wire_begin_entries(&entries);
+    entry.raw_attributes = attributes_of(LINK_WIRE_MAX_REPEATED_BYTES + 1);
+    link_wire_append_entry(&entries, &entry);
+    buffer_append_bytes(&entries.raw, second);
+    reader = msgpack_reader_of(buffer_bytes(&entries.raw));
+    assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+    assert_int_equal(link_wire_next_entry(&reader, &read), LINK_WIRE_E_BAD_FIELD);
+    link_wire_clear_entries(&entries);
+    link_wire_clear_entries(&other);
+}
+
+static void test_the_first_entry_has_nothing_to_repeat(void **state)
+{
+    struct link_entries entries = {0};
+    struct link_entry read = {0};
+    struct msgpack_reader reader;
+    struct bytes second;
+
+    (void)state;
+    write_twice(&entries, 4);
+    reader = msgpack_reader_of(buffer_bytes(&entries.raw));
+    assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+    second = bytes_from(reader.bytes, reader.offset);
+    assert_int_equal(link_wire_next_entry(&reader, &read), 0);
+    reader = msgpack_reader_of(second);
+    assert_int_equal(link_wire_next_entry(&reader, &read), LINK_WIRE_E_BAD_FIELD);
+    link_wire_clear_entries(&entries);
 }
 
 static void test_an_entry_with_a_broken_path_or_name_is_refused(void **state)
 {
-    struct link_entry entries[] = {example_entry(), example_entry(), example_entry()};
-    struct link_entry read;
+    struct link_entry entries[] = {example_entry(), example_entry(), example_entry(), example_entry(),
+                                   example_entry()};
 
     (void)state;
     entries[0].path.len -= 1;
     entries[1].name = BYTES_LITERAL("a\nb");
     entries[2].change = (enum link_entry_change)7;
+    entries[3].path = BYTES_NONE;
+    entries[4].raw_attributes = BYTES_NONE;
     for (size_t i = 0; i < N_ELEMENTS(entries); i++) {
-        struct buffer raw = {0};
+        struct link_entries written = {0};
+        struct link_entry read = {0};
         struct msgpack_reader reader;
 
-        link_wire_append_entry(&raw, &entries[i]);
-        reader = msgpack_reader_of(buffer_bytes(&raw));
+        link_wire_append_entry(&written, &entries[i]);
+        reader = msgpack_reader_of(buffer_bytes(&written.raw));
         assert_int_equal(link_wire_next_entry(&reader, &read), LINK_WIRE_E_BAD_FIELD);
-        buffer_clear(&raw);
+        link_wire_clear_entries(&written);
     }
 }
 
@@ -420,6 +533,9 @@ int main(void)
         cmocka_unit_test(test_lists_of_hubs_have_whole_ids),
         cmocka_unit_test(test_entries_are_read_one_after_the_other),
         cmocka_unit_test(test_an_entry_says_what_it_replaces_with_and_without_another_name),
+        cmocka_unit_test(test_what_an_entry_has_in_common_with_those_before_it_is_said_once),
+        cmocka_unit_test(test_long_attributes_are_said_each_time_and_must_be),
+        cmocka_unit_test(test_the_first_entry_has_nothing_to_repeat),
         cmocka_unit_test(test_an_entry_with_a_broken_path_or_name_is_refused),
     };
 

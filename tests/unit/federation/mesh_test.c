@@ -48,15 +48,15 @@ static const struct hub_id own = {{0x50}};
 static void keep_entries(int link, const struct link_message *message)
 {
     struct msgpack_reader reader = msgpack_reader_of(message->entries.raw);
+    struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < message->entries.n; i++) {
-        struct link_entry entry;
         struct told *one = &told[n_told++];
 
         assert_true(n_told < MAX_TOLD);
         assert_int_equal(link_wire_next_entry(&reader, &entry), 0);
         *one = (struct told){.link = link, .type = LINK_MESSAGE_ENTRIES, .change = entry.change};
-        one->n_hops = path_n_hops(entry.path);
+        one->n_hops = entry.change == LINK_ENTRY_SET ? path_n_hops(entry.path) : 0;
         one->cost = entry.cost;
         snprintf(one->name, sizeof one->name, "%.*s", (int)entry.name.len, (const char *)entry.name.ptr);
     }
@@ -308,7 +308,7 @@ static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint
     };
     struct buffer attributes = {0};
     struct buffer path = {0};
-    struct buffer raw = {0};
+    struct link_entries entries = {0};
     int r;
 
     if (hint->kind != ROUTE_HUB) {
@@ -328,13 +328,13 @@ static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint
     entry.path = buffer_bytes(&path);
     entry.cost = 10 * (path_n_hops(entry.path) - 1);
     entry.raw_attributes = buffer_bytes(&attributes);
-    link_wire_append_entry(&raw, &entry);
+    link_wire_append_entry(&entries, &entry);
     message.entries.n = 1;
-    message.entries.raw = buffer_bytes(&raw);
+    message.entries.raw = buffer_bytes(&entries.raw);
     r = mesh_link_receive(link, &message, at(1000));
     buffer_clear(&attributes);
     buffer_clear(&path);
-    buffer_clear(&raw);
+    link_wire_clear_entries(&entries);
     return r;
 }
 
