@@ -250,12 +250,26 @@ static void drop_all(struct route_table *table, struct route *route)
         route_table_drop(table, list_first_entry(&route->candidates, struct candidate, in_route));
 }
 
+/* Whether the entry says what the route is. Where no way but @previous stands, its words count at the same
+ * number too: what is remembered may be of another hub with this id, a copy that has gone meanwhile. */
+static bool is_news(const struct route *route, const struct candidate *previous, struct route_seq seq,
+                    struct bytes attributes)
+{
+    const struct list *first = route->candidates.next;
+    bool has_others = previous ? first != &previous->in_route || first->next != &route->candidates
+                               : !list_is_empty(&route->candidates);
+
+    if (!route->attributes || route_table_compare_seq(seq, route->seq) > 0)
+        return true;
+    return !has_others && !bytes_equal(block_bytes(route->attributes), attributes);
+}
+
 int route_table_put(struct route_table *table, struct route *route, struct mesh_link *link,
                     struct list *candidates_of_link, struct route_seq seq, struct bytes path, uint64_t cost,
                     struct bytes attributes)
 {
-    bool is_newer = route_table_compare_seq(seq, route->seq) > 0 || !route->attributes;
     struct candidate *previous = route_table_candidate_of(route, link);
+    bool is_newer = is_news(route, previous, seq, attributes);
     struct candidate *candidate = candidate_new(table, path);
     struct block *block = is_newer ? copy_of(attributes) : NULL;
 

@@ -295,6 +295,8 @@ struct hint {
     const char *server_id;  /* of a hub; NULL: "hub" */
 };
 
+static uint64_t run_of_hubs = 7; /* as their entries say */
+
 static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint)
 {
     struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = 1};
@@ -316,7 +318,8 @@ static int tell_by(struct mesh_link *link, uint8_t peer, const struct hint *hint
         entry.name = hint->kind == ROUTE_INTEREST ? BYTES_NONE : BYTES_LITERAL("add");
     }
     if (hint->kind == ROUTE_HUB)
-        attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"), 7);
+        attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"),
+                             run_of_hubs);
     else
         attributes_write_service(&attributes, &service);
     for (size_t i = 0; hint->hops[i]; i++) {
@@ -940,6 +943,32 @@ static void test_a_second_run_of_a_known_hub_is_told_from_the_first_and_from_its
     assert_false(mesh_has_other_run(mesh, &known, 1, 8));
 }
 
+static void tell_of_run(struct mesh_link *link, uint8_t peer, uint64_t run)
+{
+    run_of_hubs = run;
+    tell(link, peer, (struct hint){{0x77, peer}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL});
+    run_of_hubs = 7;
+}
+
+static void test_a_copy_of_a_hub_that_has_gone_is_not_held_against_the_hub(void **state)
+{
+    struct mesh_link *a = join(0x10);
+    struct hub_id known = hub(0x77);
+
+    (void)state;
+    tell_of_run(a, 0x10, 8);
+    tell(a, 0x10, (struct hint){{0x77}, 0, LINK_ENTRY_LOST, ROUTE_HUB, 0, NULL});
+    tell_of_run(a, 0x10, 9);
+    assert_false(mesh_has_other_run(mesh, &known, 1, 9));
+    assert_true(mesh_has_other_run(mesh, &known, 1, 8));
+    /* One that takes its place at the same neighbour at once, too. */
+    tell_of_run(a, 0x10, 10);
+    assert_false(mesh_has_other_run(mesh, &known, 1, 10));
+    /* What stands by another way is not put in doubt. */
+    tell_of_run(join(0x20), 0x20, 11);
+    assert_true(mesh_has_other_run(mesh, &known, 1, 11));
+}
+
 static void test_a_remote_service_is_shown_anew_when_the_local_one_has_gone(void **state)
 {
     struct peering_service service = {.owner = BYTES_LITERAL("p"), .n_providers = 1};
@@ -1375,6 +1404,7 @@ int main(void)
         TEST(test_another_hub_with_our_id_is_noticed),
         TEST(test_a_link_to_a_hub_whose_id_has_another_run_elsewhere_is_ended),
         TEST(test_a_second_run_of_a_known_hub_is_told_from_the_first_and_from_its_next_life),
+        TEST(test_a_copy_of_a_hub_that_has_gone_is_not_held_against_the_hub),
         TEST(test_a_remote_service_is_shown_anew_when_the_local_one_has_gone),
         TEST(test_the_core_is_shown_a_hub_while_it_can_be_reached),
         TEST(test_a_message_for_many_is_delivered_once_whatever_way_it_comes),
