@@ -386,6 +386,7 @@ void link_resumed(struct link *link, const struct link_resume *far)
 
 static void hear_refusal(struct link *link, const struct link_refusal *refusal)
 {
+    bool is_duplicate = bytes_equal_text(refusal->reason, MESH_END_DUPLICATE_HUB_ID);
     char reason[sizeof link->reason];
     char text[FEDERATION_DETAIL_SIZE];
 
@@ -394,12 +395,25 @@ static void hear_refusal(struct link *link, const struct link_refusal *refusal)
              (const char *)refusal->text.ptr);
     /* A hub that shuts down comes back by itself; whatever else it says before the proof, somebody must mend,
      * and so what the mesh finds out later. */
-    link->was_refused = bytes_equal_text(refusal->reason, MESH_END_DUPLICATE_HUB_ID) ||
-                        (link->handshake != LINK_PROVEN &&
+    link->was_refused =
+        is_duplicate || (link->handshake != LINK_PROVEN &&
                          !bytes_equal_text(refusal->reason, refusals[LINK_REFUSAL_SHUTDOWN].name));
     link->is_over |= link->handshake == LINK_PROVEN;
+    if (is_duplicate && link->handshake == LINK_PROVEN)
+        link->step = LINK_STEP_SYNC;
     link_set_error(link, text);
     end_stream(link, reason, 0);
+}
+
+static void time_out(struct link *link)
+{
+    char text[FEDERATION_DETAIL_SIZE];
+
+    link_refuse(link, LINK_REFUSAL_TIMED_OUT);
+    if (link->role != LINK_ROLE_DIALER)
+        return;
+    link_step_explain(BRIDGE_NATIVE, link->step, refusals[LINK_REFUSAL_TIMED_OUT].text, text, sizeof text);
+    link_set_error(link, text);
 }
 
 static void on_due(struct loop_timer *timer)
@@ -415,7 +429,7 @@ static void on_due(struct loop_timer *timer)
         link_dial_now(link);
         return;
     case LINK_HANDSHAKE:
-        link_refuse(link, LINK_REFUSAL_TIMED_OUT);
+        time_out(link);
         return;
     case LINK_SYNCING:
     case LINK_UP:
@@ -670,10 +684,13 @@ static void port_end(void *owner, const char *reason)
 {
     struct link *link = owner;
 
-    if (strcmp(reason, MESH_END_DUPLICATE_HUB_ID) == 0 && link->stream)
-        link_refuse(link, LINK_REFUSAL_HUB_ID_IN_MESH);
-    else
+    if (strcmp(reason, MESH_END_DUPLICATE_HUB_ID) != 0 || !link->stream) {
         link_end_session(link, reason, "the mesh has given the link up");
+        return;
+    }
+    /* It is the tables that say so, of a link that has long been up too. */
+    link->step = LINK_STEP_SYNC;
+    link_refuse(link, LINK_REFUSAL_HUB_ID_IN_MESH);
 }
 
 static void port_synced(void *owner)

@@ -162,7 +162,9 @@ static void fail_at_step(struct reference_link *link, const char *detail)
 static void on_stopped(struct reference_link *link, const char *detail)
 {
     if (contains(detail, "Authentication failed"))
-        reference_link_refuse(link, "wrong_secret", "the connection secrets of the two sides differ");
+        reference_link_refuse(link, "wrong_secret",
+                              "the connection secrets of the two sides differ: the bridge's "
+                              "connection_secret must be that of the other hub");
     else if (contains(detail, "asks for a connection secret"))
         reference_link_refuse(link, "wrong_secret",
                               "the other hub asks for a connection secret: give the bridge its "

@@ -53,6 +53,7 @@ struct bridge_run {
     struct hub *hub;
     struct federation *federation;
     struct loop_source signals;
+    bool watches_signals; /* the loop has them */
     struct loop_timer watch;
 };
 
@@ -329,8 +330,9 @@ static int build(struct bridge_run *run)
     if (loop_new(&run->loop) < 0 || mailbox_new(&run->mailbox, run->loop) < 0 ||
         hub_new(&run->hub, &hub_options, &outlet) < 0 ||
         federation_new(&run->federation, run->loop, run->mailbox, run->hub, &options) < 0 ||
-        loop_add(run->loop, &run->signals) < 0 || loop_timer_arm(run->loop, &run->watch, WATCH_MS) < 0)
+        loop_timer_arm(run->loop, &run->watch, WATCH_MS) < 0 || loop_add(run->loop, &run->signals) < 0)
         return fail("out of memory or descriptors");
+    run->watches_signals = true;
     return put_sides(run);
 }
 
@@ -341,7 +343,8 @@ static void clear(struct bridge_run *run)
     mailbox_free(run->mailbox);
     if (run->loop) {
         loop_timer_disarm(run->loop, &run->watch);
-        loop_remove(run->loop, &run->signals);
+        if (run->watches_signals)
+            loop_remove(run->loop, &run->signals);
         loop_free(run->loop);
     }
     if (run->signals.fd >= 0)

@@ -74,6 +74,7 @@ struct house {
     struct mgmt *mgmt;
     struct mgmt_setting settings[MAX_SETTINGS];
     struct loop_source signals;
+    bool watches_signals; /* the loop has them */
     struct loop_timer watchdog;
     struct loop_timer log_timer;
     pthread_t reloader;
@@ -639,6 +640,14 @@ static int start_log_timer(struct house *house)
     return 0;
 }
 
+static int watch_signals(struct house *house)
+{
+    if (loop_add(house->loop, &house->signals) < 0)
+        return complain("cannot watch for signals");
+    house->watches_signals = true;
+    return 0;
+}
+
 static int build(struct house *house)
 {
     int r = take_signals(house);
@@ -667,8 +676,8 @@ static int build(struct house *house)
         r = build_federation(house);
     if (r == 0)
         r = restore(house);
-    if (r == 0 && loop_add(house->loop, &house->signals) < 0)
-        r = complain("cannot watch for signals");
+    if (r == 0)
+        r = watch_signals(house);
     if (r == 0)
         r = start_watchdog(house);
     if (r == 0)
@@ -694,11 +703,10 @@ static void clear(struct house *house)
     if (house->mailbox)
         mailbox_free(house->mailbox);
     spool_file_free(house->spool);
-    if (house->signals.fd >= 0) {
-        if (house->loop)
-            loop_remove(house->loop, &house->signals);
+    if (house->watches_signals)
+        loop_remove(house->loop, &house->signals);
+    if (house->signals.fd >= 0)
         close(house->signals.fd);
-    }
     if (house->loop) {
         loop_timer_disarm(house->loop, &house->watchdog);
         loop_timer_disarm(house->loop, &house->log_timer);

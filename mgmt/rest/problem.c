@@ -34,6 +34,16 @@ void problem_add(struct problem_faults *faults, const char *pointer, const char 
         faults->failed = true;
 }
 
+void problem_first(const struct problem_faults *faults, char *out_text, size_t size)
+{
+    const json_t *first = json_array_get(faults->list, 0);
+    const char *pointer = json_string_value(json_object_get(first, "pointer"));
+    const char *detail = json_string_value(json_object_get(first, "detail"));
+
+    snprintf(out_text, size, "%s%s%s", pointer ? pointer : "", pointer && *pointer ? ": " : "",
+             detail ? detail : "out of memory");
+}
+
 static char *write(const char *request_id, unsigned status, const char *detail, json_t *errors)
 {
     json_t *problem = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s}", "type", "about:blank", "title",

@@ -24,6 +24,9 @@ static inline bool problem_faults_are_any(const struct problem_faults *faults)
     return faults->list || faults->failed;
 }
 
+/* The first one as a line for people: its pointer and its detail. */
+void problem_first(const struct problem_faults *faults, char *out_text, size_t size);
+
 /* @pointer is a JSON pointer as a fragment, "#/channels/allow/0", or names an argument of the query, "?sort".
  */
 void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)

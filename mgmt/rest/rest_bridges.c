@@ -306,18 +306,35 @@ static void take_back(struct rest *rest, const char *name, const struct store_br
                  name, why);
 }
 
+/* Whoever looks into the log for a bridge that is not there has not seen the answer. */
+static void refuse(struct rest *rest, const char *name, struct problem_faults *faults,
+                   const struct request *request, struct reply *reply)
+{
+    char why[512];
+
+    problem_first(faults, why, sizeof why);
+    if (!rest_is_dry_run(request))
+        rest_log(rest, LOG_WARN, request, "The bridge %.255s was refused, and nothing was changed: %s", name,
+                 why);
+    problem_reply_faults(reply, request, faults);
+}
+
 /* Whether the hub has judged it well, or has put it. */
 static bool ask_hub(void (*run)(void *argument), struct asking *asking, const struct request *request,
                     struct reply *reply)
 {
+    struct problem_faults faults = {0};
+
     if (!rest_ask(asking->rest, run, asking, request, reply))
         return false;
     if (asking->result == 0)
         return true;
-    if (asking->result == FEDERATION_E_INVALID)
-        bridge_form_refuse(&asking->fault, request, reply);
-    else
-        problem_reply(reply, request, 500, "The hub did not take the bridge: out of memory.");
+    if (asking->result == FEDERATION_E_INVALID) {
+        bridge_form_complain(&asking->fault, "#", &faults);
+        refuse(asking->rest, asking->spec->name, &faults, request, reply);
+        return false;
+    }
+    problem_reply(reply, request, 500, "The hub did not take the bridge: out of memory.");
     return false;
 }
 
@@ -360,7 +377,7 @@ static void put_form(struct rest *rest, struct json_form *form, const struct sto
 
     bridge_form_read(&wish, form);
     if (problem_faults_are_any(form->faults))
-        problem_reply_faults(reply, request, form->faults);
+        refuse(rest, wish.spec.name, form->faults, request, reply);
     else if (etag_allows(request, before, reply))
         put(rest, &wish, old, before, request, reply);
     json_decref(before);

@@ -150,6 +150,17 @@ static bool derive_keys(struct asking *asking)
 
 /* ---- the request ---- */
 
+static void refuse(struct rest *rest, struct problem_faults *faults, const struct request *request,
+                   struct reply *reply)
+{
+    char why[512];
+
+    problem_first(faults, why, sizeof why);
+    if (!rest_is_dry_run(request))
+        rest_log(rest, LOG_WARN, request, "Definitions were refused, and nothing was changed: %s", why);
+    problem_reply_faults(reply, request, faults);
+}
+
 static void reply_plan(const struct definitions *definitions, struct reply *reply)
 {
     json_t *plan = definitions_changes_json(definitions);
@@ -172,7 +183,7 @@ static void apply(struct asking *asking, const struct request *request, struct r
     if (!rest_ask(rest, run_judge, asking, request, reply))
         return;
     if (problem_faults_are_any(&asking->faults)) {
-        problem_reply_faults(reply, request, &asking->faults);
+        refuse(rest, &asking->faults, request, reply);
         return;
     }
     if (asking->pinned) {
@@ -222,7 +233,7 @@ static void take_in(struct rest *rest, json_t *document, enum definitions_mode m
         rest_reply_store_fault(reply, request, r, why);
         json_decref(faults.list);
     } else if (problem_faults_are_any(&faults)) {
-        problem_reply_faults(reply, request, &faults);
+        refuse(rest, &faults, request, reply);
     } else {
         apply(&asking, request, reply);
     }

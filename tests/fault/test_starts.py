@@ -256,6 +256,26 @@ def test_a_secret_that_cannot_be_one_is_refused(place: Path, flag: str, what: st
     assert_refused(place, WRONG_SETTING, (str(path), word), flag, str(path))
 
 
+BAD_DEFINITIONS = {
+    "not json": ("{", "not JSON"),
+    "a list": ("[]", "version"),
+    "a bridge to no address": ('{"version": 1, "bridges": {"to-b": {"address": "b"}}}', "#/bridges/to-b/address"),
+    "remaps that do not lead back": (
+        '{"version": 1, "bridges": {"to-b": {"address": "tcp://b:1", "remap":'
+        ' {"out": [{"from": "a.", "to": "b."}], "in": [{"from": "b.", "to": "c."}]}}}}',
+        "make a cycle",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DEFINITIONS)
+def test_definitions_that_cannot_be_are_refused(place: Path, what: str) -> None:
+    content, word = BAD_DEFINITIONS[what]
+    path = place / "definitions.json"
+    path.write_text(content)
+    assert_refused(place, FAILED, (str(path), word), "--definitions", str(path))
+
+
 def test_a_folder_in_place_of_a_secret_is_refused(place: Path) -> None:
     assert_refused(place, WRONG_SETTING, (str(place), "directory"), "--connection-secret-file", str(place))
 

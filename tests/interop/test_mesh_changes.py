@@ -342,6 +342,27 @@ async def test_a_bridge_to_what_is_no_hub_is_said(make_hub: HubMaker) -> None:
     server.close()
 
 
+@pytest.mark.raw
+async def test_a_remap_that_does_not_lead_back_is_refused_and_the_log_and_its_records_say_so(
+    make_hub: HubMaker,
+) -> None:
+    hub = make_hub("hub")
+    rest = Rest(hub)
+    remap = {"out": [{"from": "a.", "to": "b."}], "in": [{"from": "b.", "to": "c."}]}
+    wish = {"address": "tcp://127.0.0.1:9", "secret": "x", "remap": remap}
+    told = "The bridge circle was refused, and nothing was changed: #/remap/out/0: "
+
+    assert rest.put("bridges/circle?dry_run=true", wish).status == 422
+    assert rest.put("bridges/circle", wish).status == 422
+    assert rest.items("bridges") == []
+    await eventually(lambda: any(told in line for line in hub.log_lines), "the log says it")
+    assert "make a cycle" in next(line for line in hub.log_lines if told in line)
+    await eventually(
+        lambda: [record["level"] for record in rest.items("events/history") if told in str(record)] == ["warning"],
+        "the records say it once",
+    )
+
+
 # Hubs that go and come back.
 
 
