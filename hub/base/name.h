@@ -9,6 +9,8 @@
 #include "hub/base/bytes.h"
 
 #define NAME_MAX_BYTES 255
+/* What a name must be, for sentences. */
+#define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
 
 bool name_is_valid(struct bytes name);
 

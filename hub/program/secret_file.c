@@ -11,6 +11,7 @@
 
 #include "hub/base/name.h"
 #include "hub/base/text.h"
+#include "mgmt/rest/json_fault.h"
 
 #define MAX_FILE_BYTES 65536
 
@@ -123,6 +124,7 @@ int secret_file_each_password(const char *path,
                               void *context, char out_why[SECRET_FILE_WHY_SIZE])
 {
     struct buffer content;
+    char fault[JSON_FAULT_SIZE];
     json_error_t error;
     json_t *root;
     int r;
@@ -135,7 +137,8 @@ int secret_file_each_password(const char *path,
     }
     root = json_loadb((const char *)content.ptr, content.len, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        snprintf(out_why, SECRET_FILE_WHY_SIZE, "%s is not JSON: line %d: %s", path, error.line, error.text);
+        json_fault_write(&error, fault);
+        snprintf(out_why, SECRET_FILE_WHY_SIZE, "%s is not JSON: %s", path, fault);
         r = -EINVAL;
     } else if (!json_is_object(root)) {
         snprintf(out_why, SECRET_FILE_WHY_SIZE, "%s must be a JSON object {\"channel\": \"password\", ...}",

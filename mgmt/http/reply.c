@@ -68,6 +68,7 @@ const char *reply_status_title(unsigned status)
         {406, "Not Acceptable"},
         {409, "Conflict"},
         {411, "Length Required"},
+        {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},

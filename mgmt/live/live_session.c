@@ -9,6 +9,7 @@
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/live/record_copy.h"
+#include "mgmt/rest/json_fault.h"
 
 #define MOST_PASSED_OVER 256 /* records of other streams in one go */
 
@@ -116,16 +117,19 @@ static void subscribe(struct live_session *session, struct log *log, const json_
 
 void live_session_receive(struct live_session *session, struct log *log, struct bytes text)
 {
+    char fault[JSON_FAULT_SIZE];
     json_error_t error;
     json_t *message = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
     const char *type = json_string_value(json_object_get(message, "type"));
 
-    if (!message)
-        set_error(session, "the message is not JSON: %s", error.text);
-    else if (!type || strcmp(type, "subscribe") != 0)
+    if (!message) {
+        json_fault_write(&error, fault);
+        set_error(session, "the message is not JSON: %s", fault);
+    } else if (!type || strcmp(type, "subscribe") != 0) {
         set_error(session, "the only message taken is subscribe, not %s", type ? type : "one without type");
-    else
+    } else {
         subscribe(session, log, message);
+    }
     json_decref(message);
 }
 

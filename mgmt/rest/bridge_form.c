@@ -222,7 +222,7 @@ void bridge_form_read(struct bridge_form *bridge, struct json_form *form)
     address = bridge->spec.address;
     if (!name_is_valid(bytes_of_text(bridge->spec.name)))
         problem_add(form->faults, strcmp(form->pointer, "#") == 0 ? "" : form->pointer,
-                    "the bridge's name is not a name: 1 to 255 bytes, no control characters");
+                    "the bridge's name must be " NAME_RULE);
     snprintf(pointer, sizeof pointer, "%s/address", form->pointer);
     if (address && address_parse(address, &parsed, &why) < 0)
         problem_add(form->faults, pointer, "%s", why);

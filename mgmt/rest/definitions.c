@@ -265,8 +265,7 @@ static int read_channel(struct reading *reading, const char *name, json_t *json)
     if (!json_is_object(json))
         problem_add(reading->faults, form.pointer, "must be an object");
     if (!name_is_valid(bytes_of_text(name)))
-        problem_add(reading->faults, form.pointer,
-                    "the name must be 1 to 255 bytes of UTF-8 without control characters");
+        problem_add(reading->faults, form.pointer, "the name must be " NAME_RULE);
     password = json_form_object(&form, "password", true);
     json_form_finish(&form);
     if (!password.object)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mgmt/rest/definitions.h"
+#include "mgmt/rest/json_fault.h"
 #include "mgmt/store/data_dir.h"
 
 #define MOST_SECRET_FILE_BYTES 4096
@@ -116,6 +117,7 @@ static int take_in(struct store *store, const char *file, json_t *document, char
 int definitions_file_load(struct store *store, const char *file, char out_why[STORE_WHY_SIZE])
 {
     cleanup_free_ char *text = malloc(MOST_DOCUMENT_BYTES);
+    char fault[JSON_FAULT_SIZE];
     json_error_t error;
     json_t *document;
     int r = text ? data_dir_read(file, text, MOST_DOCUMENT_BYTES) : -ENOMEM;
@@ -126,8 +128,8 @@ int definitions_file_load(struct store *store, const char *file, char out_why[ST
     }
     document = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!document) {
-        snprintf(out_why, STORE_WHY_SIZE, "The definitions %s are not JSON: %s (line %d)", file, error.text,
-                 error.line);
+        json_fault_write(&error, fault);
+        snprintf(out_why, STORE_WHY_SIZE, "The definitions %s are not JSON: %s", file, fault);
         return -EINVAL;
     }
     r = take_in(store, file, document, out_why);

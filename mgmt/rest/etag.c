@@ -11,7 +11,6 @@
 #include "mgmt/rest/problem.h"
 
 #define HALF 16 /* characters: 64 bits */
-#define TAG_SIZE (2 * HALF + 4)
 
 /* Without memory the half is zeros, which no tag that was given out has. */
 static void half_of(const json_t *value, char out_half[HALF + 1])
@@ -41,21 +40,34 @@ static bool is_named(const char *list, const char *tag, size_t len, bool may_be_
     return false;
 }
 
-void etag_reply(struct reply *reply, const struct request *request, unsigned status, json_t *whole,
-                const json_t *wish)
+void etag_write(const json_t *whole, const json_t *wish, char out_tag[ETAG_SIZE])
+{
+    char first[HALF + 1], second[HALF + 1];
+
+    half_of(wish ? wish : whole, first);
+    half_of(whole, second);
+    snprintf(out_tag, ETAG_SIZE, "\"%s-%s\"", first, second);
+}
+
+bool etag_is_known(const struct request *request, const char *tag)
 {
     const char *known = request_header(request, "If-None-Match");
     bool is_get = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-    char first[HALF + 1], second[HALF + 1], tag[TAG_SIZE];
+
+    return is_get && known && (strcmp(known, "*") == 0 || is_named(known, tag, strlen(tag), true));
+}
+
+void etag_reply(struct reply *reply, const struct request *request, unsigned status, json_t *whole,
+                const json_t *wish)
+{
+    char tag[ETAG_SIZE];
 
     if (!whole) {
         json_value_reply(reply, 500, NULL);
         return;
     }
-    half_of(wish ? wish : whole, first);
-    half_of(whole, second);
-    snprintf(tag, sizeof tag, "\"%s-%s\"", first, second);
-    if (is_get && known && (strcmp(known, "*") == 0 || is_named(known, tag, strlen(tag), true))) {
+    etag_write(whole, wish, tag);
+    if (etag_is_known(request, tag)) {
         json_decref(whole);
         reply_set_empty(reply, 304);
     } else {

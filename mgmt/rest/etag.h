@@ -14,6 +14,14 @@
 #include "mgmt/http/reply.h"
 #include "mgmt/http/request.h"
 
+#define ETAG_SIZE 36
+
+/* The tag of what is shown; the arguments are as those of etag_reply(), and borrowed. */
+void etag_write(const json_t *whole, const json_t *wish, char out_tag[ETAG_SIZE]);
+
+/* Whether a GET names the tag by If-None-Match, so that 304 will do. */
+bool etag_is_known(const struct request *request, const char *tag);
+
 /*
  * Replies @status with @whole (taken) and its tag, or 304 to a GET by one who has it already. @wish is
  * borrowed: the part that was configured; NULL: all of it was.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "hub/base/check.h"
+#include "mgmt/rest/json_fault.h"
 
 /* "#/channels" + "allow" -> "#/channels/allow", with ~ and / escaped as RFC 6901 has it. */
 static void point(char out_pointer[JSON_FORM_POINTER_SIZE], const char *parent, const char *name)
@@ -48,13 +49,14 @@ static const char *type_name(const json_t *value)
 bool json_form_read(struct json_form *out_form, json_t **out_root, struct problem_faults *faults,
                     const struct request *request, struct reply *reply)
 {
+    char fault[JSON_FAULT_SIZE];
     json_error_t error;
     json_t *root =
         json_loadb((const char *)request->body.ptr, request->body.len, JSON_REJECT_DUPLICATES, &error);
 
     if (!root) {
-        problem_reply(reply, request, 400, "The body is not JSON: %s (line %d, column %d)", error.text,
-                      error.line, error.column);
+        json_fault_write(&error, fault);
+        problem_reply(reply, request, 400, "The body is not JSON: %s.", fault);
         return false;
     }
     if (!json_is_object(root)) {

@@ -7,6 +7,7 @@
 #include "hub/base/text.h"
 
 #define DETAIL_SIZE 1024
+#define POINTER_SIZE 256 /* of an argument: what is longer is cut */
 
 /* Parts of a detail may come from a stranger and may have been cut inside a character: then it is escaped. */
 static json_t *text_json(const char *text)
@@ -19,14 +20,11 @@ static json_t *text_json(const char *text)
     return json_string(escaped);
 }
 
-void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
+static void add(struct problem_faults *faults, const char *pointer, const char *format, va_list arguments)
 {
     char detail[DETAIL_SIZE];
-    va_list arguments;
 
-    va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
     if (!faults->list)
         faults->list = json_array();
     if (json_array_append_new(faults->list, json_pack("{s:o, s:o}", "pointer", text_json(pointer), "detail",
@@ -42,6 +40,15 @@ void problem_first(const struct problem_faults *faults, char *out_text, size_t s
 
     snprintf(out_text, size, "%s%s%s", pointer ? pointer : "", pointer && *pointer ? ": " : "",
              detail ? detail : "out of memory");
+}
+
+void problem_add(struct problem_faults *faults, const char *pointer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add(faults, pointer, format, arguments);
+    va_end(arguments);
 }
 
 static char *write(const char *request_id, unsigned status, const char *detail, json_t *errors)
@@ -93,6 +100,20 @@ void problem_reply_arguments(struct reply *reply, const struct request *request,
 {
     fill_faults(reply, request, 400, "An argument of the query is not accepted.",
                 "Some arguments of the query are not accepted.", faults);
+}
+
+void problem_reply_argument(struct reply *reply, const struct request *request, const char *name,
+                            const char *format, ...)
+{
+    struct problem_faults faults = {0};
+    char pointer[POINTER_SIZE];
+    va_list arguments;
+
+    snprintf(pointer, sizeof pointer, "?%s", name);
+    va_start(arguments, format);
+    add(&faults, pointer, format, arguments);
+    va_end(arguments);
+    problem_reply_arguments(reply, request, &faults);
 }
 
 void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,

@@ -46,6 +46,10 @@ void problem_reply_faults(struct reply *reply, const struct request *request, st
 void problem_reply_arguments(struct reply *reply, const struct request *request,
                              struct problem_faults *faults);
 
+/* The same, of the one argument @name. */
+void problem_reply_argument(struct reply *reply, const struct request *request, const char *name,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Those of a body with another status. */
 void problem_reply_faults_as(struct reply *reply, const struct request *request, unsigned status,
                              struct problem_faults *faults);

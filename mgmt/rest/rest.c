@@ -234,6 +234,15 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
+static void refuse_argument(const struct route *route, const struct request *request, const char *name,
+                            struct reply *reply)
+{
+    const char *own = route->arguments ? route->arguments : route->has_dry_run ? "dry_run" : "no arguments";
+
+    problem_reply_argument(reply, request, name, "is not known here: this takes %s%s", own,
+                           route->arguments && route->has_dry_run ? " dry_run" : "");
+}
+
 static bool check_argument(const struct route *route, const struct request *request, size_t i,
                            struct reply *reply)
 {
@@ -242,17 +251,16 @@ static bool check_argument(const struct route *route, const struct request *requ
 
     for (size_t k = 0; k < i; k++) {
         if (strcmp(request->arguments[k].name, argument->name) == 0) {
-            problem_reply(reply, request, 400, "The query has %s twice.", argument->name);
+            problem_reply_argument(reply, request, argument->name, "stands twice");
             return false;
         }
     }
     if (is_dry_run && !route->has_dry_run)
-        problem_reply(reply, request, 400, "This cannot be tried by dry_run.");
+        problem_reply_argument(reply, request, "dry_run", "is not taken: this cannot be tried");
     else if (is_dry_run && strcmp(argument->value, "true") != 0 && strcmp(argument->value, "false") != 0)
-        problem_reply(reply, request, 400, "dry_run must be true or false.");
+        problem_reply_argument(reply, request, "dry_run", "must be true or false");
     else if (!is_dry_run && !is_listed(route->arguments, argument->name))
-        problem_reply(reply, request, 400, "%s is not known in the query. What is: %s%s.", argument->name,
-                      route->arguments ? route->arguments : "nothing", route->has_dry_run ? " dry_run" : "");
+        refuse_argument(route, request, argument->name, reply);
     else
         return true;
     return false;
@@ -268,6 +276,17 @@ static bool check_arguments(const struct route *route, const struct request *req
             return false;
     }
     return true;
+}
+
+/* A condition that nobody looks at would let somebody's change be written over. */
+static bool check_condition(const struct route *route, const struct request *request, struct reply *reply)
+{
+    const char *name = request_header(request, "If-Match") ? "If-Match" : "If-None-Match";
+
+    if (!rest_is_write(request) || route->is_conditional || !request_header(request, name))
+        return true;
+    problem_reply(reply, request, 412, "This has no ETag to compare: ask without %s.", name);
+    return false;
 }
 
 /* ---- the course ---- */
@@ -301,7 +320,8 @@ static bool find(const struct request *request, struct reply *reply, const struc
 static bool settle(struct rest *rest, const struct route *route, struct request *request, struct reply *reply)
 {
     if (!check_arguments(route, request, reply) || !access_check(rest, route, request, reply) ||
-        !take_of_credential(rest, request, reply) || !check_body(route, request, reply))
+        !take_of_credential(rest, request, reply) || !check_body(route, request, reply) ||
+        !check_condition(route, request, reply))
         return true;
     if (route->is_websocket)
         route->handle(rest, request, reply);

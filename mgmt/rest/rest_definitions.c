@@ -12,6 +12,7 @@
 #include "hub/wire/signature.h"
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/definitions.h"
+#include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
 
@@ -32,14 +33,22 @@ static void reply_json(struct reply *reply, const char *type, json_t *json)
 
 void rest_definitions_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    char why[STORE_WHY_SIZE];
+    char why[STORE_WHY_SIZE], tag[ETAG_SIZE];
     json_t *document;
     int r = definitions_export(rest->options.store, &document, why);
 
-    if (r < 0)
+    if (r < 0) {
         rest_reply_store_fault(reply, request, r, why);
-    else
+        return;
+    }
+    etag_write(document, NULL, tag);
+    if (etag_is_known(request, tag)) {
+        json_decref(document);
+        reply_set_empty(reply, 304);
+    } else {
         reply_json(reply, "application/json", document);
+    }
+    reply_add_header(reply, "ETag", tag);
 }
 
 /* ---- what the hub says to it ---- */
@@ -234,7 +243,7 @@ static void take_in(struct rest *rest, json_t *document, enum definitions_mode m
         json_decref(faults.list);
     } else if (problem_faults_are_any(&faults)) {
         refuse(rest, &faults, request, reply);
-    } else {
+    } else if (etag_allows(request, definitions.before, reply)) {
         apply(&asking, request, reply);
     }
     pthread_mutex_unlock(&rest->write_mutex);
@@ -253,7 +262,7 @@ void rest_definitions_post(struct rest *rest, const struct request *request, str
     json_t *root;
 
     if (mode && !is_replace && strcmp(mode, "merge") != 0) {
-        problem_reply(reply, request, 400, "mode must be merge or replace.");
+        problem_reply_argument(reply, request, "mode", "must be merge or replace");
         return;
     }
     if (!json_form_read(&form, &root, &faults, request, reply))

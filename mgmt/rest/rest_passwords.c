@@ -159,9 +159,7 @@ void rest_passwords_put(struct rest *rest, const struct request *request, struct
     password = json_form_text(&form, "password", true, 1, MOST_PASSWORD_BYTES);
     json_form_finish(&form);
     if (!name_is_valid(asking.channel))
-        problem_add(&faults, "",
-                    "the channel's name in the address is not a name: 1 to 255 bytes, no control "
-                    "characters");
+        problem_add(&faults, "", "the channel's name in the address must be " NAME_RULE);
     if (problem_faults_are_any(&faults)) {
         problem_reply_faults(reply, request, &faults);
     } else {

@@ -181,22 +181,21 @@ static void run_why(void *argument)
         federation_control_why(asking->rest->options.federation, &asking->question, &asking->why);
 }
 
-static bool is_name(const char *name)
+static void judge_name(struct problem_faults *faults, const char *pointer, const char *name)
 {
-    return name_is_valid(bytes_of_text(name));
+    if (name && !name_is_valid(bytes_of_text(name)))
+        problem_add(faults, pointer, "must be " NAME_RULE);
 }
 
-/* What is wrong with the question; NULL: nothing. */
-static const char *fault_of(const struct route_question *question)
+static void judge(const struct route_question *question, struct problem_faults *faults)
 {
     if (!question->channel)
-        return "channel is missing: ask ?channel=NAME&event=NAME.";
+        problem_add(faults, "?channel", "is needed");
     if (question->event && question->topic)
-        return "Ask for an event or for a topic, not for both.";
-    if (!is_name(question->channel) || (question->event && !is_name(question->event)) ||
-        (question->topic && !is_name(question->topic)))
-        return "A name has 1 to 255 bytes of UTF-8 without control characters.";
-    return NULL;
+        problem_add(faults, "?topic", "stands beside event: ask for one of them");
+    judge_name(faults, "?channel", question->channel);
+    judge_name(faults, "?event", question->event);
+    judge_name(faults, "?topic", question->topic);
 }
 
 void rest_routes_why(struct rest *rest, const struct request *request, struct reply *reply)
@@ -207,10 +206,11 @@ void rest_routes_why(struct rest *rest, const struct request *request, struct re
                      .event = request_argument(request, "event"),
                      .topic = request_argument(request, "topic")},
     };
-    const char *fault = fault_of(&asking.question);
+    struct problem_faults faults = {0};
 
-    if (fault) {
-        problem_reply(reply, request, 400, "%s", fault);
+    judge(&asking.question, &faults);
+    if (problem_faults_are_any(&faults)) {
+        problem_reply_arguments(reply, request, &faults);
         return;
     }
     if (!rest_ask(rest, run_why, &asking, request, reply))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "mgmt/rest/change.h"
+#include "mgmt/rest/etag.h"
 #include "mgmt/rest/json_form.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/resources.h"
@@ -10,10 +11,14 @@ static const struct settings_face *face_of(struct rest *rest)
     return rest->options.settings_face;
 }
 
+static json_t *page_json(struct rest *rest)
+{
+    return json_value_page(face_of(rest)->list(face_of(rest)->context), NULL);
+}
+
 void rest_settings_list(struct rest *rest, const struct request *request, struct reply *reply)
 {
-    (void)request;
-    json_value_reply(reply, 200, json_value_page(face_of(rest)->list(face_of(rest)->context), NULL));
+    etag_reply(reply, request, 200, page_json(rest), NULL);
 }
 
 /* {name: value} of those that @wishes names. */
@@ -75,13 +80,16 @@ void rest_settings_patch(struct rest *rest, const struct request *request, struc
 {
     struct problem_faults faults = {0};
     struct json_form form;
-    json_t *root;
+    json_t *root, *now;
 
     if (!json_form_read(&form, &root, &faults, request, reply))
         return;
     pthread_mutex_lock(&rest->write_mutex);
-    patch_locked(rest, root, request, reply);
+    now = page_json(rest);
+    if (etag_allows(request, now, reply))
+        patch_locked(rest, root, request, reply);
     pthread_mutex_unlock(&rest->write_mutex);
+    json_decref(now);
     json_decref(root);
 }
 

@@ -69,7 +69,7 @@ static void trace(struct rest *rest, struct question *question, const struct req
 static void check_name(struct problem_faults *faults, const char *pointer, const char *name)
 {
     if (name && !name_is_valid(bytes_of_text(name)))
-        problem_add(faults, pointer, "must be a name: 1 to 255 bytes of UTF-8 without control characters");
+        problem_add(faults, pointer, "must be " NAME_RULE);
 }
 
 void rest_trace_post(struct rest *rest, const struct request *request, struct reply *reply)

@@ -17,6 +17,7 @@
 #include "hub/wire/msgpack_write.h"
 #include "hub/wire/signature.h"
 #include "mgmt/rest/json_exact.h"
+#include "mgmt/rest/json_fault.h"
 #include "mgmt/rest/problem.h"
 #include "mgmt/rest/resources.h"
 #include "mgmt/rest/sse.h"
@@ -62,8 +63,7 @@ static bool read_names(struct asked *asked, const struct request *request, struc
 
     if (!name_is_valid(wish->channel) || (wish->verb != GUEST_LISTEN && !name_is_valid(wish->name))) {
         problem_reply(reply, request, 400,
-                      "Names of channels, events and topics are 1 to 255 bytes of UTF-8 without control "
-                      "characters.");
+                      "The names of channel, event and topic in the address must be " NAME_RULE ".");
         return false;
     }
     return true;
@@ -120,8 +120,8 @@ static bool read_timeout(struct asked *asked, const struct request *request, str
         return true;
     /* Written so that no number is refused, too. */
     if (end == text || *end || !(seconds >= 0.001 && seconds <= (double)MOST_TIMEOUT_MS / 1000)) {
-        problem_reply(reply, request, 400, "timeout must be a number of seconds from 0.001 to %d.",
-                      MOST_TIMEOUT_MS / 1000);
+        problem_reply_argument(reply, request, "timeout", "must be a number of seconds from 0.001 to %d",
+                               MOST_TIMEOUT_MS / 1000);
         return false;
     }
     asked->wish.timeout_ms = (uint64_t)(seconds * 1000);
@@ -130,6 +130,7 @@ static bool read_timeout(struct asked *asked, const struct request *request, str
 
 static bool read_data(struct asked *asked, const struct request *request, struct reply *reply)
 {
+    char fault[JSON_FAULT_SIZE];
     json_error_t error;
     json_t *json;
     int r;
@@ -138,8 +139,8 @@ static bool read_data(struct asked *asked, const struct request *request, struct
         return true;
     json = json_loadb((const char *)request->body.ptr, request->body.len, JSON_EXACT_LOAD, &error);
     if (!json) {
-        problem_reply(reply, request, 400, "The body is not JSON: %s (line %d, column %d).", error.text,
-                      error.line, error.column);
+        json_fault_write(&error, fault);
+        problem_reply(reply, request, 400, "The body is not JSON: %s.", fault);
         return false;
     }
     r = json_exact_write(json, &asked->data);
@@ -406,10 +407,12 @@ void rest_traffic_broadcast(struct rest *rest, const struct request *request, st
 {
     const char *event = request_argument(request, "event");
 
-    if (event)
-        visit_hub(rest, GUEST_BROADCAST, event, request, reply);
+    if (!event)
+        problem_reply_argument(reply, request, "event", "is needed");
+    else if (!name_is_valid(bytes_of_text(event)))
+        problem_reply_argument(reply, request, "event", "must be " NAME_RULE);
     else
-        problem_reply(reply, request, 400, "The query must name the event: ?event=NAME.");
+        visit_hub(rest, GUEST_BROADCAST, event, request, reply);
 }
 
 void rest_traffic_publish(struct rest *rest, const struct request *request, struct reply *reply)

@@ -139,6 +139,10 @@ void rest_trials_wish(struct rest *rest, const struct request *request, struct r
     struct json_form form;
     json_t *root;
 
+    if (name && !name_is_valid(bytes_of_text(name))) {
+        problem_reply_argument(reply, request, "name", "must be " NAME_RULE);
+        return;
+    }
     if (!json_form_read(&form, &root, &faults, request, reply))
         return;
     bridge_form_read(&wish, &form);

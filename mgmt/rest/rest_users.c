@@ -196,9 +196,8 @@ static void put_wish(struct rest *rest, struct store_user *user, int found, stru
     struct wish wish = {0};
 
     read_wish(&wish, form);
-    if (!name_is_valid(bytes_of_text(user->name)))
-        problem_add(form->faults, "",
-                    "the user's name in the address is not a name: 1 to 255 bytes, no control characters");
+    if (!name_is_valid(bytes_of_text(request->segments[RESOURCES_NAME_SEGMENT])))
+        problem_add(form->faults, "", "the user's name in the address must be " NAME_RULE);
     if (found != 0 && !wish.password && !json_object_get(form->object, "password"))
         problem_add(form->faults, "#/password", "is needed for a new user");
     if (problem_faults_are_any(form->faults))
@@ -232,13 +231,9 @@ void rest_users_put(struct rest *rest, const struct request *request, struct rep
 
     if (!access_may_grant(request, reply) || !json_form_read(&form, &root, &faults, request, reply))
         return;
-    if (strlen(request->segments[RESOURCES_NAME_SEGMENT]) > NAME_MAX_BYTES) {
-        problem_reply(reply, request, 422, "The user's name has more than %d bytes.", NAME_MAX_BYTES);
-    } else {
-        pthread_mutex_lock(&rest->write_mutex);
-        put_locked(rest, &form, request, reply);
-        pthread_mutex_unlock(&rest->write_mutex);
-    }
+    pthread_mutex_lock(&rest->write_mutex);
+    put_locked(rest, &form, request, reply);
+    pthread_mutex_unlock(&rest->write_mutex);
     json_decref(root);
 }
 

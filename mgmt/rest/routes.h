@@ -21,6 +21,7 @@ struct route {
     const char *arguments; /* of the query, between blanks; NULL: none. `dry_run` is not named here */
     bool takes_body;       /* JSON; of PATCH: a merge patch */
     bool has_dry_run;      /* asks rest_is_dry_run(); a write without it refuses ?dry_run=true */
+    bool is_conditional;   /* a write that asks etag_allows(); one without it refuses If-Match */
     bool is_quiet;     /* a POST that changes nothing lasting: in the audit log only where it is refused */
     bool is_websocket; /* handled as soon as the head is there; the credential may be a subprotocol */
     routes_handler *handle;

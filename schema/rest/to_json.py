@@ -45,6 +45,8 @@ def common_answers(path: str, method: str, operation: dict) -> dict[str, str]:
         answers |= {"401": "Unauthorized", "403": "Forbidden"}
     if "requestBody" in operation:
         answers |= {"413": "TooLong", "415": "NotJson", "422": "Unprocessable"}
+    if method != "get":
+        answers |= {"412": "Changed"}
     if method != "get" and not operation.get("x-stores-nothing"):
         answers |= {"507": "NoRoom"}
     return answers

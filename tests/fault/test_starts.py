@@ -288,6 +288,8 @@ BAD_PASSWORDS = {
     "an empty name": ('{"": "x"}', "channel names"),
     "a name too long": ('{"%s": "x"}' % ("n" * 256), "channel names"),
     "a name twice": ('{"room": "x", "room": "y"}', "duplicate"),
+    "a password without quotes": ('{"room": canary-password}', "line 1, column 15"),
+    "a password without an end": ('{"room": "canary-password', "line 1, column"),
 }
 
 
@@ -297,7 +299,8 @@ def test_passwords_that_cannot_be_ones_are_refused(place: Path, what: str) -> No
     path = place / "passwords.json"
     path.write_text(content)
     path.chmod(0o600)
-    assert_refused(place, WRONG_SETTING, (str(path), word), "--system-passwords-file", str(path))
+    said = assert_refused(place, WRONG_SETTING, (str(path), word), "--system-passwords-file", str(path))
+    assert "canary" not in said
 
 
 def test_a_secret_that_others_may_read_is_warned_of(

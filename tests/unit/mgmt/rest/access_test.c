@@ -282,6 +282,53 @@ static void test_a_write_over_another_ones_change_is_refused(void **state)
     free(etag);
 }
 
+static int ask_if(const char *method, const char *target, const char *condition, const char *etag,
+                  const char *body)
+{
+    bool is_patch = strcmp(method, "PATCH") == 0;
+    struct stand_answer answer;
+    char headers[512];
+    int status;
+
+    snprintf(headers, sizeof headers,
+             "Authorization: Bearer " STAND_TOKEN "\r\nContent-Type: %s\r\n%s: %s\r\n",
+             is_patch ? "application/merge-patch+json" : "application/json", condition, etag);
+    answer = stand_ask_with(&stand, method, target, headers, body);
+    status = answer.status;
+    stand_answer_clear(&answer);
+    return status;
+}
+
+/* What has no name of its own has a tag, too: settings, and the definitions as a whole. */
+static void test_documents_are_written_only_over_what_was_read(void **state)
+{
+    static const struct {
+        const char *target, *method, *body;
+    } rows[] = {
+        {"/api/v1/hub/settings", "PATCH", "{\"idle-timeout\": 30}"},
+        {"/api/v1/definitions", "POST",
+         "{\"version\": 1, \"bridges\": {\"w\": {\"address\": \"tcp://w:1\"}}}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct stand_answer answer = ask("GET", rows[i].target, NULL);
+        char *etag = stand_header(&answer, "ETag");
+
+        stand_answer_clear(&answer);
+        assert_row(rows[i].target, etag != NULL);
+        assert_row(rows[i].target, ask_if("GET", rows[i].target, "If-None-Match", etag, NULL) == 304);
+        assert_row(rows[i].target,
+                   ask_if(rows[i].method, rows[i].target, "If-Match", "\"0-0\"", rows[i].body) == 412);
+        assert_row(rows[i].target, ask_if("GET", rows[i].target, "If-None-Match", etag, NULL) == 304);
+        assert_row(rows[i].target,
+                   ask_if(rows[i].method, rows[i].target, "If-Match", etag, rows[i].body) == 200);
+        assert_row(rows[i].target,
+                   ask_if(rows[i].method, rows[i].target, "If-Match", etag, rows[i].body) == 412);
+        free(etag);
+    }
+}
+
 static void test_what_has_not_changed_is_not_sent_again(void **state)
 {
     struct stand_answer answer;
@@ -341,7 +388,7 @@ static void test_wrong_members_are_named(void **state)
          "must be true or false, not a number"},
         {"PUT", "/api/v1/users/x", "{\"colour\": 1}", "#/colour", "is not known here"},
         {"PUT", "/api/v1/users/x%07", "{\"role\": \"viewer\", \"password\": \"0123456789\"}", "",
-         "no control characters"},
+         "1 to 255 bytes of UTF-8 without control characters"},
         {"POST", "/api/v1/tokens", "{\"role\": \"viewer\"}", "#/name", "is needed"},
         {"POST", "/api/v1/tokens", "{\"name\": \"a\\u0007\"}", "#/name", "must not have control characters"},
         {"POST", "/api/v1/tokens", "{\"name\": \"first-run\"}", "#/name", "is not made here"},
@@ -685,6 +732,7 @@ int main(void)
         TEST(test_a_user_is_made_changed_and_removed),
         TEST(test_the_last_administrator_stays),
         TEST(test_a_write_over_another_ones_change_is_refused),
+        TEST(test_documents_are_written_only_over_what_was_read),
         TEST(test_what_has_not_changed_is_not_sent_again),
         TEST(test_a_dry_run_says_what_would_be_and_changes_nothing),
         TEST(test_wrong_members_are_named),

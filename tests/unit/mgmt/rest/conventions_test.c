@@ -46,6 +46,19 @@ static void expect(const char *method, const char *target, int status, const cha
     stand_answer_clear(&answer);
 }
 
+/* A GET whose query has one fault. */
+static void expect_fault(const char *target, const char *pointer, const char *detail)
+{
+    struct stand_answer answer = stand_ask(&stand, "GET", target, STAND_TOKEN, NULL);
+    json_t *errors = json_object_get(answer.json, "errors"), *error = json_array_get(errors, 0);
+
+    if (answer.status != 400 || json_array_size(errors) != 1)
+        fail_msg("%s: %d %s", target, answer.status, answer.body);
+    assert_string_equal(json_string_value(json_object_get(error, "pointer")), pointer);
+    assert_string_equal(json_string_value(json_object_get(error, "detail")), detail);
+    stand_answer_clear(&answer);
+}
+
 static void test_a_request_keeps_the_name_it_came_with(void **state)
 {
     struct stand_answer answer =
@@ -79,12 +92,62 @@ static void test_a_name_that_would_not_do_in_a_log_is_not_kept(void **state)
 static void test_a_query_has_no_unknown_and_no_repeated_arguments(void **state)
 {
     (void)state;
-    expect("GET", "/api/v1/clients?colour=red", 400, "colour is not known");
-    expect("GET", "/api/v1/clients?limit=1&limit=2", 400, "limit twice");
-    expect("GET", "/api/v1/hub?limit=1", 400, "nothing");
-    expect("GET", "/api/v1/clients?dry_run=true", 400, "dry_run");
+    expect_fault("/api/v1/clients?colour=red", "?colour",
+                 "is not known here: this takes limit cursor sort id mode address channel");
+    expect_fault("/api/v1/clients?limit=1&limit=2", "?limit", "stands twice");
+    expect_fault("/api/v1/hub?limit=1", "?limit", "is not known here: this takes no arguments");
+    expect_fault("/api/v1/clients?dry_run=true", "?dry_run", "is not taken: this cannot be tried");
     expect("GET", "/api/v1/clients?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17", 400, "more than 16 arguments");
     expect("GET", "/livez?verbose", 200, NULL);
+}
+
+static void test_a_body_that_is_no_json_is_not_quoted(void **state)
+{
+    static const struct {
+        const char *body, *detail;
+    } rows[] = {
+        {"", "The body is not JSON: there is nothing in it."},
+        {"{\"password\": canary}", "The body is not JSON: invalid token (line 1, column 19)."},
+        {"{\"password\": \"canary", "The body is not JSON: premature end of input (line 1, column 20)."},
+        {"{\"password\": \"canary\\u0000\"}",
+         "The body is not JSON: a text has \\u0000, which is not taken (line 1, column 27)."},
+        {"{\"canary\": 1, \"canary\": 2}", "The body is not JSON: duplicate object key (line 1, column 22)."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct stand_answer answer = stand_ask(&stand, "POST", "/api/v1/setup", STAND_TOKEN, rows[i].body);
+
+        assert_row(rows[i].body, answer.status == 400);
+        assert_string_equal(json_string_value(json_object_get(answer.json, "detail")), rows[i].detail);
+        stand_answer_clear(&answer);
+    }
+}
+
+static void test_a_condition_that_cannot_be_looked_at_is_refused(void **state)
+{
+    static const struct {
+        const char *method, *target, *header;
+    } rows[] = {
+        {"PUT", "/api/v1/channels/c/password", "If-Match: \"1\""},
+        {"PUT", "/api/v1/channels/c/password", "If-None-Match: *"},
+        {"DELETE", "/api/v1/clients/client-1", "If-Match: *"},
+        {"POST", "/api/v1/hub/reload", "If-Match: \"1\""},
+        {"POST", "/api/v1/tokens", "If-None-Match: *"},
+        {"PUT", "/api/v1/mesh/hubs/00000000000000000000000000000000/bridges/w", "If-Match: \"1\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        char headers[256];
+        struct stand_answer answer;
+
+        snprintf(headers, sizeof headers, SIGNED "Content-Type: application/json\r\n%s\r\n", rows[i].header);
+        answer = stand_ask_with(&stand, rows[i].method, rows[i].target, headers, "{}");
+        assert_row(rows[i].target, answer.status == 412);
+        assert_string_equal(json_string_value(json_object_get(answer.json, "title")), "Precondition Failed");
+        stand_answer_clear(&answer);
+    }
 }
 
 static void test_options_says_what_a_path_takes(void **state)
@@ -146,6 +209,8 @@ int main(void)
         TEST(test_a_request_keeps_the_name_it_came_with),
         TEST(test_a_name_that_would_not_do_in_a_log_is_not_kept),
         TEST(test_a_query_has_no_unknown_and_no_repeated_arguments),
+        TEST(test_a_body_that_is_no_json_is_not_quoted),
+        TEST(test_a_condition_that_cannot_be_looked_at_is_refused),
         TEST(test_options_says_what_a_path_takes),
         TEST(test_who_asks_too_much_is_told_when_to_come_again),
         TEST(test_more_headers_than_can_be_read_are_a_problem_too),

@@ -670,7 +670,7 @@ static void test_what_can_not_be_tried_is_refused_with_a_reason(void **state)
     expect_problem("POST", "/api/v1/bridges/nobody/test", NULL, 404);
     expect_problem("POST", "/api/v1/bridges/test", "{}", 422);
     expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://west:1\", \"name\": \"a\"}", 422);
-    expect_problem("POST", "/api/v1/bridges/test?name=%07", "{\"address\": \"tcp://west:1\"}", 422);
+    expect_problem("POST", "/api/v1/bridges/test?name=%07", "{\"address\": \"tcp://west:1\"}", 400);
     expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://busy:1\"}", 503);
     expect_problem("POST", "/api/v1/bridges/test", "{\"address\": \"tcp://none:1\"}", 503);
     fake_controls.refuses_bridges = true;

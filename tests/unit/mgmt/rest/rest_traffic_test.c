@@ -182,13 +182,13 @@ static void test_wrong_requests_are_told_what_is_wrong(void **state)
         {"a member twice", CALL("echo"), "", "{\"a\":1,\"a\":2}", 400, "not JSON"},
         {"an integer too large", CALL("echo"), "", "18446744073709551615", 400, "too big"},
         {"a wrapper that is none", CALL("echo"), "", "{\"$x\":1}", 422, "$bin"},
-        {"a timeout that is none", CALL("echo") "?timeout=soon", "", "1", 400, "timeout"},
-        {"no number as timeout", CALL("echo") "?timeout=nan", "", "1", 400, "timeout"},
-        {"no time", CALL("echo") "?timeout=0", "", "1", 400, "timeout"},
-        {"too much time", CALL("echo") "?timeout=3601", "", "1", 400, "timeout"},
+        {"a timeout that is none", CALL("echo") "?timeout=soon", "", "1", 400, "?timeout"},
+        {"no number as timeout", CALL("echo") "?timeout=nan", "", "1", 400, "?timeout"},
+        {"no time", CALL("echo") "?timeout=0", "", "1", 400, "?timeout"},
+        {"too much time", CALL("echo") "?timeout=3601", "", "1", 400, "?timeout"},
         {"a control character in a name", "/api/v1/channels/a%0Ab/events/echo/call", "", "1", 400, "control"},
-        {"a broadcast of no event", "/api/v1/channels/room/broadcast", "", "1", 400, "event=NAME"},
-        {"a broadcast of an empty event", "/api/v1/channels/room/broadcast?event=", "", "1", 400, "Names"},
+        {"a broadcast of no event", "/api/v1/channels/room/broadcast", "", "1", 400, "?event"},
+        {"a broadcast of an empty event", "/api/v1/channels/room/broadcast?event=", "", "1", 400, "?event"},
         {"a password with half an escape", CALL("echo"), "CommHub-Channel-Password: a%2\r\n", "1", 400,
          "percent-encoded"},
         {"a password with a zero", CALL("echo"), "CommHub-Channel-Password: a%00\r\n", "1", 400,
@@ -199,11 +199,9 @@ static void test_wrong_requests_are_told_what_is_wrong(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int fd = ask("POST", rows[i].target, rows[i].headers, rows[i].body);
         struct stand_answer answer;
-        const char *detail;
 
         stand_read_answer(fd, true, &answer);
-        detail = json_string_value(json_object_get(answer.json, "detail"));
-        if (answer.status != rows[i].status || !detail || !strstr(detail, rows[i].text))
+        if (answer.status != rows[i].status || !strstr(answer.body, rows[i].text))
             fail_msg("%s: %d %s", rows[i].what, answer.status, answer.body);
         stand_answer_clear(&answer);
         close(fd);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Wrong input of every member of every body: where the fault is said to be, and in what words
+ * Wrong input of every member of every body and of every argument of every query: where the fault is said to
+ * be, and in what words
  *
- * The OpenAPI document says which members there are: one without a row fails the last test. A row whose
- * member is "" has a member that is not known, or, where the body is a patch of what another operation takes,
- * any fault.
+ * The OpenAPI document says which there are: one without a row fails a test. A row whose member is "" has a
+ * member that is not known, or, where the body is a patch of what another operation takes, any fault.
  */
+#include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 #include <strings.h>
@@ -274,6 +275,71 @@ static const struct row {
     {TRACE, "", "{\"channel\": \"c\", \"event\": \"e\", \"hops\": 3}", "#/hops", "is not known here"},
 };
 
+#define LONG_TEXT                                                                                            \
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"   \
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"   \
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+
+/* An argument without @detail is text that is sought, and may be any. */
+static const struct argument {
+    const char *pattern; /* "": of all that have no row of their own */
+    const char *name;
+    const char *value;  /* and what else the query needs */
+    const char *detail; /* how it begins */
+} arguments[] = {
+    {"", "limit", "0", "must be a number from 1 to 1000"},
+    {"", "cursor", "0000000000000000.1",
+     "must be what `next` of the page before was, asked for with the same"},
+    {"", "sort", "colour", "must be one of "},
+    {"", "dry_run", "perhaps", "must be true or false"},
+    {"/api/v1/clients", "mode", "bus", "must be one of: client bridge"},
+    {"/api/v1/bridges", "kind", "bus", "must be one of: native reference auto"},
+    {"/api/v1/links", "kind", "auto", "must be one of: native reference"},
+    {"/api/v1/routes", "kind", "way", "must be one of: hub service topic interest member profile"},
+    {"/api/v1/tokens", "origin", "nowhere", "must be one of: api first_run configuration"},
+    {"/api/v1/routes/why", "channel", "", "must be 1 to 255 bytes of UTF-8 without control characters"},
+    {"/api/v1/routes/why", "event", "&channel=c", "must be 1 to 255 bytes of UTF-8 without control"},
+    {"/api/v1/routes/why", "topic", "%07&channel=c", "must be 1 to 255 bytes of UTF-8 without control"},
+    {"/api/v1/bridges/test", "name", "a%0Ab", "must be 1 to 255 bytes of UTF-8 without control characters"},
+    {"", "event", "", "must be 1 to 255 bytes of UTF-8 without control characters"},
+    {"", "protected", "maybe", "must be one of: true false"},
+    {"", "is_local", "1", "must be one of: true false"},
+    {"", "enabled", "yes", "must be one of: true false"},
+    {"", "direction", "up", "must be one of: in out"},
+    {"", "state", "down", "must be one of: paused dialing handshake syncing up degraded backoff refused"},
+    {"", "health", "good", "must be one of: ok degraded unknown"},
+    {"", "role", "root", "must be one of: viewer operator admin"},
+    {"", "status", "99", "must be a number from 100 to 599"},
+    {"", "timeout", "nan", "must be a number of seconds from 0.001 to 3600"},
+    {"", "since", "-1", "must be the id of the last record that was seen"},
+    {"", "streams", "logs,logs", "must be some of logs, errors, system, links"},
+    {"", "level", "loud", "must be debug, info, warning or error"},
+    {"", "text", LONG_TEXT, "must have 255 bytes at most"},
+    {"", "wait", "61", "must be a number of seconds from 0 to 60"},
+    {"", "from", "yesterday", "must be a time such as 2026-01-31T12:34:56Z"},
+    {"", "until", "2026-13-01T00:00:00Z", "must be a time such as 2026-01-31T12:34:56Z"},
+    {"", "mode", "some", "must be merge or replace"},
+    {"/api/v1/channels/{name}/members", "mode", "<b>", NULL},
+    {"", "id", "<b>", NULL},
+    {"", "name", "<b>", NULL},
+    {"", "address", "<b>", NULL},
+    {"", "channel", "<b>", NULL},
+    {"", "owner", "<b>", NULL},
+    {"", "member", "<b>", NULL},
+    {"", "bridge", "<b>", NULL},
+    {"", "hub_id", "<b>", NULL},
+    {"", "server_id", "<b>", NULL},
+    {"", "version", "<b>", NULL},
+    {"", "origin", "<b>", NULL},
+    {"", "epoch", "<b>", NULL},
+    {"", "user", "<b>", NULL},
+    {"", "created_by", "<b>", NULL},
+    {"", "who", "<b>", NULL},
+    {"", "method", "<b>", NULL},
+    {"", "target", "<b>", NULL},
+    {"", "request_id", "<b>", NULL},
+};
+
 static struct stand stand;
 static char session_headers[512];
 
@@ -352,7 +418,7 @@ static void test_a_wrong_member_is_pointed_at_and_told_what_it_must_be(void **st
     assert_int_equal(fake_controls.n_bridges, 1);
 }
 
-/* ---- the members that the document knows ---- */
+/* ---- what the document knows ---- */
 
 static json_t *resolve(json_t *root, json_t *value)
 {
@@ -455,12 +521,102 @@ static void test_every_member_of_the_document_has_a_row(void **state)
     json_decref(root);
 }
 
+/* ---- arguments of queries ---- */
+
+static const struct argument *find_argument(const char *pattern, const char *name)
+{
+    const struct argument *found = NULL;
+
+    for (size_t i = 0; i < N_ELEMENTS(arguments); i++) {
+        bool is_own = strcmp(arguments[i].pattern, pattern) == 0;
+
+        if (strcmp(arguments[i].name, name) == 0 && (is_own || (!found && !*arguments[i].pattern)))
+            found = &arguments[i];
+    }
+    return found;
+}
+
+/* The pattern with a name in each place for one. */
+static void write_target(char out_target[1024], const char *pattern, const struct argument *argument)
+{
+    size_t len = 0;
+
+    for (const char *at = pattern; *at; at += *at == '{' ? strcspn(at, "}") + 1 : 1)
+        out_target[len++] = *at == '{' ? 'x' : *at;
+    snprintf(out_target + len, 1024 - len, "?%s=%s", argument->name, argument->value);
+}
+
+static void try_argument(const char *method, const char *pattern, const struct argument *argument)
+{
+    struct stand_answer answer;
+    json_t *errors, *error;
+    char target[1024];
+    bool is_as_wanted;
+
+    write_target(target, pattern, argument);
+    answer = stand_ask(&stand, method, target, STAND_TOKEN, strcmp(method, "GET") == 0 ? NULL : "{}");
+    errors = json_object_get(answer.json, "errors");
+    error = json_array_get(errors, 0);
+    is_as_wanted = argument->detail
+                       ? answer.status == 400 && json_array_size(errors) == 1 &&
+                             *text(error, "pointer") == '?' &&
+                             strcmp(text(error, "pointer") + 1, argument->name) == 0 &&
+                             strstr(text(error, "detail"), argument->detail) == text(error, "detail")
+                       : answer.status == 200 || answer.status == 404;
+    if (!is_as_wanted)
+        fail_msg("%s %s: %d %s", method, target, answer.status, answer.body);
+    stand_answer_clear(&answer);
+}
+
+static size_t try_arguments(json_t *root, const char *method, const char *pattern, json_t *operation)
+{
+    char capitals[16] = "";
+    json_t *parameter;
+    size_t i, n = 0;
+
+    for (size_t k = 0; method[k] && k + 1 < sizeof capitals; k++)
+        capitals[k] = (char)toupper(method[k]);
+    json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
+    {
+        json_t *found = resolve(root, parameter);
+        const char *name = text(found, "name");
+        const struct argument *argument = find_argument(pattern, name);
+
+        if (strcmp(text(found, "in"), "query") != 0)
+            continue;
+        if (!argument)
+            fail_msg("%s %s has no row for ?%s", method, pattern, name);
+        try_argument(capitals, pattern, argument);
+        n++;
+    }
+    return n;
+}
+
+static void test_a_wrong_argument_is_pointed_at_and_told_what_it_must_be(void **state)
+{
+    json_t *root = json_loadb((const char *)openapi_json, openapi_json_len, 0, NULL), *methods, *operation;
+    const char *pattern, *method;
+    size_t n = 0;
+
+    (void)state;
+    json_object_foreach(json_object_get(root, "paths"), pattern, methods)
+    {
+        if (strncmp(pattern, "/api/v1/mesh/hubs/", 18) == 0)
+            continue; /* judged there, by these same routes */
+        json_object_foreach(methods, method, operation) n += try_arguments(root, method, pattern, operation);
+    }
+    assert_true(n > 100);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_wrong_member_is_pointed_at_and_told_what_it_must_be, set_up,
                                         tear_down),
         cmocka_unit_test(test_every_member_of_the_document_has_a_row),
+        cmocka_unit_test_setup_teardown(test_a_wrong_argument_is_pointed_at_and_told_what_it_must_be, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
