@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,15 +17,14 @@ struct letter {
     void (*run)(void *argument);  /* either this */
     bool (*step)(void *argument); /* or this */
     void *argument;
-    bool is_awaited; /* on the stack of a thread, which waits for is_done */
-    bool is_done;
+    bool is_awaited; /* on the stack of a thread, which waits for `done` */
+    sem_t done;
 };
 
 struct mailbox {
     struct loop *loop;
     struct loop_source source;
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t some_done;
     struct list letters;
     bool is_closed;
 };
@@ -38,23 +38,19 @@ static bool carry_out(const struct letter *letter)
     return false;
 }
 
-static void finish(struct mailbox *mailbox, struct letter *letter)
+static void finish(struct letter *letter)
 {
-    if (!letter->is_awaited) {
+    if (letter->is_awaited)
+        check(sem_post(&letter->done) == 0);
+    else
         free(letter);
-        return;
-    }
-    pthread_mutex_lock(&mailbox->lock);
-    letter->is_done = true;
-    pthread_cond_broadcast(&mailbox->some_done);
-    pthread_mutex_unlock(&mailbox->lock);
 }
 
 /*
  * One after the other, the lock only between them: a letter may post another. One with more steps goes to the
  * end after each. At @until_us the rest is left.
  */
-static void run_letters(struct mailbox *mailbox, struct list *letters, uint64_t until_us)
+static void run_letters(struct list *letters, uint64_t until_us)
 {
     while (!list_is_empty(letters)) {
         struct letter *letter = list_first_entry(letters, struct letter, link);
@@ -63,7 +59,7 @@ static void run_letters(struct mailbox *mailbox, struct list *letters, uint64_t 
         if (carry_out(letter))
             list_append(letters, &letter->link);
         else
-            finish(mailbox, letter);
+            finish(letter);
         if (clock_monotonic_us() >= until_us)
             return;
     }
@@ -120,7 +116,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (read(source->fd, &count, sizeof count) < 0)
         check(errno == EAGAIN || errno == EINTR);
     take_letters(mailbox, &letters);
-    run_letters(mailbox, &letters, clock_monotonic_us() + MAILBOX_TURN_US);
+    run_letters(&letters, clock_monotonic_us() + MAILBOX_TURN_US);
     return_letters(mailbox, &letters);
 }
 
@@ -141,7 +137,6 @@ int mailbox_new(struct mailbox **out_mailbox, struct loop *loop)
     if (r < 0)
         goto failed;
     check(pthread_mutex_init(&mailbox->lock, NULL) == 0);
-    check(pthread_cond_init(&mailbox->some_done, NULL) == 0);
     *out_mailbox = mailbox;
     return 0;
 
@@ -159,7 +154,6 @@ void mailbox_free(struct mailbox *mailbox)
     mailbox_close(mailbox);
     loop_remove(mailbox->loop, &mailbox->source);
     close(mailbox->source.fd);
-    pthread_cond_destroy(&mailbox->some_done);
     pthread_mutex_destroy(&mailbox->lock);
     free(mailbox);
 }
@@ -179,15 +173,16 @@ static int put_and_wait(struct mailbox *mailbox, struct letter *letter)
 
     list_init(&letter->link);
     letter->is_awaited = true;
+    check(sem_init(&letter->done, 0, 0) == 0);
     pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->is_closed) {
+    if (mailbox->is_closed)
         r = MAILBOX_E_CLOSED;
-    } else {
+    else
         put(mailbox, letter);
-        while (!letter->is_done)
-            pthread_cond_wait(&mailbox->some_done, &mailbox->lock);
-    }
     pthread_mutex_unlock(&mailbox->lock);
+    while (r == 0 && sem_wait(&letter->done) < 0)
+        check(errno == EINTR);
+    sem_destroy(&letter->done);
     return r;
 }
 
@@ -233,5 +228,5 @@ void mailbox_close(struct mailbox *mailbox)
     mailbox->is_closed = true;
     pthread_mutex_unlock(&mailbox->lock);
     take_letters(mailbox, &letters);
-    run_letters(mailbox, &letters, UINT64_MAX);
+    run_letters(&letters, UINT64_MAX);
 }
