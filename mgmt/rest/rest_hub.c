@@ -11,6 +11,7 @@ struct asking {
     struct rest *rest;
     struct server_status status;
     struct federation_identity identity;
+    struct summary summary;
     json_t *settings;
     int result;
 };
@@ -31,6 +32,7 @@ static void run_ask(void *argument)
 
     asking->identity = federation_control_identity(asking->rest->options.federation);
     asking->settings = settings_json(asking->rest);
+    summary_take(asking->rest, &asking->summary);
     asking->result = server_control_status(asking->rest->options.server, &asking->status);
 }
 
@@ -70,7 +72,6 @@ static json_t *records_json(struct rest *rest)
 void rest_hub_get(struct rest *rest, const struct request *request, struct reply *reply)
 {
     struct asking asking = {.rest = rest};
-    struct summary summary;
 
     if (!rest_ask(rest, run_ask, &asking, request, reply))
         return;
@@ -79,7 +80,6 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
         json_decref(asking.settings);
         return;
     }
-    summary = summary_take(rest);
     json_value_reply(reply, 200,
                      json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "server_id",
                                json_value_text(rest->options.server_id), "hub_id",
@@ -89,7 +89,7 @@ void rest_hub_get(struct rest *rest, const struct request *request, struct reply
                                json_value_time(rest->started_wall_ms), "uptime_s",
                                (json_int_t)((clock_monotonic_ms() - rest->started_ms) / 1000), "listeners",
                                listeners_json(&asking.status), "settings", asking.settings, "counts",
-                               summary_counts_json(&summary), "counters", summary_counters_json(),
+                               summary_counts_json(&asking.summary), "counters", summary_counters_json(),
                                "store_fault", store_fault_json(rest), "records", records_json(rest)));
     free(asking.status.listeners);
 }

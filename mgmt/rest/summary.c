@@ -6,51 +6,35 @@
 #include "hub/base/clock.h"
 #include "hub/base/metrics.h"
 #include "mgmt/rest/rest.h"
-#include "mgmt/store/store_bridge.h"
-
-struct taking {
-    struct rest *rest;
-    struct summary *summary;
-};
 
 static void count_links(struct summary *summary, const struct link_status *links, size_t n)
 {
     summary->n_links = n;
     for (size_t i = 0; i < n; i++) {
         summary->n_links_by_state[links[i].state][links[i].is_outgoing]++;
+        summary->n_bridges += links[i].is_outgoing;
         summary->link_queued_bytes += links[i].queued_bytes;
     }
 }
 
-static void run_take(void *argument)
+void summary_take(const struct rest *rest, struct summary *summary)
 {
-    struct taking *taking = argument;
-    struct summary *summary = taking->summary;
     struct server_status status = {0};
     struct link_status *links = NULL;
     size_t n_links = 0;
 
-    if (server_control_status(taking->rest->options.server, &status) < 0)
+    *summary = (struct summary){0};
+    if (server_control_status(rest->options.server, &status) < 0)
         return;
     summary->is_reachable = true;
     summary->is_accepting = status.is_accepting;
     summary->counts = status.counts;
     summary->n_connections = status.n_connections;
     free(status.listeners);
-    if (federation_control_links(taking->rest->options.federation, &links, &n_links) == 0)
+    if (federation_control_links(rest->options.federation, &links, &n_links) == 0)
         count_links(summary, links, n_links);
     free(links);
-    summary->mesh = federation_control_counts(taking->rest->options.federation);
-}
-
-struct summary summary_take(struct rest *rest)
-{
-    struct summary summary = {0};
-    struct taking taking = {rest, &summary};
-
-    if (mailbox_run(rest->options.mailbox, run_take, &taking) == 0)
-        store_bridge_count(rest->options.store, &summary.n_bridges);
-    return summary;
+    summary->mesh = federation_control_counts(rest->options.federation);
 }
 
 void summary_cache_init(struct summary_cache *cache)
@@ -64,6 +48,13 @@ void summary_cache_clear(struct summary_cache *cache)
     pthread_mutex_destroy(&cache->mutex);
 }
 
+static void run_take(void *argument)
+{
+    struct rest *rest = argument;
+
+    summary_take(rest, &rest->summaries.summary);
+}
+
 /* The lock is held while the loop is asked: who comes meanwhile gets the same answer. */
 struct summary summary_recent(struct rest *rest)
 {
@@ -72,7 +63,8 @@ struct summary summary_recent(struct rest *rest)
 
     pthread_mutex_lock(&cache->mutex);
     if (cache->taken_ms == 0 || clock_monotonic_ms() >= cache->taken_ms + SUMMARY_MS) {
-        cache->summary = summary_take(rest);
+        cache->summary = (struct summary){0};
+        (void)mailbox_run(rest->options.mailbox, run_take, rest); /* where it is not run, it stays so */
         cache->taken_ms = clock_monotonic_ms();
     }
     summary = cache->summary;

@@ -39,10 +39,10 @@ struct summary_cache {
 void summary_cache_init(struct summary_cache *cache);
 void summary_cache_clear(struct summary_cache *cache);
 
-/* Not the loop's thread. */
-struct summary summary_take(struct rest *rest);
+/* Loop thread. */
+void summary_take(const struct rest *rest, struct summary *out_summary);
 
-/* The same, perhaps some milliseconds old. */
+/* Any thread but the loop's: the same, perhaps some milliseconds old. */
 struct summary summary_recent(struct rest *rest);
 
 /* The objects `counts` and `counters` of GET /hub; NULL: out of memory. */
