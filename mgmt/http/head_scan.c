@@ -43,10 +43,10 @@ static bool has(const struct head_scan *scan, enum once header)
 
 static bool check_request_line(struct head_scan *scan)
 {
-    struct bytes version = bytes_of(scan->last, sizeof scan->last);
+    struct bytes version = bytes_of(scan->last + 1, sizeof scan->last - 1);
 
     if (scan->n_blanks != 2 || scan->line_len < sizeof scan->last || scan->kept[0] == ' ' ||
-        memcmp(scan->last, "HTTP/", 5) != 0)
+        memcmp(scan->last, " HTTP/", 6) != 0)
         return refuse(scan, 400, "The first line of the request is not METHOD ADDRESS HTTP/1.1.");
     if (!bytes_equal_text(version, "HTTP/1.1") && !bytes_equal_text(version, "HTTP/1.0"))
         return refuse(scan, 505, "The versions of HTTP that are spoken here are 1.1 and 1.0.");

@@ -32,7 +32,7 @@ struct head_scan {
     size_t line_len;
     size_t n_blanks;           /* of the line */
     char kept[HEAD_SCAN_KEPT]; /* how the line begins */
-    char last[8];              /* its last bytes */
+    char last[9];              /* its last bytes: of a request line a blank and the version */
     unsigned seen;             /* a bit for each of the headers that may stand but once */
 
     /* How the body comes, once it is done. */

@@ -53,6 +53,7 @@ static const struct {
     {"GET / HTTP/2.0\r\n" HOST "\r\n", 505},
     {"PRI * HTTP/2.0\r\n\r\n", 505},
     {"GET / HTTP/1.12\r\n" HOST "\r\n", 400},
+    {"GET / HHTTP/1.1\r\n" HOST "\r\n", 400},
     {FIRST HOST "nothing\r\n\r\n", 400},
     {FIRST HOST ": a\r\n\r\n", 400},
     {FIRST HOST "A: \x01\r\n\r\n", 400},
