@@ -52,6 +52,14 @@ static void serve(void *context, int fd, const struct sockaddr *peer, socklen_t 
     http_server_serve(mgmt->http, fd, peer, peer_len);
 }
 
+static bool answer(void *context, struct bytes request, const struct sockaddr *peer,
+                   struct buffer *out_answer)
+{
+    struct mgmt *mgmt = context;
+
+    return http_server_answer(mgmt->http, request, peer, out_answer);
+}
+
 static void serve_upgraded(void *context, int fd)
 {
     struct mgmt *mgmt = context;
@@ -230,9 +238,11 @@ static int start_pump(struct mgmt *mgmt, char out_why[MGMT_WHY_SIZE])
     struct pump_options options = {
         .most_connections = mgmt->options.most_connections,
         .head_ms = mgmt->options.head_ms,
+        .idle_ms = (uint64_t)mgmt->options.idle_s * 1000,
         .tls = mgmt->options.tls,
         .context = mgmt,
         .serve = serve,
+        .answer = answer,
         .serve_upgraded = serve_upgraded,
         .client_left = client_left,
         .refuse = refuse,
@@ -256,6 +266,7 @@ static int start_http(struct mgmt *mgmt)
         .is_secure = mgmt->options.tls != NULL,
         .content_security_policy = WEBUI_CONTENT_SECURITY_POLICY,
         .context = &mgmt->rest,
+        .on_brief = rest_on_brief,
         .on_head = rest_on_head,
         .on_request = rest_on_request,
         .on_too_long = rest_on_too_long,

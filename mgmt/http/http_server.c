@@ -26,21 +26,26 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "hub/base/buffer.h"
+#include "hub/base/check.h"
 #include "hub/base/clock.h"
 #include "hub/base/list.h"
 #include "hub/base/priority.h"
+#include "mgmt/http/answer.h"
 
 #define THREADS 4
 #define STREAM_BLOCK_BYTES 4096        /* of a streamed answer, at most at a time */
 #define HEAD_BYTES ((size_t)48 * 1024) /* for a head of HEAD_SCAN_BYTES, and what it is taken apart into */
+#define BRIEF_BYTES 4096               /* of a head that may be brief; browsers send some 2 KiB */
 #define MOST_DISCARDED_BYTES                                                                                 \
     (8 * HTTP_SERVER_BODY_BYTES) /* of a body that is too long, then the line is cut */
 
 struct http_server {
     struct http_server_options options;
+    struct answer_policy policy;
     struct MHD_Daemon *daemon;
     struct pump *pump;
     pthread_mutex_t mutex; /* of waiting */
@@ -174,39 +179,9 @@ static void begin(struct exchange *exchange, struct MHD_Connection *connection, 
 
 /* ---- answering ---- */
 
-typedef void add_header(void *to, const char *name, const char *value);
-
-static void each_header(struct http_server *server, const struct request *request, const struct reply *reply,
-                        add_header *add, void *to)
-{
-    add(to, "X-Content-Type-Options", "nosniff");
-    add(to, "X-Frame-Options", "DENY");
-    add(to, "Referrer-Policy", "no-referrer");
-    add(to, "Cross-Origin-Opener-Policy", "same-origin");
-    add(to, "Cross-Origin-Resource-Policy", "same-origin");
-    add(to, "Content-Security-Policy", server->options.content_security_policy);
-    if (server->options.is_secure)
-        add(to, "Strict-Transport-Security", "max-age=31536000");
-    add(to, "X-Request-Id", request->id);
-    add(to, "traceparent", request->traceparent);
-    if (!reply->may_be_cached)
-        add(to, "Cache-Control", "no-store");
-    if (reply->content_type)
-        add(to, "Content-Type", reply->content_type);
-    if (reply->closes_connection)
-        add(to, "Connection", "close");
-    for (size_t i = 0; i < reply->n_headers; i++)
-        add(to, reply->headers[i].name, reply->headers[i].value);
-}
-
 static void add_to_response(void *response, const char *name, const char *value)
 {
     MHD_add_response_header(response, name, value);
-}
-
-static void add_to_text(void *text, const char *name, const char *value)
-{
-    buffer_append_format(text, "%s: %s\r\n", name, value);
 }
 
 void http_server_refuse(struct http_server *server, unsigned status, const char *why,
@@ -219,11 +194,56 @@ void http_server_refuse(struct http_server *server, unsigned status, const char 
     request_set_trace(&request);
     server->options.on_malformed(server->options.context, &request, status, why, &reply);
     reply.closes_connection = true;
-    buffer_append_format(out_answer, "HTTP/1.1 %u %s\r\n", reply.status, reply_status_title(reply.status));
-    each_header(server, &request, &reply, add_to_text, out_answer);
-    buffer_append_format(out_answer, "Content-Length: %zu\r\n\r\n", reply.body.len);
-    buffer_append_bytes(out_answer, reply.body);
+    answer_write(&server->policy, &request, &reply, out_answer);
     reply_clear(&reply);
+}
+
+/* Whether nothing follows the head, and nothing in it is about the connection. */
+static bool is_plain(const struct request *request)
+{
+    static const char *const others[] = {"Content-Length", "Transfer-Encoding", "Expect", "Upgrade"};
+    const char *connection = request_header(request, "Connection");
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (request_header(request, others[i]))
+            return false;
+    return strcmp(request->method, "GET") == 0 && (!connection || strcasecmp(connection, "keep-alive") == 0);
+}
+
+static void answer_brief(struct http_server *server, const struct request *request, struct reply *reply,
+                         uint64_t begun_us, struct buffer *out_answer)
+{
+    check(reply->status && !reply->later && !reply->upgrade_head);
+    reply->closes_connection = false; /* no byte follows that could not be trusted */
+    answer_write(&server->policy, request, reply, out_answer);
+    if (server->options.on_answered)
+        server->options.on_answered(server->options.context, request, reply->status,
+                                    clock_monotonic_us() - begun_us);
+}
+
+bool http_server_answer(struct http_server *server, struct bytes head, const struct sockaddr *peer,
+                        struct buffer *out_answer)
+{
+    uint64_t begun_us = clock_monotonic_us();
+    struct request request = {0};
+    struct reply reply = {0};
+    char text[BRIEF_BYTES];
+    bool is_brief;
+
+    if (!server->options.on_brief || head.len > sizeof text)
+        return false;
+    memcpy(text, head.ptr, head.len);
+    if (!request_read_head(&request, text, head.len) || !is_plain(&request))
+        return false;
+    set_peer(&request, peer);
+    request_set_id(&request);
+    request_set_trace(&request);
+    is_brief = server->options.on_brief(server->options.context, &request, &reply);
+    if (is_brief)
+        answer_brief(server, &request, &reply, begun_us, out_answer);
+    request_clear(&request);
+    reply_clear(&reply);
+    return is_brief;
 }
 
 /* Nobody is there to be answered. */
@@ -285,7 +305,7 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
         reply_clear(reply);
         return MHD_NO;
     }
-    each_header(server, &exchange->request, reply, add_to_response, response);
+    answer_headers(&server->policy, &exchange->request, reply, add_to_response, response);
     pump_answer_begins(server->pump, descriptor_of(connection), reply->is_streamed);
     if (server->options.on_answered)
         server->options.on_answered(server->options.context, &exchange->request, reply->status,
@@ -471,6 +491,7 @@ int http_server_new(struct http_server **out_server, const struct http_server_op
     if (!server)
         return -ENOMEM;
     server->options = *options;
+    server->policy = (struct answer_policy){options->content_security_policy, options->is_secure};
     server->pump = pump;
     pthread_mutex_init(&server->mutex, NULL);
     list_init(&server->waiting);

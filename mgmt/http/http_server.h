@@ -27,6 +27,13 @@ struct http_server_options {
     void *context;
 
     /*
+     * A request of a head alone, on the pump's thread (pump_options.answer): true where it is brief, and
+     * @reply is filled at once, without later and for a connection that goes on. request_parse() was not
+     * called yet. False: it goes the way of all others, from its head on.
+     */
+    bool (*on_brief)(void *context, struct request *request, struct reply *reply);
+
+    /*
      * The head is there (request_parse() was not called yet). True: @reply is filled and goes out, the body
      * is not read. False: once the body is there, on_request() is called, with a filled reply if the body
      * turned out to be too long.
@@ -52,6 +59,10 @@ void http_server_serve(struct http_server *server, int fd, const struct sockaddr
 
 /* Any thread: appends the whole answer to a request that is no good (pump_options.refuse). */
 void http_server_refuse(struct http_server *server, unsigned status, const char *why,
+                        struct buffer *out_answer);
+
+/* The pump's thread: answers a request that is brief, which is all of @head (pump_options.answer). */
+bool http_server_answer(struct http_server *server, struct bytes head, const struct sockaddr *peer,
                         struct buffer *out_answer);
 
 /* Some four times a second, any thread: wakes those whose time has come (later_source.is_due). */

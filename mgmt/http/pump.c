@@ -2,14 +2,18 @@
 /*
  * One port for two libraries
  *
- *     browser --TCP--> pump <--socketpair--> libmicrohttpd   every request
+ *     browser --TCP--> pump                                 requests that are brief
+ *                           <--socketpair--> libmicrohttpd   all others
  *                           <--socketpair--> libwebsockets   after an upgrade
  *
- * Each connection begins at libmicrohttpd, which parses every request, also the tenth on a kept connection.
- * When a handler accepts an upgrade it leaves a fresh head with the connection (pump_upgrade) and lets
- * libmicrohttpd close its end without an answer. That end of file is the signal: the pump finds the head,
- * opens a second socketpair, writes the head into it and goes on pumping to libwebsockets. Storing first and
- * signalling by the close leaves no race; a signal of its own could be overtaken by the end of file.
+ * The way to libmicrohttpd and back costs two switches of threads and a dozen system calls more than what
+ * a small GET asks for. So a request that comes whole and alone, and to which the answer is there at once
+ * (pump_options.answer), is answered here; all others are libmicrohttpd's, also the tenth on a kept
+ * connection. When a handler accepts an upgrade it leaves a fresh head with the connection (pump_upgrade) and
+ * lets libmicrohttpd close its end without an answer. That end of file is the signal: the pump finds the
+ * head, opens a second socketpair, writes the head into it and goes on pumping to libwebsockets. Storing
+ * first and signalling by the close leaves no race; a signal of its own could be overtaken by the end of
+ * file.
  *
  * Rules that hold throughout:
  * - Level-triggered epoll. A descriptor from which nothing is wanted is taken out of epoll, for EPOLLHUP is
@@ -23,6 +27,9 @@
  * whole. At the first byte that must be refused the client's bytes end for the library, which answers what
  * came before and closes its end; the refusal is what the client gets then. It is left out where the library
  * has not answered all that was whole, or has answered the refused request already by its head (401, 413).
+ * - What is answered here is asked for alone: never while the library owes an answer on that connection, nor
+ * where bytes of another request are there. While such requests come the library may find the connection idle
+ * and close its end; then it gets a new one when it is needed again.
  * - Connections are freed only after the batch of events in which they died.
  *
  * - TLS is the transport of the client's side alone. What OpenSSL has read ahead is unknown to epoll, so a
@@ -64,6 +71,7 @@
 
 struct flow {
     uint8_t *ptr; /* NULL while empty */
+    size_t size;
     size_t start;
     size_t end;
     bool is_shut; /* the end was passed on */
@@ -86,6 +94,7 @@ struct connection {
     struct flow down;
     bool server_is_deaf; /* its end is closed for what the client sends: thrown away */
     bool is_upgraded;
+    bool is_ours; /* the last request was answered here: the library owes nothing */
     bool is_dead;
     atomic_bool is_streamed; /* the answer that is on the way has no end: a client that ends has left */
     int served_fd;           /* the number of the other end of server.fd while the HTTP library has it; -1 */
@@ -94,7 +103,8 @@ struct connection {
     uint64_t head_due_ms;
     struct request_scan scan;
     bool is_refused;         /* nothing that comes is passed on; scan says why */
-    atomic_ullong n_answers; /* that the HTTP library has begun */
+    atomic_ullong n_answers; /* that were begun; here or by the HTTP library */
+    atomic_ullong n_out;     /* of which all is on its way to the client */
     char *upgrade_head;      /* under the pump's mutex */
     struct sockaddr_storage peer;
     socklen_t peer_len;
@@ -112,6 +122,7 @@ struct pump {
     struct list dead;
     size_t n_connections;
     uint64_t accept_again_ms;
+    uint8_t *spare;          /* the pump's own memory for a flow; NULL: it is in use */
     pthread_mutex_t mutex;   /* guards by_fd, upgrade_head and tls */
     struct tls_context *tls; /* of new connections; NULL: plain */
     struct connection **by_fd;
@@ -152,11 +163,16 @@ static size_t flow_used(const struct flow *flow)
     return flow->end - flow->start;
 }
 
-static void flow_drop(struct flow *flow)
+/* One block is kept for the next flow that begins: a request that is answered at once needs no other. */
+static void flow_drop(struct pump *pump, struct flow *flow)
 {
+    if (!pump->spare && flow->size == FLOW_BYTES) {
+        pump->spare = flow->ptr;
+        flow->ptr = NULL;
+    }
     free(flow->ptr);
     flow->ptr = NULL;
-    flow->start = flow->end = 0;
+    flow->start = flow->end = flow->size = 0;
 }
 
 static bool flow_has_room(const struct flow *flow)
@@ -165,27 +181,37 @@ static bool flow_has_room(const struct flow *flow)
 }
 
 /* Where the next bytes go, and how many; 0 when out of memory. */
-static size_t flow_room(struct flow *flow, uint8_t **out_place)
+static size_t flow_room(struct pump *pump, struct flow *flow, uint8_t **out_place)
 {
     if (!flow->ptr) {
-        flow->ptr = malloc(FLOW_BYTES);
+        flow->ptr = pump->spare ? pump->spare : malloc(FLOW_BYTES);
+        pump->spare = NULL;
         if (!flow->ptr)
             return 0;
+        flow->size = FLOW_BYTES;
     }
-    if (flow->start > 0 && flow->end == FLOW_BYTES) {
+    if (flow->start > 0 && flow->end == flow->size) {
         memmove(flow->ptr, flow->ptr + flow->start, flow_used(flow));
         flow->end -= flow->start;
         flow->start = 0;
     }
     *out_place = flow->ptr + flow->end;
-    return FLOW_BYTES - flow->end;
+    return flow->size - flow->end;
 }
 
-static void flow_sent(struct flow *flow, size_t n)
+/* An empty flow takes over what the buffer holds, however much it is. */
+static void flow_fill(struct flow *flow, struct buffer *buffer)
+{
+    *flow =
+        (struct flow){.ptr = buffer->ptr, .size = buffer->size, .end = buffer->len, .is_shut = flow->is_shut};
+    *buffer = (struct buffer){0};
+}
+
+static void flow_sent(struct pump *pump, struct flow *flow, size_t n)
 {
     flow->start += n;
     if (flow->start == flow->end)
-        flow_drop(flow);
+        flow_drop(pump, flow);
 }
 
 /* ---- one connection ---- */
@@ -240,25 +266,6 @@ static size_t passable(const struct connection *connection)
     return used > connection->scan.n_held ? used - connection->scan.n_held : 0;
 }
 
-/* Bytes have come: the last @n of up. */
-static void judge(struct pump *pump, struct connection *connection, size_t n)
-{
-    struct flow *flow = &connection->up;
-    struct request_scan *scan = &connection->scan;
-
-    if (!request_scan_feed(scan, bytes_of(flow->ptr + flow->end - n, n))) {
-        flow->end -= scan->n_held;
-        scan->n_held = 0;
-        if (!flow_used(flow))
-            flow_drop(flow);
-        connection->is_refused = true;
-    }
-    if (scan->n_held == 0)
-        connection->head_due_ms = NO_HEAD;
-    else if (connection->head_due_ms == NO_HEAD)
-        connection->head_due_ms = clock_monotonic_ms() + pump->options.head_ms;
-}
-
 /* The server's side has ended and down is empty: says why, where nobody has answered that request yet. */
 static void answer_refused(struct pump *pump, struct connection *connection)
 {
@@ -271,7 +278,7 @@ static void answer_refused(struct pump *pump, struct connection *connection)
     if (atomic_load(&connection->n_answers) != scan->n_whole)
         return;
     pump->options.refuse(pump->options.context, scan->status, scan->why, &answer);
-    if (answer.failed || answer.len > FLOW_BYTES || !flow_room(&connection->down, &place)) {
+    if (answer.failed || answer.len > FLOW_BYTES || !flow_room(pump, &connection->down, &place)) {
         connection->is_dead = true;
         return;
     }
@@ -280,39 +287,7 @@ static void answer_refused(struct pump *pump, struct connection *connection)
     connection->progress_ms = clock_monotonic_ms();
 }
 
-static bool read_client(struct pump *pump, struct connection *connection)
-{
-    struct flow *flow = &connection->up;
-    uint8_t *place;
-    size_t room;
-    ssize_t n;
-
-    if (connection->client.has_ended || !flow_has_room(flow))
-        return false;
-    room = flow_room(flow, &place);
-    n = room ? connection->transport.table->read(&connection->transport, place, room) : -ENOMEM;
-    if (n < 0) {
-        if (!flow_used(flow))
-            flow_drop(flow);
-        connection->is_dead = !is_later(n);
-        return false;
-    }
-    if (n == 0) {
-        connection->client.has_ended = true;
-        if (!flow_used(flow))
-            flow_drop(flow);
-        return true;
-    }
-    if (!connection->server_is_deaf && !connection->is_refused)
-        flow->end += (size_t)n;
-    if (!flow_used(flow))
-        flow_drop(flow);
-    else if (!connection->server_is_deaf && !connection->is_refused && !connection->is_upgraded)
-        judge(pump, connection, (size_t)n);
-    return true;
-}
-
-static bool write_client(struct connection *connection)
+static bool write_client(struct pump *pump, struct connection *connection)
 {
     struct flow *flow = &connection->down;
     ssize_t n;
@@ -324,13 +299,13 @@ static bool write_client(struct connection *connection)
         connection->is_dead = !is_later(n);
         return false;
     }
-    flow_sent(flow, (size_t)n);
+    flow_sent(pump, flow, (size_t)n);
     connection->progress_ms = clock_monotonic_ms();
     return true;
 }
 
 /* A socketpair answers ECONNRESET instead of an end where its other end was closed with bytes unread. */
-static bool read_server(struct connection *connection)
+static bool read_server(struct pump *pump, struct connection *connection)
 {
     struct flow *flow = &connection->down;
     uint8_t *place;
@@ -339,7 +314,7 @@ static bool read_server(struct connection *connection)
 
     if (connection->server.fd < 0 || connection->server.has_ended || !flow_has_room(flow))
         return false;
-    room = flow_room(flow, &place);
+    room = flow_room(pump, flow, &place);
     if (!room) {
         connection->is_dead = true;
         return false;
@@ -350,7 +325,7 @@ static bool read_server(struct connection *connection)
         return true;
     }
     if (!flow_used(flow))
-        flow_drop(flow);
+        flow_drop(pump, flow);
     if (n < 0 && is_later(-errno))
         return false;
     connection->server.has_ended = true;
@@ -358,7 +333,7 @@ static bool read_server(struct connection *connection)
     return true;
 }
 
-static bool write_server(struct connection *connection)
+static bool write_server(struct pump *pump, struct connection *connection)
 {
     struct flow *flow = &connection->up;
     size_t len = passable(connection);
@@ -368,13 +343,13 @@ static bool write_server(struct connection *connection)
         return false;
     n = send(connection->server.fd, flow->ptr + flow->start, len, MSG_NOSIGNAL);
     if (n > 0) {
-        flow_sent(flow, (size_t)n);
+        flow_sent(pump, flow, (size_t)n);
         return true;
     }
     if (is_later(-errno))
         return false;
     connection->server_is_deaf = true;
-    flow_drop(flow);
+    flow_drop(pump, flow);
     return true;
 }
 
@@ -430,6 +405,102 @@ static char *leave_served(struct pump *pump, struct connection *connection)
     return head;
 }
 
+/* The library has found the connection idle, which it was not. */
+static void leave_library(struct pump *pump, struct connection *connection)
+{
+    free(leave_served(pump, connection));
+    close_side(pump, &connection->server);
+    connection->up.is_shut = false;
+}
+
+/* Whether the client has all answers but that to the request that has just come. */
+static bool is_settled(struct pump *pump, struct connection *connection)
+{
+    while (read_server(pump, connection))
+        ;
+    if (connection->server.has_ended && connection->is_ours)
+        leave_library(pump, connection);
+    return atomic_load(&connection->n_out) + 1 == connection->scan.n_whole && !connection->server.has_ended &&
+           !flow_used(&connection->down);
+}
+
+/* Up holds one request and nothing else: true if it is answered here. */
+static bool answer(struct pump *pump, struct connection *connection)
+{
+    cleanup_(buffer_clear) struct buffer answer = {0};
+    const struct flow *up = &connection->up;
+    const struct sockaddr *peer = (const struct sockaddr *)&connection->peer;
+
+    if (!pump->options.answer || !is_settled(pump, connection) ||
+        !pump->options.answer(pump->options.context, bytes_of(up->ptr + up->start, flow_used(up)), peer,
+                              &answer))
+        return false;
+    connection->is_dead = answer.failed;
+    flow_drop(pump, &connection->up);
+    flow_fill(&connection->down, &answer);
+    connection->progress_ms = clock_monotonic_ms();
+    atomic_fetch_add(&connection->n_answers, 1);
+    atomic_fetch_add(&connection->n_out, 1);
+    return true;
+}
+
+/* Bytes have come: the last @n of up. */
+static void judge(struct pump *pump, struct connection *connection, size_t n)
+{
+    struct flow *flow = &connection->up;
+    struct request_scan *scan = &connection->scan;
+    uint64_t n_before = scan->n_whole;
+    bool is_alone = scan->part == REQUEST_SCAN_HEAD && scan->n_held == flow_used(flow) - n;
+
+    if (!request_scan_feed(scan, bytes_of(flow->ptr + flow->end - n, n))) {
+        flow->end -= scan->n_held;
+        scan->n_held = 0;
+        if (!flow_used(flow))
+            flow_drop(pump, flow);
+        connection->is_refused = true;
+    }
+    is_alone =
+        is_alone && scan->n_whole == n_before + 1 && scan->part == REQUEST_SCAN_HEAD && scan->n_held == 0;
+    if (passable(connection))
+        connection->is_ours = is_alone && !connection->is_refused && answer(pump, connection);
+    if (scan->n_held == 0)
+        connection->head_due_ms = NO_HEAD;
+    else if (connection->head_due_ms == NO_HEAD)
+        connection->head_due_ms = clock_monotonic_ms() + pump->options.head_ms;
+}
+
+static bool read_client(struct pump *pump, struct connection *connection)
+{
+    struct flow *flow = &connection->up;
+    uint8_t *place;
+    size_t room;
+    ssize_t n;
+
+    if (connection->client.has_ended || !flow_has_room(flow))
+        return false;
+    room = flow_room(pump, flow, &place);
+    n = room ? connection->transport.table->read(&connection->transport, place, room) : -ENOMEM;
+    if (n < 0) {
+        if (!flow_used(flow))
+            flow_drop(pump, flow);
+        connection->is_dead = !is_later(n);
+        return false;
+    }
+    if (n == 0) {
+        connection->client.has_ended = true;
+        if (!flow_used(flow))
+            flow_drop(pump, flow);
+        return true;
+    }
+    if (!connection->server_is_deaf && !connection->is_refused)
+        flow->end += (size_t)n;
+    if (!flow_used(flow))
+        flow_drop(pump, flow);
+    else if (!connection->server_is_deaf && !connection->is_refused && !connection->is_upgraded)
+        judge(pump, connection, (size_t)n);
+    return true;
+}
+
 static void begin_serving(struct pump *pump, struct connection *connection)
 {
     int fd = open_server(connection);
@@ -454,14 +525,14 @@ static void upgrade(struct pump *pump, struct connection *connection, const char
 
     setsockopt(connection->client.fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     close_side(pump, &connection->server);
-    flow_drop(&connection->up);
+    flow_drop(pump, &connection->up);
     connection->up.is_shut = false;
     connection->server_is_deaf = false;
     connection->is_upgraded = true;
     connection->is_refused = false;
     connection->scan = (struct request_scan){0};
     connection->head_due_ms = NO_HEAD;
-    fd = len <= FLOW_BYTES && flow_room(&connection->up, &place) ? open_server(connection) : -1;
+    fd = len <= FLOW_BYTES && flow_room(pump, &connection->up, &place) ? open_server(connection) : -1;
     if (fd < 0) {
         connection->is_dead = true;
         return;
@@ -482,7 +553,7 @@ static void after_server(struct pump *pump, struct connection *connection)
         return;
     }
     connection->server_is_deaf = true;
-    flow_drop(&connection->up);
+    flow_drop(pump, &connection->up);
     if (connection->client.has_ended || !client_shut(connection))
         connection->is_dead = true;
     connection->down.is_shut = true;
@@ -493,7 +564,6 @@ static void after_server(struct pump *pump, struct connection *connection)
 static void end_client(struct connection *connection)
 {
     if (connection->server.fd < 0) {
-        connection->is_dead = !connection->is_refused && !connection->server.has_ended;
         connection->server.has_ended = true;
     } else if (!connection->up.is_shut) {
         shutdown(connection->server.fd, SHUT_WR);
@@ -504,6 +574,8 @@ static void end_client(struct connection *connection)
 /* What follows from ends and emptied flows. */
 static void pass_ends_on(struct pump *pump, struct connection *connection)
 {
+    if (connection->server.fd >= 0 && connection->server.has_ended && connection->is_ours)
+        leave_library(pump, connection);
     if (connection->server.fd < 0 && passable(connection))
         begin_serving(pump, connection);
     else if ((connection->client.has_ended || connection->is_refused) && !passable(connection))
@@ -530,8 +602,8 @@ static void bury(struct pump *pump, struct connection *connection)
     connection->transport.table = NULL;
     close_side(pump, &connection->client);
     close_side(pump, &connection->server);
-    flow_drop(&connection->up);
-    flow_drop(&connection->down);
+    flow_drop(pump, &connection->up);
+    flow_drop(pump, &connection->down);
     list_unlink(&connection->link);
     list_append(&pump->dead, &connection->link);
     pump->n_connections--;
@@ -563,11 +635,11 @@ static void turn(struct pump *pump, struct connection *connection)
     for (int i = 0; i < ROUNDS_A_TURN && has_moved && !connection->is_dead; i++) {
         has_moved = read_client(pump, connection);
         if (!connection->is_dead)
-            has_moved |= write_server(connection);
+            has_moved |= write_server(pump, connection);
         if (!connection->is_dead)
-            has_moved |= read_server(connection);
+            has_moved |= read_server(pump, connection);
         if (!connection->is_dead)
-            has_moved |= write_client(connection);
+            has_moved |= write_client(pump, connection);
         if (!connection->is_dead)
             pass_ends_on(pump, connection);
     }
@@ -642,11 +714,14 @@ static void arm_listener(struct pump *pump, uint64_t now_ms)
     arm(pump, &pump->listener, may_accept ? (uint32_t)EPOLLIN : 0);
 }
 
-static bool is_overdue(const struct connection *connection, uint64_t now_ms)
+static bool is_overdue(const struct connection *connection, uint64_t idle_ms, uint64_t now_ms)
 {
     if (now_ms >= connection->head_due_ms && flow_has_room(&connection->up))
         return true; /* without room it is not the client who dawdles */
     if (connection->client.has_ended && atomic_load(&connection->is_streamed))
+        return true;
+    if (connection->is_ours && connection->head_due_ms == NO_HEAD &&
+        now_ms >= connection->progress_ms + idle_ms)
         return true;
     if (connection->down.is_shut)
         return now_ms >= connection->linger_due_ms;
@@ -658,7 +733,7 @@ static void cut_overdue(struct pump *pump, uint64_t now_ms)
     list_for_each (link, &pump->connections) {
         struct connection *connection = container_of(link, struct connection, link);
 
-        if (is_overdue(connection, now_ms))
+        if (is_overdue(connection, pump->options.idle_ms, now_ms))
             bury(pump, connection);
     }
 }
@@ -775,6 +850,7 @@ void pump_free(struct pump *pump)
         close(pump->epoll_fd);
     pthread_mutex_destroy(&pump->mutex);
     tls_context_unref(pump->tls);
+    free(pump->spare);
     free(pump->by_fd);
     free(pump);
 }
@@ -815,8 +891,10 @@ void pump_answer_is_out(struct pump *pump, int fd)
 
     pthread_mutex_lock(&pump->mutex);
     connection = served(pump, fd);
-    if (connection)
+    if (connection) {
+        atomic_fetch_add(&connection->n_out, 1);
         atomic_store(&connection->is_streamed, false);
+    }
     pthread_mutex_unlock(&pump->mutex);
 }
 

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "hub/base/bytes.h"
+
 struct pump;
 struct buffer;
 struct tls_context;
@@ -20,12 +22,17 @@ struct pump_options {
     int listen_fd; /* becomes the pump's */
     size_t most_connections;
     uint64_t head_ms;        /* how long a connection may take until a request's head is whole */
+    uint64_t idle_ms;        /* a connection that answer() has answered last is closed after so long */
     struct tls_context *tls; /* a reference is taken; NULL: the port speaks plain HTTP */
     void *context;
 
     /* All on the pump's thread. @fd goes over to the function, in any case. */
     void (*serve)(void *context, int fd, const struct sockaddr *peer, socklen_t peer_len);
     void (*serve_upgraded)(void *context, int fd);
+    /* @request has come whole and alone, and all before it are answered: appends the answer; false: serve()'s
+     * descriptor gets it. May be NULL. */
+    bool (*answer)(void *context, struct bytes request, const struct sockaddr *peer,
+                   struct buffer *out_answer);
     /* The client of a descriptor that serve() got has gone before its owner closed it. May be NULL. */
     void (*client_left)(void *context, int fd);
     /* A request is refused: appends the whole answer, after which the connection ends. */

@@ -60,6 +60,7 @@ const char *reply_status_title(unsigned status)
         unsigned status;
         const char *title;
     } titles[] = {
+        {200, "OK"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

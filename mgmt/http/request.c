@@ -14,6 +14,62 @@ void request_clear(struct request *request)
     request->path = NULL;
 }
 
+/* ---- the head ---- */
+
+/* The next line, closed by a zero where it ended; NULL: none is whole. */
+static char *take_line(char **at, const char *end)
+{
+    char *line = *at;
+    char *feed = memchr(line, '\n', (size_t)(end - line));
+
+    if (!feed)
+        return NULL;
+    *at = feed + 1;
+    if (feed > line && feed[-1] == '\r')
+        feed--;
+    *feed = '\0';
+    return line;
+}
+
+static bool read_request_line(struct request *request, char *line)
+{
+    request->method = strsep(&line, " ");
+    request->target = strsep(&line, " ");
+    return line && strcmp(line, "HTTP/1.1") == 0;
+}
+
+static bool read_header(struct request *request, char *line)
+{
+    char *name = strsep(&line, ":");
+    size_t len;
+
+    if (!line || request->n_headers == HEAD_SCAN_HEADERS)
+        return false;
+    line += strspn(line, " \t");
+    len = strlen(line);
+    while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+        line[--len] = '\0';
+    request->headers[request->n_headers++] = (struct request_pair){name, line};
+    return true;
+}
+
+bool request_read_head(struct request *request, char *head, size_t len)
+{
+    const char *end = head + len;
+    char *line = take_line(&head, end);
+
+    while (line && !*line) /* empty lines before a request do not count */
+        line = take_line(&head, end);
+    if (!line || !read_request_line(request, line))
+        return false;
+    while ((line = take_line(&head, end)) && *line)
+        if (!read_header(request, line))
+            return false;
+    return line && head == end;
+}
+
+/* ---- the target ---- */
+
 /* In place, for the decoded is never longer. */
 static int decode(char *text, bool plus_is_space)
 {
@@ -89,6 +145,8 @@ int request_parse(struct request *request)
     return r ? r : parse_arguments(request, query);
 }
 
+/* ---- what it says ---- */
+
 const char *request_header(const struct request *request, const char *name)
 {
     for (size_t i = 0; i < request->n_headers; i++) {
@@ -107,6 +165,25 @@ const char *request_argument(const struct request *request, const char *name)
     return NULL;
 }
 
+/*
+ * Names of requests and spans must be unlike each other, no more: many are drawn at once, for each draw is a
+ * system call.
+ */
+static void draw_hex(char *out_text, size_t n_bytes)
+{
+    static _Thread_local struct {
+        uint8_t bytes[512];
+        size_t left;
+    } drawn;
+
+    if (drawn.left < n_bytes) {
+        random_fill(drawn.bytes, sizeof drawn.bytes);
+        drawn.left = sizeof drawn.bytes;
+    }
+    drawn.left -= n_bytes;
+    text_hex(drawn.bytes + drawn.left, n_bytes, out_text);
+}
+
 void request_set_id(struct request *request)
 {
     static const char usable[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
@@ -116,7 +193,7 @@ void request_set_id(struct request *request)
     if (len > 0 && len < REQUEST_ID_SIZE && strspn(given, usable) == len)
         memcpy(request->id, given, len + 1);
     else
-        random_hex(request->id, 8);
+        draw_hex(request->id, 8);
 }
 
 #define TRACE_AT 3U
@@ -161,11 +238,11 @@ void request_set_trace(struct request *request)
         memcpy(out + TRACE_AT, given + TRACE_AT, TRACE_DIGITS);
         memcpy(out + FLAGS_AT - 1, given + FLAGS_AT - 1, 3);
     } else {
-        random_hex(out + TRACE_AT, TRACE_DIGITS / 2);
+        draw_hex(out + TRACE_AT, TRACE_DIGITS / 2);
         memcpy(out + FLAGS_AT - 1, "-00", 3);
     }
     out[SPAN_AT - 1] = '-';
-    random_hex(out + SPAN_AT, SPAN_DIGITS / 2);
+    draw_hex(out + SPAN_AT, SPAN_DIGITS / 2);
     out[FLAGS_AT - 1] = '-'; /* where the digits before have put their zero */
     out[REQUEST_TRACE_SIZE - 1] = '\0';
 }

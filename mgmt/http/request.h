@@ -55,6 +55,12 @@ struct request {
 
 void request_clear(struct request *request);
 
+/*
+ * Takes a head apart that head_scan.h has let through: method, target and headers are then parts of @head,
+ * which is changed. False: it is not of HTTP/1.1, or is not all of these @len bytes.
+ */
+bool request_read_head(struct request *request, char *head, size_t len);
+
 enum {
     REQUEST_E_MALFORMED = 1, /* an escape that is none, a zero byte, text that is not UTF-8 */
     REQUEST_E_TOO_LONG,      /* more segments than any route has */

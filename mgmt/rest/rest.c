@@ -362,6 +362,40 @@ static void carry_out(struct rest *rest, const struct route *route, struct reque
     audit_end(rest, route, request, &row, reply);
 }
 
+/*
+ * A page of few rows asks the loop for few; any other order or filter walks the whole list. A session may
+ * have to be written as seen.
+ */
+static bool is_brief(const struct route *route, const struct request *request)
+{
+    const char *limit = request_argument(request, "limit");
+    uint64_t n;
+
+    if (request_header(request, "Cookie") || strcmp(route->method, request->method) != 0)
+        return false;
+    if (route->brief != ROUTE_BRIEF_PAGE)
+        return route->brief == ROUTE_BRIEF;
+    return request->n_arguments == 1 && limit && text_to_u64(limit, 1, ROUTES_BRIEF_ROWS, &n) == 0;
+}
+
+bool rest_on_brief(void *context, struct request *request, struct reply *reply)
+{
+    struct rest *rest = context;
+    const struct route *route;
+    char allow[ROUTES_ALLOW_SIZE];
+
+    if (request_parse(request) || routes_find(request, &route, allow) || !is_brief(route, request))
+        return false;
+    if (is_api(request) && !take_units(rest, request, request->peer_key, reply))
+        ;
+    else if (settle(rest, route, request, reply))
+        audit_record(rest, route, request, reply);
+    else
+        carry_out(rest, route, request, reply);
+    add_rate(rest, request, reply);
+    return true;
+}
+
 void rest_on_request(void *context, struct request *request, struct reply *reply)
 {
     struct rest *rest = context;

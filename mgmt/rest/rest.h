@@ -107,6 +107,7 @@ bool rest_is_write(const struct request *request);
 bool rest_is_dry_run(const struct request *request);
 
 /* The server's handlers (mgmt/http/http_server.h), @context being the rest. */
+bool rest_on_brief(void *context, struct request *request, struct reply *reply);
 bool rest_on_head(void *context, struct request *request, struct reply *reply);
 void rest_on_request(void *context, struct request *request, struct reply *reply);
 /*

@@ -13,6 +13,19 @@
 
 typedef void routes_handler(struct rest *rest, const struct request *request, struct reply *reply);
 
+#define ROUTES_BRIEF_ROWS 20
+
+/*
+ * Which requests are answered on the thread that carries the bytes of all connections: those whose handler
+ * waits for nothing but an errand of the loop, and is done within some tens of microseconds. Never for the
+ * store.
+ */
+enum route_brief {
+    ROUTE_LONG,
+    ROUTE_BRIEF_PAGE, /* with ?limit= of at most ROUTES_BRIEF_ROWS and nothing else in the query */
+    ROUTE_BRIEF,
+};
+
 struct route {
     const char *method;    /* GET serves HEAD too */
     const char *pattern;   /* "/api/v1/channels/{name}" */
@@ -24,6 +37,7 @@ struct route {
     bool is_conditional;   /* a write that asks etag_allows(); one without it refuses If-Match */
     bool is_quiet;     /* a POST that changes nothing lasting: in the audit log only where it is refused */
     bool is_websocket; /* handled as soon as the head is there; the credential may be a subprotocol */
+    enum route_brief brief;
     routes_handler *handle;
 };
 

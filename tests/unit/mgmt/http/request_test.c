@@ -2,6 +2,46 @@
 #include "mgmt/http/request.h"
 #include "tests/support/unit.h"
 
+static void test_a_head_is_taken_apart(void **state)
+{
+    char head[] = "\r\nGET /a?b HTTP/1.1\r\nHost:a \t\nX-Empty:\r\nX-More: \tone: two \r\n\r\n";
+    struct request request = {0};
+
+    (void)state;
+    assert_true(request_read_head(&request, head, sizeof head - 1));
+    assert_string_equal(request.method, "GET");
+    assert_string_equal(request.target, "/a?b");
+    assert_int_equal(request.n_headers, 3);
+    assert_string_equal(request_header(&request, "host"), "a");
+    assert_string_equal(request_header(&request, "x-empty"), "");
+    assert_string_equal(request_header(&request, "x-more"), "one: two");
+}
+
+static void test_what_is_no_head_alone_is_not_taken_apart(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "\r\n",
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+        "GET /\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\nb",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct request request = {0};
+        char head[128];
+
+        snprintf(head, sizeof head, "%s", rows[i]);
+        assert_row(rows[i], !request_read_head(&request, head, strlen(head)));
+    }
+}
+
 static void test_targets_are_split_then_decoded(void **state)
 {
     struct request request = {.target = "/a%2Fb/%c3%a4+c//?x=1+2&y&=&z=%26"};
@@ -107,6 +147,8 @@ static void test_a_request_is_a_span_of_the_trace_that_it_names_if_that_is_well_
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_head_is_taken_apart),
+        cmocka_unit_test(test_what_is_no_head_alone_is_not_taken_apart),
         cmocka_unit_test(test_targets_are_split_then_decoded),
         cmocka_unit_test(test_targets_that_cannot_be_read_are_refused),
         cmocka_unit_test(test_tokens_are_found_in_lists),
