@@ -92,15 +92,24 @@ static void watch_for_conflict(struct mesh *mesh, const struct link_entry *entry
                       "other's data directory; give it a new one");
 }
 
+/* What the route's origin calls its channel is not what the entry says. */
+static bool names_another(const struct link_entry *entry, const struct route *route)
+{
+    return route && !bytes_equal(entry->first_channel, route_table_first_channel(route));
+}
+
 /* The route is known by another way, by which its channel was given another name: the remaps of two bridges
- * make a circle, and one name here would mean two channels there. */
+ * make a circle, and one name here would mean two channels there. Not by a stale way: its session may be over
+ * because a bridge on it has got other rules, by which the entry has come. */
 static bool has_other_name(const struct link_entry *entry, const struct route *route,
                            const struct candidate *previous)
 {
-    if (!route || bytes_equal(entry->first_channel, route_table_first_channel(route)))
+    if (!names_another(entry, route))
         return false;
     for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next) {
-        if (container_of(at, struct candidate, in_route) != previous)
+        const struct candidate *candidate = container_of(at, struct candidate, in_route);
+
+        if (candidate != previous && !candidate_is_stale(candidate))
             return true;
     }
     return false;
@@ -146,7 +155,8 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
         return MESH_REFUSED_DEAD_SESSION;
     if (origin && entry->incarnation < origin->incarnation)
         return MESH_REFUSED_OLD;
-    if (route && !has_other_name(entry, route, previous)) {
+    /* Two channels of the origin: it numbers each by itself. */
+    if (route && !names_another(entry, route)) {
         int age = route_table_compare_seq(seq_of(entry), route->seq);
 
         if (age < 0 || (age == 0 && route->is_dead))
@@ -329,8 +339,9 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, struc
 
     if (!route)
         return r;
-    if (has_other_name(entry, route, route_table_candidate_of(route, link))) {
-        refuse(link, entry, MESH_REFUSED_RENAMED);
+    if (names_another(entry, route)) {
+        if (has_other_name(entry, route, route_table_candidate_of(route, link)))
+            refuse(link, entry, MESH_REFUSED_RENAMED);
         drop_ways(mesh, route);
         route->seq = (struct route_seq){0};
     }
@@ -393,8 +404,9 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
 
     if (!route)
         return;
-    if (has_other_name(entry, route, NULL)) {
-        refuse(link, entry, MESH_REFUSED_RENAMED);
+    if (names_another(entry, route) && !list_is_empty(&route->candidates)) {
+        if (has_other_name(entry, route, NULL))
+            refuse(link, entry, MESH_REFUSED_RENAMED);
         return;
     }
     if (route_table_compare_seq(seq_of(entry), route->seq) <= 0) {

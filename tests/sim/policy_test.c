@@ -155,6 +155,49 @@ static void test_a_channel_has_another_name_on_the_far_side(void **state)
     end(&pair);
 }
 
+/* Hub 0 and hub 2 are linked too, so hub 2 hears of each channel by two ways. */
+static void test_a_bridge_that_gets_another_rule_carries_everything_under_the_new_name(void **state)
+{
+    const struct bridge_rename first[] = {{"", "west."}};
+    const struct bridge_rename second[] = {{"", "east."}};
+    struct bridge_spec spec = {.remap_out = {1, first}};
+    struct bridge_policy policy;
+    struct pair pair = begin(&spec);
+    struct sim_client *third = sim_connect(pair.sim, 2, "third");
+    unsigned anew = sim_add_link(pair.sim, 0, 1);
+
+    (void)state;
+    spec.remap_out.rules = second;
+    assert_int_equal(bridge_policy_init(&policy, &spec), 0);
+    sim_link(pair.sim, anew)->policy = &policy;
+    join(&pair);
+    sim_join(pair.sim, sim_add_link(pair.sim, 0, 2));
+    sim_open(pair.near, "room");
+    sim_open(third, "room");
+    sim_open(pair.far, "west.room");
+    sim_run(pair.sim, SETTLED_MS);
+    sim_open(pair.far, "east.room");
+    sim_provide(pair.far, "east.room", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    sim_cut(pair.sim, pair.link, 1);
+    sim_run(pair.sim, 5);
+    sim_join(pair.sim, anew);
+    sim_run(pair.sim, 5000);
+    sim_broadcast(pair.near, "room", 1);
+    sim_broadcast(third, "room", 2);
+    sim_broadcast(pair.far, "west.room", 3);
+    sim_broadcast(pair.far, "east.room", 4);
+    assert_true(has_answer(&pair, pair.near, "room", "call"));
+    for (uint64_t data = 1; data <= 2; data++)
+        assert_int_equal(sim_count(pair.far, MESSAGE_BROADCAST, NULL, data), 1);
+    assert_int_equal(sim_count(third, MESSAGE_BROADCAST, NULL, 3), 0);
+    assert_int_equal(sim_count(third, MESSAGE_BROADCAST, NULL, 4), 1);
+    assert_int_equal(sim_count(pair.near, MESSAGE_BROADCAST, NULL, 4), 1);
+    assert_false(sim_has_warned(pair.sim, 0, "remap_conflict"));
+    end(&pair);
+    bridge_policy_clear(&policy);
+}
+
 static void test_a_renamed_service_is_withdrawn_under_its_name_there(void **state)
 {
     const struct bridge_rename rule[] = {{"west.", ""}};
@@ -496,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_broadcasts_and_publishes_follow_the_direction),
         cmocka_unit_test(test_only_the_chosen_classes_cross),
         cmocka_unit_test(test_a_channel_has_another_name_on_the_far_side),
+        cmocka_unit_test(test_a_bridge_that_gets_another_rule_carries_everything_under_the_new_name),
         cmocka_unit_test(test_a_renamed_service_is_withdrawn_under_its_name_there),
         cmocka_unit_test(test_a_circle_of_bridges_that_renames_is_refused_and_told),
         cmocka_unit_test(test_entries_over_the_limit_are_refused_with_a_warning_before),
