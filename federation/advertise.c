@@ -56,6 +56,7 @@ static void send_entries(struct mesh_link *link)
 
 static void append_entry(struct mesh_link *link, const struct link_entry *entry)
 {
+    link->mesh->has_entries = true;
     link_wire_append_entry(&link->entries, entry);
     if (link->entries.raw.len >= BATCH_BYTES || link->entries.raw.failed)
         send_entries(link);
@@ -185,9 +186,8 @@ static void tell_all(struct mesh *mesh, struct route *route, const struct mesh_l
         route->is_broken = false;
     pacer_unhold(&mesh->pacer, &route->rest);
     if (is_told) {
-        pacer_told(&mesh->pacer, &route->rest, route_table_compare_seq(route->seq, route->told_seq) != 0,
-                   mesh->time.now_ms);
-        route->told_seq = route->seq;
+        pacer_told(&mesh->pacer, &route->rest, !route->is_word_told, mesh->time.now_ms);
+        route->is_word_told = true;
     }
 }
 
@@ -265,6 +265,17 @@ void advertise_route(struct mesh_link *link, struct route *route)
     }
 }
 
+static void send_all_entries(struct mesh *mesh)
+{
+    if (!mesh->has_entries)
+        return;
+    mesh->has_entries = false;
+    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
+        if (mesh->links[slot])
+            send_entries(mesh->links[slot]);
+    }
+}
+
 static void tell_origin(struct map_node *node, void *context)
 {
     struct mesh_link *link = context;
@@ -310,10 +321,7 @@ void advertise_flush(struct mesh *mesh)
         tell_change(mesh, route);
         route_table_release(&mesh->table, route);
     }
-    for (unsigned slot = 0; slot < mesh->n_slots; slot++) {
-        if (mesh->links[slot])
-            send_entries(mesh->links[slot]);
-    }
+    send_all_entries(mesh);
     wake_when_rested(mesh);
 }
 

@@ -280,7 +280,6 @@ static void look_at_path(struct mesh *mesh, const struct candidate *candidate)
 static void sign(struct mesh_link *link, struct candidate *candidate, uint64_t digest)
 {
     candidate->digest = digest;
-    candidate->link_digest = &link->digests.ways;
     link->digests.ways += digest;
     link->digests.absent -= digest;
     link->n_candidates++;
@@ -343,7 +342,7 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, struc
         if (has_other_name(entry, route, route_table_candidate_of(route, link)))
             refuse(link, entry, MESH_REFUSED_RENAMED);
         drop_ways(mesh, route);
-        route->seq = (struct route_seq){0};
+        route_table_take_word(route, (struct route_seq){0});
     }
     if (route_table_set_first_channel(route, entry->first_channel) < 0)
         return -ENOMEM;
@@ -365,7 +364,7 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry, uint
 {
     struct mesh *mesh = link->mesh;
     struct route_key key = key_of(entry);
-    struct route *route = route_table_find(&mesh->table, &key);
+    struct route *route = route_table_find_in_row(&mesh->table, &key);
     struct candidate *previous = route ? route_table_candidate_of(route, link) : NULL;
     enum mesh_refusal refusal;
 
@@ -389,7 +388,7 @@ static int take_set(struct mesh_link *link, const struct link_entry *entry, uint
 static void take_lost(struct mesh_link *link, const struct link_entry *entry)
 {
     struct route_key key = key_of(entry);
-    struct route *route = route_table_find(&link->mesh->table, &key);
+    struct route *route = route_table_find_in_row(&link->mesh->table, &key);
     struct candidate *previous = route ? route_table_candidate_of(route, link) : NULL;
 
     if (previous)
@@ -400,7 +399,7 @@ static void take_dead(struct mesh_link *link, const struct link_entry *entry)
 {
     struct mesh *mesh = link->mesh;
     struct route_key key = key_of(entry);
-    struct route *route = route_table_find(&mesh->table, &key);
+    struct route *route = route_table_find_in_row(&mesh->table, &key);
 
     if (!route)
         return;

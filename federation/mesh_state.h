@@ -128,6 +128,7 @@ struct mesh {
     struct mesh_link *links[MESH_MAX_LINKS];
     unsigned n_slots; /* slots that were ever used */
     struct list untold;
+    bool has_entries; /* some link has entries that wait to be told */
     struct pacer pacer;
     uint64_t paced_ms;  /* for when wake_at() was last called */
     uint64_t joined_ms; /* when a link of our own last came up */

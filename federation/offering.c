@@ -101,8 +101,7 @@ static void settle_route(struct mesh *mesh, struct route *route)
 {
     bool is_wanted = route->best && route_kind_has_channel(route->kind) && route->origin != mesh->self;
     /* A member is shown with its path, which may change without a word from the origin. */
-    bool is_known = route->is_offered && route->kind != ROUTE_MEMBER &&
-                    route_table_compare_seq(route->offer_seq, route->seq) == 0;
+    bool is_known = route->is_offered && route->kind != ROUTE_MEMBER && route->is_word_offered;
 
     list_unlink(&route->unoffered);
     if (!route->origin->peer) {
@@ -113,7 +112,7 @@ static void settle_route(struct mesh *mesh, struct route *route)
             return;
         }
         route->is_offered = true;
-        route->offer_seq = route->seq;
+        route->is_word_offered = true;
     } else if (!is_wanted && route->is_offered) {
         retract(mesh, route);
     }

@@ -32,7 +32,7 @@ struct parked {
 
 bool parked_holds(const struct route *route)
 {
-    return route->n_parked > 0 || route_table_is_missed(route);
+    return route->n_parked > 0 || route->is_missed;
 }
 
 static enum mesh_refusal add(struct mesh *mesh, struct route *route, const struct link_message *message)
@@ -113,7 +113,7 @@ void parked_send(struct mesh *mesh)
     list_for_each (at, &mesh->parked.messages) {
         struct parked *parked = container_of(at, struct parked, in_list);
 
-        if (!route_table_is_missed(parked->route))
+        if (!parked->route->is_missed)
             send(mesh, parked);
     }
 }

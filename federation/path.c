@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "federation/path.h"
 
+#include <endian.h>
+
 #include "hub/base/check.h"
 
 struct hop path_at(struct bytes path, size_t i)
@@ -27,8 +29,10 @@ bool path_has_hub(struct bytes path, const struct hub_id *hub)
 
 bool path_has_session(struct bytes path, uint64_t session)
 {
-    for (size_t i = 0; i < path_n_hops(path); i++) {
-        if (path_at(path, i).session == session)
+    uint64_t packed = htobe64(session);
+
+    for (size_t i = HUB_ID_BYTES; i + sizeof packed <= path.len; i += PATH_HOP_BYTES) {
+        if (memcmp(path.ptr + i, &packed, sizeof packed) == 0)
             return true;
     }
     return false;

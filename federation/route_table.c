@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "federation/mesh_state.h"
 #include "hub/base/check.h"
 #include "hub/base/name.h"
 
@@ -59,8 +60,19 @@ void route_table_init(struct route_table *table)
     list_init(&table->missed);
 }
 
+static void unbury(struct route_table *table, struct route *route)
+{
+    if (!route->is_dead)
+        return;
+    route->is_dead = false;
+    list_unlink(&route->in_ended);
+    table->n_graves--;
+}
+
 static void route_free(struct route_table *table, struct route *route)
 {
+    if (table->latest == route)
+        table->latest = NULL;
     while (!list_is_empty(&route->candidates))
         route_table_drop(table, list_first_entry(&route->candidates, struct candidate, in_route));
     map_remove(&table->by_key, &route->by_key);
@@ -69,11 +81,9 @@ static void route_free(struct route_table *table, struct route *route)
     roll_remove(&table->all, route->serial);
     list_unlink(&route->untold);
     list_unlink(&route->unoffered);
-    list_unlink(&route->in_graves);
     route_table_found(table, route);
+    unbury(table, route);
     list_unlink(&route->rest.held);
-    if (route->is_dead)
-        table->n_graves--;
     block_unref(route->attributes);
     block_unref(route->first_channel);
     free(route);
@@ -89,6 +99,8 @@ void route_table_clear(struct route_table *table)
     map_clear(&table->by_key);
     map_clear(&table->by_name);
     path_table_clear(&table->paths);
+    block_unref(table->latest_attributes);
+    table->latest_attributes = NULL;
 }
 
 struct route *route_table_find(const struct route_table *table, const struct route_key *key)
@@ -97,6 +109,31 @@ struct route *route_table_find(const struct route_table *table, const struct rou
     struct map_node *node = map_find(&table->by_key, pack_key(buffer, key));
 
     return node ? container_of(node, struct route, by_key) : NULL;
+}
+
+/* The one that was made behind the latest of its origin; NULL: none was. */
+static struct route *next_in_row(const struct route_table *table)
+{
+    const struct route *latest = table->latest;
+
+    if (!latest || latest->in_origin.next == &latest->origin->routes)
+        return NULL;
+    return container_of(latest->in_origin.next, struct route, in_origin);
+}
+
+struct route *route_table_find_in_row(struct route_table *table, const struct route_key *key)
+{
+    uint8_t buffer[KEY_MAX_BYTES];
+    struct bytes packed = pack_key(buffer, key);
+    struct route *next = next_in_row(table);
+    struct map_node *node;
+
+    if (!next || !bytes_equal(next->by_key.key, packed)) {
+        node = map_find(&table->by_key, packed);
+        next = node ? container_of(node, struct route, by_key) : NULL;
+    }
+    table->latest = next;
+    return next;
 }
 
 static struct route *route_new(const struct route_key *key, struct bytes packed)
@@ -113,8 +150,7 @@ static struct route *route_new(const struct route_key *key, struct bytes packed)
     list_init(&route->in_origin);
     list_init(&route->untold);
     list_init(&route->unoffered);
-    list_init(&route->in_graves);
-    list_init(&route->in_missed);
+    list_init(&route->in_ended);
     pacer_rest_init(&route->rest);
     return route;
 }
@@ -183,6 +219,13 @@ struct candidate *route_table_candidate_of(const struct route *route, const stru
     return NULL;
 }
 
+void route_table_take_word(struct route *route, struct route_seq seq)
+{
+    route->seq = seq;
+    route->is_word_told = false;
+    route->is_word_offered = false;
+}
+
 static struct candidate *candidate_new(struct route_table *table, struct bytes path)
 {
     struct candidate *candidate = malloc(sizeof *candidate);
@@ -235,13 +278,16 @@ int route_table_set_first_channel(struct route *route, struct bytes first_channe
     return 0;
 }
 
-static void unbury(struct route_table *table, struct route *route)
+static struct block *attributes_of(struct route_table *table, struct bytes bytes)
 {
-    if (!route->is_dead)
-        return;
-    route->is_dead = false;
-    list_unlink(&route->in_graves);
-    table->n_graves--;
+    struct block *block = table->latest_attributes;
+
+    if (block && bytes_equal(block_bytes(block), bytes))
+        return block_ref(block);
+    block = copy_of(bytes);
+    block_unref(table->latest_attributes);
+    table->latest_attributes = block ? block_ref(block) : NULL;
+    return block;
 }
 
 static void drop_all(struct route_table *table, struct route *route)
@@ -271,7 +317,7 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
     struct candidate *previous = route_table_candidate_of(route, link);
     bool is_newer = is_news(route, previous, seq, attributes);
     struct candidate *candidate = candidate_new(table, path);
-    struct block *block = is_newer ? copy_of(attributes) : NULL;
+    struct block *block = is_newer ? attributes_of(table, attributes) : NULL;
 
     if (!candidate || (is_newer && !block)) {
         if (candidate)
@@ -281,13 +327,13 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
     }
     candidate->route = route;
     candidate->link = link;
-    candidate->cost = cost;
+    candidate->cost = cost & (UINT64_MAX >> 1);
     if (is_newer) {
         drop_all(table, route);
         unbury(table, route);
         block_unref(route->attributes);
         route->attributes = block;
-        route->seq = seq;
+        route_table_take_word(route, seq);
     } else if (previous) {
         route_table_drop(table, previous);
     }
@@ -302,8 +348,8 @@ void route_table_drop(struct route_table *table, struct candidate *candidate)
 {
     if (candidate->route->best == candidate)
         candidate->route->best = NULL;
-    if (candidate->link_digest)
-        *candidate->link_digest -= candidate->digest;
+    if (candidate->link)
+        candidate->link->digests.ways -= candidate->digest;
     table->n_candidates--;
     candidate_free(table, candidate);
 }
@@ -312,21 +358,22 @@ void route_table_bury(struct route_table *table, struct route *route, struct rou
 {
     drop_all(table, route);
     unbury(table, route);
+    route_table_found(table, route);
     block_unref(route->attributes);
     route->attributes = NULL;
-    route->seq = seq;
+    route_table_take_word(route, seq);
     route->is_dead = true;
-    route->dead_at_ms = now_ms;
-    list_append(&table->graves, &route->in_graves);
+    route->ended_at_ms = now_ms;
+    list_append(&table->graves, &route->in_ended);
     table->n_graves++;
 }
 
 void route_table_clear_graves(struct route_table *table, uint64_t now_ms)
 {
     while (!list_is_empty(&table->graves)) {
-        struct route *route = list_first_entry(&table->graves, struct route, in_graves);
+        struct route *route = list_first_entry(&table->graves, struct route, in_ended);
 
-        if (table->n_graves <= ROUTE_TABLE_MAX_GRAVES && now_ms - route->dead_at_ms < ROUTE_TABLE_GRAVE_MS)
+        if (table->n_graves <= ROUTE_TABLE_MAX_GRAVES && now_ms - route->ended_at_ms < ROUTE_TABLE_GRAVE_MS)
             return;
         unbury(table, route);
         route_table_release(table, route);
@@ -335,27 +382,30 @@ void route_table_clear_graves(struct route_table *table, uint64_t now_ms)
 
 void route_table_miss(struct route_table *table, struct route *route, uint64_t now_ms)
 {
-    if (route_table_is_missed(route))
+    if (route->is_missed)
         return;
-    route->missed_at_ms = now_ms;
-    list_append(&table->missed, &route->in_missed);
+    check(!route->is_dead);
+    route->is_missed = true;
+    route->ended_at_ms = now_ms;
+    list_append(&table->missed, &route->in_ended);
     table->n_missed++;
 }
 
 void route_table_found(struct route_table *table, struct route *route)
 {
-    if (!route_table_is_missed(route))
+    if (!route->is_missed)
         return;
-    list_unlink(&route->in_missed);
+    route->is_missed = false;
+    list_unlink(&route->in_ended);
     table->n_missed--;
 }
 
 void route_table_forget_missed(struct route_table *table, uint64_t now_ms)
 {
     while (!list_is_empty(&table->missed)) {
-        struct route *route = list_first_entry(&table->missed, struct route, in_missed);
+        struct route *route = list_first_entry(&table->missed, struct route, in_ended);
 
-        if (table->n_missed <= ROUTE_TABLE_MAX_MISSED && now_ms - route->missed_at_ms < ROUTE_TABLE_MISSED_MS)
+        if (table->n_missed <= ROUTE_TABLE_MAX_MISSED && now_ms - route->ended_at_ms < ROUTE_TABLE_MISSED_MS)
             return;
         route_table_found(table, route);
         route_table_release(table, route);
@@ -367,7 +417,7 @@ bool route_table_is_idle(const struct route *route)
     bool is_waiting = !list_is_empty(&route->untold) || !list_is_empty(&route->unoffered);
 
     return !route->is_dead && !is_waiting && !route->is_offered && list_is_empty(&route->candidates) &&
-           link_set_is_empty(&route->told) && !route_table_is_missed(route) && route->n_parked == 0;
+           link_set_is_empty(&route->told) && !route->is_missed && route->n_parked == 0;
 }
 
 void route_table_release(struct route_table *table, struct route *route)

@@ -66,11 +66,10 @@ struct candidate {
     struct list in_path;
     struct route *route;
     struct mesh_link *link; /* NULL: our own entry */
-    uint64_t digest;        /* of the entry that it came by */
-    uint64_t *link_digest;  /* the sum of those of the link's; NULL: none is kept */
-    bool is_doubtful;       /* the link tells its table anew, and has not told this yet */
+    uint64_t digest;        /* of the entry that it came by; in the sum of those of its link */
     struct shared_path *path;
-    uint64_t cost; /* with the link's own */
+    uint64_t cost : 63;   /* with the link's own */
+    bool is_doubtful : 1; /* the link tells its table anew, and has not told this yet */
 };
 
 static inline struct bytes candidate_path(const struct candidate *candidate)
@@ -88,13 +87,8 @@ struct route {
     struct map_node by_key;
     struct map_node by_name; /* the same without the origin */
     struct list in_origin;
-    uint64_t serial;       /* grows in the order of making; of this table */
-    struct list untold;    /* in the mesh's list of routes to advertise; else linked to itself */
-    struct list unoffered; /* in the mesh's list of routes to show to the core */
-    struct list in_graves;
-    struct list in_missed; /* all ways are lost, and its origin has not withdrawn it */
+    uint64_t serial; /* grows in the order of making; of this table */
     struct origin *origin;
-    enum route_kind kind;
     struct bytes channel;
     struct bytes name;
     struct block *first_channel; /* what the origin calls the channel; NULL: the same */
@@ -102,19 +96,23 @@ struct route {
     struct block *attributes; /* MessagePack as the origin wrote it; NULL without candidates */
     struct list candidates;
     struct candidate *best; /* NULL: not reachable */
+    struct list untold;     /* in the mesh's list of routes to advertise; else linked to itself */
+    struct list unoffered;  /* in the mesh's list of routes to show to the core */
+    struct list in_ended;   /* among the tombstones, or the missed */
+    uint64_t ended_at_ms;
     struct link_set told;   /* the links whose far side believes that it can be reached by us */
     uint64_t told_digest;   /* of what they believe, the same for all (digest.h); 0: not known, none does */
-    struct route_seq told_seq;
     struct pacer_rest rest; /* before it is told again */
-    bool is_broken;         /* what was told may lead nowhere: the next way does not wait for a rest */
     uint64_t upset_ms;      /* when its way was cut, ended or went on, here or elsewhere */
-    bool is_dead;           /* a tombstone of `seq` */
-    uint64_t dead_at_ms;
-    uint64_t missed_at_ms;
-    size_t n_parked;            /* messages that wait for a way: see parked.c */
-    bool is_offered;            /* the core knows it */
-    bool was_refused;           /* the core did not want it; asked again when things change */
-    struct route_seq offer_seq; /* what it knows */
+    enum route_kind kind;
+    uint32_t n_parked;    /* messages that wait for a way: see parked.c */
+    bool is_dead;         /* a tombstone of `seq` */
+    bool is_missed;       /* all ways are lost, and its origin has not withdrawn it */
+    bool is_broken;       /* what was told may lead nowhere: the next way does not wait for a rest */
+    bool is_word_told;    /* `seq` was, to a link */
+    bool is_offered;      /* the core knows it */
+    bool is_word_offered; /* of `seq` */
+    bool was_refused;     /* the core did not want it; asked again when things change */
     uint8_t key[];
 };
 
@@ -129,6 +127,8 @@ struct route_table {
     size_t n_missed;
     size_t n_candidates;
     struct path_table paths;
+    struct route *latest;            /* that was found in a row; or NULL */
+    struct block *latest_attributes; /* that were taken over, for those of a row are the same; or NULL */
 };
 
 #define ROUTE_TABLE_GRAVE_MS 60000U
@@ -145,6 +145,9 @@ void route_table_init(struct route_table *table);
 void route_table_clear(struct route_table *table);
 
 struct route *route_table_find(const struct route_table *table, const struct route_key *key);
+
+/* The same, and quicker where those of one origin are sought in the order in which they were made. */
+struct route *route_table_find_in_row(struct route_table *table, const struct route_key *key);
 
 /* The route, made if there was none, hung on @routes of its origin; NULL: out of memory. */
 struct route *route_table_get(struct route_table *table, const struct route_key *key, struct origin *origin,
@@ -167,6 +170,9 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
                     struct list *candidates_of_link, struct route_seq seq, struct bytes path, uint64_t cost,
                     struct bytes attributes);
 
+/* The route's word is from now on this one of its origin, another one than before. */
+void route_table_take_word(struct route *route, struct route_seq seq);
+
 /* What the origin calls the channel. */
 struct bytes route_table_first_channel(const struct route *route);
 
@@ -187,11 +193,6 @@ void route_table_miss(struct route_table *table, struct route *route, uint64_t n
 
 /* There is a way again, or none is to be waited for. */
 void route_table_found(struct route_table *table, struct route *route);
-
-static inline bool route_table_is_missed(const struct route *route)
-{
-    return !list_is_empty(&route->in_missed);
-}
 
 /* Gives up the routes that have been missed for too long. */
 void route_table_forget_missed(struct route_table *table, uint64_t now_ms);
