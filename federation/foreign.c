@@ -104,6 +104,7 @@ int foreign_new(struct foreign **out_foreign, const struct foreign_options *opti
     foreign->now_ms = now_ms;
     foreign_table_init(&foreign->table);
     foreign_request_init(&foreign->requests);
+    foreign_call_init(&foreign->calls);
     map_init(&foreign->windows);
     list_init(&foreign->unsettled_channels);
     list_init(&foreign->unsettled_items);
@@ -124,6 +125,7 @@ void foreign_free(struct foreign *foreign)
         return;
     foreign_table_clear(&foreign->table);
     foreign_request_clear(&foreign->requests);
+    foreign_call_clear(&foreign->calls);
     foreign_seen_clear(&foreign->windows);
     link_wire_clear_entries(&foreign->entries);
     free(foreign->client_id);
@@ -247,7 +249,7 @@ static void take_set(struct foreign *foreign, const struct link_entry *entry)
 
     if (r == FOREIGN_TABLE_E_FULL)
         return;
-    if (r < 0 || foreign_table_add_hub(item, &entry->origin) < 0) {
+    if (r < 0 || foreign_table_add_hub(item, &entry->origin, entry->incarnation) < 0) {
         foreign_run_dry(foreign);
         return;
     }
@@ -273,19 +275,33 @@ static void take_gone(struct foreign *foreign, const struct link_entry *entry)
     foreign_mark_item(foreign, item);
 }
 
+static void take_item(struct foreign *foreign, const struct link_entry *entry)
+{
+    if (entry->change == LINK_ENTRY_SET)
+        take_set(foreign, entry);
+    else
+        take_gone(foreign, entry);
+}
+
+/* A hub that was lost, or has started anew, answers none of the calls that it had. */
+static void take_hub(struct foreign *foreign, const struct link_entry *entry)
+{
+    foreign_call_lose(foreign, &entry->origin,
+                      entry->change == LINK_ENTRY_SET ? entry->incarnation : UINT64_MAX);
+}
+
 static void take_entries(struct foreign *foreign, uint32_t n, struct bytes raw)
 {
     struct msgpack_reader reader = msgpack_reader_of(raw);
     struct link_entry entry = {0};
 
     for (uint32_t i = 0; i < n && link_wire_next_entry(&reader, &entry) == 0; i++) {
-        if (entry.kind >= ROUTE_KIND_COUNT || !route_kind_has_channel((enum route_kind)entry.kind) ||
-            hub_id_equal(&entry.origin, &foreign->hub_id))
+        if (entry.kind >= ROUTE_KIND_COUNT || hub_id_equal(&entry.origin, &foreign->hub_id))
             continue;
-        if (entry.change == LINK_ENTRY_SET)
-            take_set(foreign, &entry);
-        else
-            take_gone(foreign, &entry);
+        if (entry.kind == ROUTE_HUB)
+            take_hub(foreign, &entry);
+        else if (route_kind_has_channel((enum route_kind)entry.kind))
+            take_item(foreign, &entry);
     }
 }
 
@@ -394,6 +410,7 @@ static void tick_channel(struct foreign *foreign, struct foreign_channel *channe
 void foreign_tick(struct foreign *foreign, uint64_t now_ms)
 {
     foreign->now_ms = now_ms;
+    foreign_call_expire(foreign);
     list_for_each (at, &foreign->table.all_channels)
         tick_channel(foreign, container_of(at, struct foreign_channel, in_table));
 }

@@ -15,6 +15,7 @@
 #define COMMHUB_FEDERATION_FOREIGN_H
 
 #include "federation/link_wire.h"
+#include "federation/mesh_counts.h"
 #include "federation/mesh_stamp.h"
 #include "hub/base/block.h"
 #include "hub/wire/message.h"
@@ -37,6 +38,8 @@ struct foreign_outlet {
     bool (*knows)(void *context, const struct hub_id *hub);
     /* The name that clients see of a hub; BYTES_NONE: not known. */
     struct bytes (*name_of)(void *context, const struct hub_id *hub);
+    /* Something of the mesh is not passed on. */
+    void (*refused)(void *context, enum mesh_refusal refusal);
     /* What an operator should know; @event is for machines. */
     void (*warn)(void *context, const char *event, const char *text);
     void *context;

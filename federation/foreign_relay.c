@@ -8,6 +8,7 @@
 #include "federation/foreign_relay.h"
 
 #include "federation/foreign_wish.h"
+#include "federation/outstanding.h"
 #include "hub/base/metrics.h"
 #include "hub/base/name.h"
 #include "hub/wire/answer.h"
@@ -52,21 +53,6 @@ static void call_there(struct foreign *foreign, const struct link_one *one, cons
     buffer_clear(&id);
 }
 
-static void count_answer(struct foreign *foreign, const struct link_one *one, const struct message *response)
-{
-    struct bytes channel;
-    struct bytes event;
-    struct foreign_item *item;
-    struct foreign_hub *hub;
-
-    if (message_text(response, KEY_CHANNEL, &channel) != 0 || message_text(response, KEY_EVENT, &event) != 0)
-        return;
-    item = foreign_table_item(&foreign->table, ROUTE_SERVICE, channel, event);
-    hub = item ? foreign_table_hub(item, &one->from) : NULL;
-    if (hub && hub->n_calls > 0)
-        hub->n_calls--;
-}
-
 void foreign_relay_one(struct foreign *foreign, const struct link_one *one)
 {
     struct message message;
@@ -75,12 +61,10 @@ void foreign_relay_one(struct foreign *foreign, const struct link_one *one)
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
-    if (message.type == MESSAGE_RESPONSE) {
-        count_answer(foreign, one, &message);
-        foreign_say(foreign, frame_of_body(one->body));
-    } else if (message.type == MESSAGE_CALL || message.type == MESSAGE_SEND) {
+    if (message.type == MESSAGE_RESPONSE)
+        foreign_call_answer(foreign, one, &message);
+    else if (message.type == MESSAGE_CALL || message.type == MESSAGE_SEND)
         call_there(foreign, one, &message);
-    }
 }
 
 static void publish_there(struct foreign *foreign, const struct link_many *many,
@@ -169,23 +153,12 @@ void foreign_relay_call(struct foreign *foreign, const struct message *call)
         refuse_call(foreign, call, message.one.channel, message.one.event);
         return;
     }
-    hub->n_calls += call->type == MESSAGE_CALL && message_has(call, KEY_REQUEST_ID);
+    foreign_call_add(foreign, call, &hub->id, hub->life);
     message.one.to = hub->id;
     number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
     message.one.body = call->body;
     foreign->outlet.tell(foreign->outlet.context, &message);
-}
-
-static bool is_final(const struct message *response)
-{
-    struct bytes error;
-    bool is_stream = false;
-    bool is_last = true;
-
-    message_bool(response, KEY_IS_STREAM, false, &is_stream);
-    message_bool(response, KEY_IS_FINAL, true, &is_last);
-    return message_text(response, KEY_ERROR, &error) == 0 || !is_stream || is_last;
 }
 
 /* The hub knows no provider of what it has told us of: what we know of the channel is out of date. */
@@ -223,7 +196,7 @@ void foreign_relay_answer(struct foreign *foreign, struct foreign_request *reque
     number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
     message.one.part = ++request->n_given;
-    if (is_final(response))
+    if (outstanding_is_final(response))
         foreign_request_free(&foreign->requests, request);
     if (!frame) {
         foreign_run_dry(foreign);

@@ -6,6 +6,7 @@
 #define COMMHUB_FEDERATION_FOREIGN_STATE_H
 
 #include "federation/foreign.h"
+#include "federation/foreign_call.h"
 #include "federation/foreign_request.h"
 #include "federation/foreign_table.h"
 #include "hub/client/draft.h"
@@ -22,6 +23,7 @@ struct foreign {
 
     struct foreign_table table;
     struct foreign_requests requests;
+    struct foreign_calls calls;
     struct list unsettled_channels;
     struct list unsettled_items;
     bool is_awake; /* wake() was called and foreign_settle() has not come yet */

@@ -153,10 +153,14 @@ struct foreign_hub *foreign_table_hub(const struct foreign_item *item, const str
     return NULL;
 }
 
-int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub)
+int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life)
 {
-    if (foreign_table_hub(item, hub))
+    struct foreign_hub *known = foreign_table_hub(item, hub);
+
+    if (known) {
+        known->life = life;
         return 0;
+    }
     if (item->n_hubs == item->max_hubs) {
         size_t more = item->max_hubs ? 2 * item->max_hubs : 2;
         struct foreign_hub *hubs = realloc(item->hubs, more * sizeof *hubs);
@@ -167,7 +171,7 @@ int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub)
         item->max_hubs = more;
     }
     item->channel->n_ours += item->n_hubs == 0;
-    item->hubs[item->n_hubs++] = (struct foreign_hub){.id = *hub};
+    item->hubs[item->n_hubs++] = (struct foreign_hub){.id = *hub, .life = life};
     return 0;
 }
 

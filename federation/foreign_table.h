@@ -49,6 +49,7 @@ enum foreign_standing {
 
 struct foreign_hub {
     struct hub_id id;
+    uint64_t life;    /* its incarnation */
     uint32_t n_calls; /* from the foreign hub, outstanding there */
 };
 
@@ -108,7 +109,7 @@ int foreign_table_get_item(struct foreign_table *table, enum route_kind kind, st
                            struct bytes name, struct foreign_item **out_item);
 
 /* A hub of the mesh has it, or has it no more. 0 or -ENOMEM. */
-int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub);
+int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life);
 void foreign_table_remove_hub(struct foreign_item *item, const struct hub_id *hub);
 struct foreign_hub *foreign_table_hub(const struct foreign_item *item, const struct hub_id *hub);
 

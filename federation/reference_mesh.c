@@ -6,6 +6,7 @@
  * once, or in two parts of a mesh that come together, see each other's entries: the lower incarnation steps
  * back, by connecting anew, so that the foreign hub forgets what it had asked.
  */
+#include "federation/mesh_state.h"
 #include "federation/passage.h"
 #include "federation/reference_state.h"
 #include "hub/base/clock.h"
@@ -129,6 +130,13 @@ static struct bytes outlet_name_of(void *context, const struct hub_id *hub)
     return mesh_name_of(link->federation->mesh, hub);
 }
 
+static void outlet_refused(void *context, enum mesh_refusal refusal)
+{
+    const struct reference_link *link = context;
+
+    mesh_refuse(link->federation->mesh, refusal);
+}
+
 static void outlet_warn(void *context, const char *event, const char *text)
 {
     const struct reference_link *link = context;
@@ -149,9 +157,9 @@ static size_t collect_names(const struct bridge_policy_filter *filter, const cha
 
 static int make_foreign(struct reference_link *link, uint64_t session)
 {
-    const struct foreign_outlet outlet = {outlet_say,     outlet_tell,       outlet_wake,
-                                          outlet_lets,    outlet_has_passed, outlet_knows,
-                                          outlet_name_of, outlet_warn,       link};
+    const struct foreign_outlet outlet = {outlet_say,        outlet_tell,  outlet_wake,    outlet_lets,
+                                          outlet_has_passed, outlet_knows, outlet_name_of, outlet_refused,
+                                          outlet_warn,       link};
     const struct bridge_policy *policy = link->bridge->policy;
     const char *names[3 * BRIDGE_MAX_PATTERNS];
     struct foreign_options options = {

@@ -11,6 +11,7 @@
 
 #include "federation/attributes.h"
 #include "federation/route_table.h"
+#include "federation/stream_order.h"
 #include "hub/wire/frame.h"
 #include "hub/wire/json_text.h"
 #include "hub/wire/msgpack_write.h"
@@ -32,6 +33,7 @@ static struct {
     bool has_passed;
     bool is_deaf; /* keeps nothing, which would allocate */
     const char *denied;
+    unsigned refused[MESH_REFUSAL_COUNT];
     char last_id[64]; /* request_id of what was said last */
 } stand;
 
@@ -208,6 +210,12 @@ static struct bytes name_of(void *context, const struct hub_id *hub)
     return bytes_of_text((const char *)hub->octets);
 }
 
+static void on_refused(void *context, enum mesh_refusal refusal)
+{
+    (void)context;
+    stand.refused[refusal]++;
+}
+
 static void on_warn(void *context, const char *event, const char *text)
 {
     (void)context;
@@ -215,8 +223,8 @@ static void on_warn(void *context, const char *event, const char *text)
     buffer_append_format(&stand.warned, "%s\n", event);
 }
 
-static const struct foreign_outlet outlet = {on_say, on_tell, on_wake, lets, has_passed,
-                                             knows,  name_of, on_warn, NULL};
+static const struct foreign_outlet outlet = {on_say, on_tell, on_wake,    lets,    has_passed,
+                                             knows,  name_of, on_refused, on_warn, NULL};
 
 static int make(bool has_members, const char *name)
 {
@@ -289,15 +297,15 @@ static void hear(const char *text)
     settle();
 }
 
-static void entry(const char *hub, enum link_entry_change change, enum route_kind kind, const char *channel,
-                  const char *name)
+static void entry_of_life(const char *hub, uint64_t life, enum link_entry_change change, enum route_kind kind,
+                          const char *channel, const char *name)
 {
     struct link_entry entry = {.kind = (uint8_t)kind,
                                .change = change,
                                .origin = NAMED(hub),
                                .channel = bytes_of_text(channel),
                                .name = bytes_of_text(name),
-                               .incarnation = 1,
+                               .incarnation = life,
                                .counter = 1,
                                .cost = 1};
     bool is_passed_on = strcmp(name, "passed on") == 0;
@@ -330,6 +338,12 @@ static void entry(const char *hub, enum link_entry_change change, enum route_kin
     buffer_clear(&path);
     link_wire_clear_entries(&entries);
     settle();
+}
+
+static void entry(const char *hub, enum link_entry_change change, enum route_kind kind, const char *channel,
+                  const char *name)
+{
+    entry_of_life(hub, 1, change, kind, channel, name);
 }
 
 static bool has(const struct buffer *lines, const char *part)
@@ -650,6 +664,155 @@ static void test_a_call_to_what_the_mesh_has_no_more_is_answered(void **state)
     assert_true(has(&stand.said, "\"target_id\":\"alice\""));
 }
 
+/* Part @part of what @hub answers to alice's call 9. */
+static void answer_from_mesh(const char *hub, unsigned part, const char *rest)
+{
+    char text[256];
+    struct buffer raw;
+    struct link_message message = {.type = LINK_MESSAGE_ONE};
+
+    snprintf(text, sizeof text,
+             "{'type':'response','request_id':'9','target_id':'alice','channel':'room','event':'add',%s}",
+             rest);
+    raw = pack(text);
+    message.one.to = NAMED("python");
+    message.one.from = hub_named(hub);
+    message.one.part = part;
+    message.one.body = buffer_bytes(&raw);
+    foreign_take(stand.foreign, &message);
+    buffer_clear(&raw);
+    settle();
+}
+
+#define CHUNK "'data':'%u','is_stream':true,'is_final':false"
+#define LAST_CHUNK "'data':'last','is_stream':true,'is_final':true"
+
+static void chunk_from_mesh(unsigned part)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, CHUNK, part);
+    answer_from_mesh("alpha", part, text);
+}
+
+/* What the callers have got: the data of each answer, or E for an error. */
+static void assert_got(const char *expected)
+{
+    struct buffer got = {0};
+    const char *line;
+    const char *end;
+
+    buffer_append(&stand.said, "", 1);
+    for (line = (char *)stand.said.ptr; *line; line = end + 1) {
+        const char *data = strstr(line, "\"data\":\"");
+
+        end = strchr(line, '\n');
+        if (memmem(line, (size_t)(end - line), "\"error\":", 8))
+            buffer_append_text(&got, "E ");
+        else if (data && data < end)
+            buffer_append_format(&got, "%.*s ", (int)strcspn(data + 8, "\""), data + 8);
+    }
+    assert_text(buffer_bytes(&got), expected);
+    buffer_clear(&got);
+    stand.said.len = 0;
+}
+
+static void call_the_mesh(void)
+{
+    entry("alpha", LINK_ENTRY_SET, ROUTE_SERVICE, "room", "add");
+    hear("{'type':'call','request_id':'9','sender_id':'alice','channel':'room','event':'add','data':1}");
+    forget_all();
+}
+
+static void test_chunks_that_overtake_each_other_reach_a_caller_there_in_order(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    chunk_from_mesh(1);
+    chunk_from_mesh(3);
+    answer_from_mesh("alpha", 4, LAST_CHUNK);
+    assert_got("1 ");
+    chunk_from_mesh(3);
+    assert_int_equal(stand.refused[MESH_REFUSED_DUPLICATE], 1);
+    chunk_from_mesh(2);
+    assert_got("2 3 last ");
+    chunk_from_mesh(5);
+    assert_got("");
+    assert_int_equal(stand.refused[MESH_REFUSED_GAP], 1);
+}
+
+static void test_a_stream_whose_part_stays_away_ends_with_an_error_there(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    chunk_from_mesh(2);
+    foreign_tick(stand.foreign, 1000 + STREAM_ORDER_WAIT_MS - 1);
+    assert_got("");
+    foreign_tick(stand.foreign, 1000 + STREAM_ORDER_WAIT_MS);
+    assert_true(has(&stand.said, "\"request_id\":\"9\""));
+    assert_true(has(&stand.said, "\"target_id\":\"alice\""));
+    assert_true(has(&stand.said, "answer of hub alpha did not come in time"));
+    assert_got("E ");
+    chunk_from_mesh(1);
+    assert_got("");
+}
+
+static void test_the_word_of_a_hub_on_the_way_ends_a_stream_at_once(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    chunk_from_mesh(2);
+    answer_from_mesh("alpha", 0, "'error':'lost'");
+    chunk_from_mesh(1);
+    assert_got("E ");
+}
+
+static void test_an_answer_of_a_hub_that_was_not_asked_is_put_in_no_stream(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    answer_from_mesh("beta", 1, "'data':'foul','is_stream':true,'is_final':false");
+    chunk_from_mesh(1);
+    assert_got("1 ");
+}
+
+static void test_calls_to_a_hub_that_is_lost_end_with_an_error(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    entry("beta", LINK_ENTRY_LOST, ROUTE_HUB, "", "");
+    assert_got("");
+    entry("alpha", LINK_ENTRY_LOST, ROUTE_HUB, "", "");
+    assert_true(has(&stand.said, "Hub alpha became unreachable before it answered"));
+    assert_got("E ");
+}
+
+static void test_calls_to_a_hub_that_has_started_anew_end_with_an_error(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    entry("alpha", LINK_ENTRY_SET, ROUTE_HUB, "", "");
+    assert_got("");
+    entry_of_life("alpha", 2, LINK_ENTRY_SET, ROUTE_HUB, "", "");
+    assert_got("E ");
+}
+
+static void test_a_hub_that_streams_is_busy_until_the_end(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    entry("beta", LINK_ENTRY_SET, ROUTE_SERVICE, "room", "add");
+    chunk_from_mesh(1);
+    chunk_from_mesh(2);
+    forget_all();
+    hear("{'type':'call','request_id':'10','sender_id':'alice','channel':'room','event':'add','data':1}");
+    assert_true(has(&stand.told, "one to beta"));
+    answer_from_mesh("alpha", 3, LAST_CHUNK);
+    forget_all();
+    hear("{'type':'call','request_id':'11','sender_id':'alice','channel':'room','event':'add','data':1}");
+    assert_true(has(&stand.told, "one to alpha"));
+}
+
 /* --- broadcasts and topics ------------------------------------------------------------------------------ */
 
 static void many_from_mesh(const char *topic, const char *body)
@@ -806,6 +969,13 @@ int main(void)
         STANDING(test_a_call_that_finds_no_provider_has_the_channel_asked_for),
         STANDING(test_a_call_of_the_hub_goes_to_the_hub_with_the_fewest),
         STANDING(test_a_call_to_what_the_mesh_has_no_more_is_answered),
+        STANDING(test_chunks_that_overtake_each_other_reach_a_caller_there_in_order),
+        STANDING(test_a_stream_whose_part_stays_away_ends_with_an_error_there),
+        STANDING(test_the_word_of_a_hub_on_the_way_ends_a_stream_at_once),
+        STANDING(test_an_answer_of_a_hub_that_was_not_asked_is_put_in_no_stream),
+        STANDING(test_calls_to_a_hub_that_is_lost_end_with_an_error),
+        STANDING(test_calls_to_a_hub_that_has_started_anew_end_with_an_error),
+        STANDING(test_a_hub_that_streams_is_busy_until_the_end),
         STANDING(test_a_broadcast_goes_out_with_the_meshs_id),
         STANDING(test_a_broadcast_there_comes_in_with_a_new_id_or_the_one_it_bears),
         STANDING(test_topics_there_are_subscribed_while_the_mesh_wants_them),
