@@ -34,8 +34,10 @@ struct guest {
     enum step step;
     bool is_over;
     bool is_challenged;
-    bool is_held;     /* its owner takes nothing now, */
-    struct list line; /* and these wait for that (outlet.h) */
+    bool is_held;         /* its owner takes nothing now, */
+    struct list line;     /* and these wait for that (outlet.h) */
+    bool has_brought;     /* all that it had, which the hub has taken; */
+    struct waiter waiter; /* whether its owner may bring more depends on who is full */
     struct loop_timer timer;
     uint64_t timeout_ms;
     uint64_t patience_ms;
@@ -55,14 +57,20 @@ static void be_over(struct guest *guest)
     guest->is_held = false;
     loop_timer_disarm(guest->server->loop, &guest->timer);
     waiters_go(&guest->line);
+    list_unlink(&guest->waiter.in_line);
 }
 
+/* What was brought is taken, whatever ends the waiting behind it: to say otherwise would have it sent twice.
+ */
 static void end(struct guest *guest, enum guest_end why, struct bytes text)
 {
     if (guest->is_over)
         return;
     be_over(guest);
-    guest->events->on_end(guest->owner, why, text);
+    if (guest->has_brought)
+        guest->events->on_end(guest->owner, GUEST_DONE, BYTES_NONE);
+    else
+        guest->events->on_end(guest->owner, why, text);
 }
 
 /* Texts of the hub that mean more than that it refused. */
@@ -228,7 +236,28 @@ static void port_end(void *owner, enum end_reason reason)
         bytes_of_text(end_reason_text(reason)));
 }
 
-static const struct client_port port = {.send = port_send, .end = port_end};
+/* Who calls waits for the answer anyway. */
+static void port_wait(void *owner, struct list *line, bool is_for_many)
+{
+    struct guest *guest = owner;
+
+    if (guest->verb != GUEST_SEND && guest->verb != GUEST_BROADCAST && guest->verb != GUEST_PUBLISH)
+        return;
+    guest->waiter.is_for_many = is_for_many;
+    list_unlink(&guest->waiter.in_line);
+    list_append(line, &guest->waiter.in_line);
+}
+
+static void go(struct waiter *waiter)
+{
+    struct guest *guest = container_of(waiter, struct guest, waiter);
+
+    list_unlink(&waiter->in_line);
+    if (guest->has_brought)
+        end(guest, GUEST_DONE, BYTES_NONE);
+}
+
+static const struct client_port port = {.send = port_send, .end = port_end, .wait = port_wait};
 
 static void on_due(struct loop_timer *timer)
 {
@@ -396,6 +425,27 @@ static void say_event(struct guest *guest, const struct guest_wish *wish, const 
     say(guest, &body);
 }
 
+static void leave(struct guest *guest)
+{
+    if (guest->client)
+        hub_client_gone(guest->server->hub, guest->client, END_CLOSED_BY_CLIENT, server_time(guest->server));
+    guest->client = NULL;
+}
+
+/* What the hub had to say against it has been said. It leaves now, for its topic should not be its own for
+ * longer than it takes; its owner hears of the end when who was full has room again. */
+static void have_brought(struct guest *guest)
+{
+    leave(guest);
+    if (guest->is_over)
+        return;
+    guest->has_brought = true;
+    if (list_is_empty(&guest->waiter.in_line))
+        end(guest, GUEST_DONE, BYTES_NONE);
+    else
+        arm(guest, guest->timeout_ms);
+}
+
 static void carry_out(struct guest *guest, const struct guest_wish *wish)
 {
     if (wish->verb == GUEST_PUBLISH) {
@@ -426,7 +476,7 @@ static void carry_out(struct guest *guest, const struct guest_wish *wish)
     case GUEST_LISTEN:
         return;
     }
-    end(guest, GUEST_DONE, BYTES_NONE); /* what the hub had to say against it has been said */
+    have_brought(guest);
 }
 
 static void keep_names(struct guest *guest, const struct guest_wish *wish)
@@ -456,6 +506,8 @@ int guest_control_begin(struct server *server, const struct guest_wish *wish,
     guest->timeout_ms = wish->timeout_ms;
     guest->patience_ms = wish->patience_ms;
     list_init(&guest->line);
+    list_init(&guest->waiter.in_line);
+    guest->waiter.go = go;
     random_uuid(guest->request_id);
     loop_timer_init(&guest->timer, on_due);
     r = hub_client_add(server->hub, wish->id, CLIENT_GUEST, &port, guest, server_time(server),
@@ -486,11 +538,9 @@ void guest_control_go_on(struct guest *guest)
 
 void guest_control_free(struct guest *guest)
 {
-    struct server *server = guest->server;
-
     be_over(guest);
     list_unlink(&guest->in_server);
-    hub_client_gone(server->hub, guest->client, END_CLOSED_BY_CLIENT, server_time(server));
+    leave(guest);
     guest->events->on_gone(guest->owner);
     free(guest);
 }

@@ -4,7 +4,9 @@
  *
  * A guest is a client of the core without a connection. It does one thing (a call, a subscription, ...) and
  * hears what comes of it through its events, under the same rules as any client: protected channels ask for
- * the proof, calls have their deadline. It never owns a channel, and its coming and going is not logged.
+ * the proof, calls have their deadline, and who brings more than somebody takes waits: the end of a send,
+ * broadcast or publish is told when there is room again, or after its timeout. It never owns a channel, and
+ * its coming and going is not logged.
  *
  * Every function runs on the loop's thread; events come from there too, also from inside
  * guest_control_begin(), and must not call back.
@@ -56,7 +58,8 @@ struct guest_wish {
     struct bytes password;      /* of a protected channel; empty: none */
     const uint8_t *signing_key; /* signature_derive_key() of the password; NULL without one */
     struct bytes traceparent;   /* told in the metadata of a call, send or broadcast; empty: none */
-    uint64_t timeout_ms;        /* to the answer, or to a stream's next chunk; 0: the hub's deadline alone */
+    uint64_t timeout_ms;        /* to the answer, to a stream's next chunk, or of waiting for who is full; 0:
+                                   the hub's deadline alone */
     uint64_t patience_ms;       /* for how long its owner may hold back who sends to it; 0: not at all */
 };
 

@@ -425,6 +425,122 @@ static void test_what_is_published_reaches_a_subscribed_guest(void **state)
     stand_end(&stand);
 }
 
+/* --- who brings more than is taken --- */
+
+#define LARGE (3U << 20) /* an outbox that holds one is above high */
+
+struct bringing {
+    struct stand stand;
+    struct peer *provider;
+    struct ear ear;
+    struct guest *guest;
+    struct buffer data;
+};
+
+/* A guest sends to a provider that does not read it. */
+static void begin_bringing(struct bringing *bringing, enum guest_verb verb, uint64_t timeout_ms)
+{
+    struct guest_wish wish = wish_of(verb, "ask", "http:alice:1");
+    void *zeros = calloc(1, LARGE);
+
+    *bringing = (struct bringing){0};
+    stand_begin(&bringing->stand, NULL);
+    bringing->provider = enter_provider(&bringing->stand, "ask");
+    if (verb == GUEST_PUBLISH) {
+        peer_say(bringing->provider, "type", "subscribe", "channel", "room", "sub_name", "ask");
+        turn_a_little(&bringing->stand);
+    }
+    assert_non_null(zeros);
+    msgpack_write_bin(&bringing->data, bytes_of(zeros, LARGE));
+    wish.raw_data = buffer_bytes(&bringing->data);
+    wish.timeout_ms = timeout_ms;
+    bringing->guest = guest_begin(&bringing->stand, &bringing->ear, &wish);
+    free(zeros);
+}
+
+static void end_bringing(struct bringing *bringing)
+{
+    guest_control_free(bringing->guest);
+    buffer_clear(&bringing->data);
+    peer_free(bringing->provider);
+    stand_end(&bringing->stand);
+}
+
+static void test_a_send_is_done_when_its_full_receiver_has_room_again(void **state)
+{
+    struct bringing bringing;
+
+    (void)state;
+    begin_bringing(&bringing, GUEST_SEND, 60000);
+    turn_a_little(&bringing.stand);
+    assert_false(bringing.ear.is_ended);
+    peer_hear(bringing.provider, "send");
+    turn_until(&bringing.stand, bringing.ear.is_ended);
+    assert_int_equal(bringing.ear.end, GUEST_DONE);
+    end_bringing(&bringing);
+}
+
+static void test_a_publish_is_done_when_a_full_subscriber_has_room_again(void **state)
+{
+    struct bringing bringing;
+    struct ear other;
+
+    (void)state;
+    begin_bringing(&bringing, GUEST_PUBLISH, 60000);
+    turn_a_little(&bringing.stand);
+    assert_false(bringing.ear.is_ended);
+    /* The topic is nobody's meanwhile. */
+    guest_control_free(guest_new(&bringing.stand, &other, GUEST_PUBLISH, "ask", "http:bob:1"));
+    assert_false(other.is_ended);
+    assert_false(stand_has(&bringing.stand, "http:alice:1"));
+    peer_hear(bringing.provider, "receive");
+    turn_until(&bringing.stand, bringing.ear.is_ended);
+    assert_int_equal(bringing.ear.end, GUEST_DONE);
+    end_bringing(&bringing);
+}
+
+static void test_what_was_brought_is_taken_though_nobody_makes_room_in_time(void **state)
+{
+    struct bringing bringing;
+
+    (void)state;
+    begin_bringing(&bringing, GUEST_SEND, 20);
+    turn_until(&bringing.stand, bringing.ear.is_ended);
+    assert_int_equal(bringing.ear.end, GUEST_DONE);
+    peer_hear(bringing.provider, "send");
+    end_bringing(&bringing);
+}
+
+static void test_who_waits_for_a_full_receiver_goes_when_that_one_is_gone(void **state)
+{
+    struct bringing bringing;
+
+    (void)state;
+    begin_bringing(&bringing, GUEST_SEND, 60000);
+    turn_a_little(&bringing.stand);
+    assert_false(bringing.ear.is_ended);
+    peer_close(bringing.provider);
+    turn_until(&bringing.stand, bringing.ear.is_ended);
+    assert_int_equal(bringing.ear.end, GUEST_DONE);
+    end_bringing(&bringing);
+}
+
+static void test_a_guest_that_leaves_while_it_waits_is_forgotten_by_who_is_full(void **state)
+{
+    struct bringing bringing;
+
+    (void)state;
+    begin_bringing(&bringing, GUEST_SEND, 60000);
+    guest_control_free(bringing.guest);
+    peer_hear(bringing.provider, "send");
+    turn_a_little(&bringing.stand);
+    assert_false(bringing.ear.is_ended);
+    assert_int_equal(bringing.ear.n_gone, 1);
+    buffer_clear(&bringing.data);
+    peer_free(bringing.provider);
+    stand_end(&bringing.stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +555,11 @@ int main(void)
         cmocka_unit_test(test_a_guest_that_keeps_its_provider_waiting_for_too_long_is_over),
         cmocka_unit_test(test_who_has_no_patience_holds_nobody),
         cmocka_unit_test(test_what_is_published_reaches_a_subscribed_guest),
+        cmocka_unit_test(test_a_send_is_done_when_its_full_receiver_has_room_again),
+        cmocka_unit_test(test_a_publish_is_done_when_a_full_subscriber_has_room_again),
+        cmocka_unit_test(test_what_was_brought_is_taken_though_nobody_makes_room_in_time),
+        cmocka_unit_test(test_who_waits_for_a_full_receiver_goes_when_that_one_is_gone),
+        cmocka_unit_test(test_a_guest_that_leaves_while_it_waits_is_forgotten_by_who_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
