@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hub/base/text.h"
+#include "hub/program/local_user.h"
 #include "mgmt/auth/admins.h"
 #include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_rekey.h"
@@ -35,11 +36,14 @@ static const char admin_usage[] =
     "Exit status: 0 done, 1 not done (why is on standard error), 2 wrong use.\n";
 
 static const char audit_usage[] =
-    "Usage: commhub audit verify [--data-dir DIR]\n\n"
-    "Follows the chain of the audit log of a hub that is not running. Of one that runs, ask the API:\n"
-    "POST /api/v1/audit/verify.\n\n"
+    "Usage: commhub audit list [OPTION ...]\n"
+    "       commhub audit verify [--data-dir DIR]\n\n"
+    "  list              show the audit log of a running hub; commhub audit list --help tells more\n"
+    "  verify            follow the chain of the audit log of a hub that is not running; of one that runs, "
+    "ask the\n"
+    "                    API: POST /api/v1/audit/verify\n\n"
     "  --data-dir DIR    of the hub (COMMHUB_DATA_DIR)\n\n"
-    "Exit status: 0 whole, 1 not whole or not readable, 2 wrong use.\n";
+    "Exit status of verify: 0 whole, 1 not whole or not readable, 2 wrong use.\n";
 
 static int misused(const char *command, const char *what, const char *argument)
 {
@@ -116,6 +120,16 @@ static int read_password(char out_line[PASSWORD_MOST_BYTES + 3])
     return 0;
 }
 
+/* For what the thread writes next; @subject may be NULL. */
+static void stage_row(struct store_audit *row, const char *verb, const char *subject)
+{
+    char who[PRINCIPAL_NAME_SIZE];
+
+    local_user_write(who);
+    store_audit_run(row, who, "commhub admin %s%s%s", verb, subject ? " " : "", subject ? subject : "");
+    store_audit_stage(row, STORE_AUDIT_MOST_ROWS);
+}
+
 static int put_password(const struct arguments *arguments, const char *password,
                         int (*put)(struct store *store, const char *name, struct bytes password,
                                    char out_why[STORE_WHY_SIZE]))
@@ -123,9 +137,15 @@ static int put_password(const struct arguments *arguments, const char *password,
     cleanup_(store_closep) struct store *store = NULL;
     const char *user = arguments->user ? arguments->user : ADMINS_DEFAULT_NAME;
     char why[STORE_WHY_SIZE], shown[NAME_MAX_BYTES * 4 + 1];
+    struct store_audit row;
+    int r;
 
-    if (store_open(&store, arguments->data_dir, why) < 0 ||
-        put(store, user, bytes_of_text(password), why) != 0)
+    if (store_open(&store, arguments->data_dir, why) < 0)
+        return failed(why);
+    stage_row(&row, arguments->verb, user);
+    r = put(store, user, bytes_of_text(password), why);
+    store_audit_stage(NULL, 0);
+    if (r)
         return failed(why);
     text_escape(bytes_of_text(user), shown, sizeof shown);
     printf("The password of %s is set.\n", shown);
@@ -136,8 +156,15 @@ static int rotate_key(const char *data_dir)
 {
     cleanup_(store_closep) struct store *store = NULL;
     char why[STORE_WHY_SIZE];
+    struct store_audit row;
+    int r;
 
-    if (store_open(&store, data_dir, why) < 0 || store_rekey(store, why) < 0)
+    if (store_open(&store, data_dir, why) < 0)
+        return failed(why);
+    stage_row(&row, "rotate-key", NULL);
+    r = store_rekey(store, why);
+    store_audit_stage(NULL, 0);
+    if (r < 0)
         return failed(why);
     puts("All secrets are sealed with a new master key. Backups need the key of their time: keep the old one "
          "for "

@@ -11,7 +11,9 @@
 
 #include "hub/base/text.h"
 #include "hub/program/api_client.h"
+#include "hub/program/local_user.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_backup.h"
 
 #define MOST_BACKUP_BYTES ((size_t)1 << 30)
@@ -37,6 +39,13 @@ static int misused(const struct arguments *arguments, const char *what, const ch
 static int failed(const struct arguments *arguments, const char *why)
 {
     fprintf(stderr, "commhub %s: %s\n", arguments->command, why);
+    return API_STATUS_FAILED;
+}
+
+/* @r: a negative errno of the file. */
+static int failed_with(const struct arguments *arguments, const char *file, int r)
+{
+    fprintf(stderr, "commhub %s: %s: %s\n", arguments->command, file, strerror(-r));
     return API_STATUS_FAILED;
 }
 
@@ -107,7 +116,7 @@ static int fetch_file(const struct arguments *arguments, const char *method, con
         int written = data_dir_write(arguments->file, buffer_bytes(&answer.body));
 
         if (written < 0)
-            r = failed(arguments, strerror(-written));
+            r = failed_with(arguments, arguments->file, written);
         else
             printf("%s: %zu bytes. %s\n", arguments->file, answer.body.len, note);
     }
@@ -184,6 +193,19 @@ static int read_image(const char *path, struct buffer *out_image)
     return n < 0 ? -errno : 0;
 }
 
+/* In the log that the file has brought along. */
+static int record_restore(const struct arguments *arguments, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_(store_closep) struct store *store = NULL;
+    char who[PRINCIPAL_NAME_SIZE];
+    struct store_audit row;
+    int r = store_open(&store, arguments->data_dir, out_why);
+
+    local_user_write(who);
+    store_audit_run(&row, who, "commhub restore %s", arguments->file);
+    return r < 0 ? r : store_audit_append(store, &row, STORE_AUDIT_MOST_ROWS, out_why);
+}
+
 static int restore(const struct arguments *arguments)
 {
     cleanup_(buffer_clear) struct buffer image = {0};
@@ -191,9 +213,13 @@ static int restore(const struct arguments *arguments)
     int r = read_image(arguments->file, &image);
 
     if (r < 0)
-        return failed(arguments, strerror(-r));
+        return failed_with(arguments, arguments->file, r);
     if (store_backup_restore(arguments->data_dir, buffer_bytes(&image), why) < 0)
         return failed(arguments, why);
+    if (record_restore(arguments, why) < 0) {
+        fprintf(stderr, "commhub restore: It is restored, but the audit log lacks that: %s\n", why);
+        return API_STATUS_FAILED;
+    }
     printf("Restored. The former store is %s/commhub.db.before-restore.\n", arguments->data_dir);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "hub/base/text.h"
 #include "mgmt/auth/tokens.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_token.h"
 
 /* 0, or -EINVAL and a sentence. */
@@ -96,6 +97,7 @@ static struct bytes trim(char *text, size_t len)
 int admins_make_from_file(struct store *store, const char *file, bool *out_made, char out_why[STORE_WHY_SIZE])
 {
     char content[PASSWORD_MOST_BYTES + 64], why[STORE_WHY_SIZE];
+    struct store_audit row;
     uint64_t n = 0;
     int len, r = store_user_count_admins(store, NULL, &n, out_why);
 
@@ -108,7 +110,10 @@ int admins_make_from_file(struct store *store, const char *file, bool *out_made,
                  strerror(-len));
         return len;
     }
+    store_audit_run(&row, STORE_AUDIT_CONFIGURATION, "commhub serve --admin-password-file %s", file);
+    store_audit_stage(&row, STORE_AUDIT_MOST_ROWS);
     r = admins_put(store, ADMINS_DEFAULT_NAME, trim(content, (size_t)len), why);
+    store_audit_stage(NULL, 0);
     if (r < 0)
         snprintf(out_why, STORE_WHY_SIZE, "The administrator's password file %.500s will not do: %.400s",
                  file, why);

@@ -47,7 +47,7 @@ static bool append(struct rest *rest, const struct request *request, struct stor
 {
     char why[STORE_WHY_SIZE];
 
-    if (store_audit_append(rest->options.store, row, AUDIT_MOST_ROWS, why) == 0)
+    if (store_audit_append(rest->options.store, row, STORE_AUDIT_MOST_ROWS, why) == 0)
         return true;
     rest_log(rest, LOG_ERROR, request, "The audit log lacks this: %s %.200s was answered %lld. %.300s",
              row->method, row->target, (long long)row->status, why);

@@ -12,8 +12,6 @@
 #include "mgmt/rest/routes.h"
 #include "mgmt/store/store_audit.h"
 
-#define AUDIT_MOST_ROWS 100000
-
 /* Before a request's handler: @out_row, to which request->audit may point then, says who asks for what. */
 void audit_begin(struct rest *rest, const struct request *request, struct store_audit *out_row);
 

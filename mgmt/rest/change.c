@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "hub/base/cleanup.h"
-#include "mgmt/rest/audit.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/rest.h"
+#include "mgmt/store/store_audit.h"
 
 #define PLAN_TYPE "application/vnd.commhub.plan+json"
 
@@ -55,7 +55,7 @@ void change_stage(const struct request *request, unsigned status, json_t *before
     if (!request->audit)
         return;
     request->audit->status = status;
-    store_audit_stage(request->audit, AUDIT_MOST_ROWS);
+    store_audit_stage(request->audit, STORE_AUDIT_MOST_ROWS);
 }
 
 bool change_is_tried(const struct request *request, struct reply *reply, unsigned status, json_t *before,

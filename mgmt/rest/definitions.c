@@ -8,10 +8,10 @@
 
 #include "hub/base/name.h"
 #include "hub/base/text.h"
-#include "mgmt/rest/audit.h"
 #include "mgmt/rest/change.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/store/seal.h"
+#include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_password.h"
 
 #define MOST_PASSWORD_BYTES 1024
@@ -435,7 +435,16 @@ static int record_change(struct store *store, const struct definitions *definiti
     write_target(change, row.target, sizeof row.target);
     change_write(&row, member_of(definitions->before, change),
                  is_removed ? NULL : member_of(definitions->after, change));
-    return store_audit_append(store, &row, AUDIT_MOST_ROWS, out_why);
+    return store_audit_append(store, &row, STORE_AUDIT_MOST_ROWS, out_why);
+}
+
+bool definitions_change_anything(const struct definitions *definitions)
+{
+    for (size_t i = 0; i < definitions->n_changes; i++) {
+        if (definitions->changes[i].action != DEFINITIONS_SAME)
+            return true;
+    }
+    return false;
 }
 
 struct storing {

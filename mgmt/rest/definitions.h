@@ -61,6 +61,9 @@ void definitions_clear(struct definitions *definitions);
 /* Where the document says of a thing: @kind is "bridges" or "channels". */
 void definitions_pointer(char out_pointer[JSON_FORM_POINTER_SIZE], const char *kind, const char *name);
 
+/* Whether there is something to store. */
+bool definitions_change_anything(const struct definitions *definitions);
+
 /*
  * Stores all changes, or none: 0, or a negative errno and a sentence. With @asked, the audit row of who
  * asked, each object that changes has a row of its own: of the request that would have changed it alone.

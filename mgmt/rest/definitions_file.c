@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mgmt/rest/change.h"
 #include "mgmt/rest/definitions.h"
 #include "mgmt/rest/json_fault.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_audit.h"
 
 #define MOST_SECRET_FILE_BYTES 4096
 #define MOST_DOCUMENT_BYTES ((size_t)4 * 1024 * 1024)
@@ -97,6 +99,21 @@ static int refuse_faults(const char *file, struct problem_faults *faults, char o
     return -EINVAL;
 }
 
+/* With a row of the audit log for the whole, and one for each object. */
+static int store_recorded(const struct definitions *definitions, const char *file,
+                          char out_why[STORE_WHY_SIZE])
+{
+    struct store_audit row;
+    int r;
+
+    store_audit_run(&row, STORE_AUDIT_CONFIGURATION, "commhub serve --definitions %s", file);
+    change_write(&row, NULL, definitions_changes_json(definitions));
+    store_audit_stage(&row, STORE_AUDIT_MOST_ROWS);
+    r = definitions_store(definitions, &row, out_why);
+    store_audit_stage(NULL, 0);
+    return r;
+}
+
 static int take_in(struct store *store, const char *file, json_t *document, char out_why[STORE_WHY_SIZE])
 {
     struct problem_faults faults = {0};
@@ -108,8 +125,8 @@ static int take_in(struct store *store, const char *file, json_t *document, char
     r = definitions_read(&definitions, store, document, DEFINITIONS_MERGE, &faults, out_why);
     if (r == 0 && problem_faults_are_any(&faults))
         r = refuse_faults(file, &faults, out_why);
-    if (r == 0)
-        r = definitions_store(&definitions, NULL, out_why);
+    if (r == 0 && definitions_change_anything(&definitions))
+        r = store_recorded(&definitions, file, out_why);
     definitions_clear(&definitions);
     return r;
 }

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "hub/base/buffer.h"
+#include "hub/base/clock.h"
 #include "hub/base/text.h"
 #include "mgmt/store/store_inside.h"
 
@@ -97,6 +100,17 @@ static int write_end(struct store *store, const char *name, const struct end *en
 }
 
 /* ---- appending ---- */
+
+void store_audit_run(struct store_audit *out_row, const char *who, const char *format, ...)
+{
+    va_list arguments;
+
+    *out_row = (struct store_audit){.time_ms = clock_wall_ms(), .method = "RUN", .status = 200};
+    snprintf(out_row->who, sizeof out_row->who, "%s", who);
+    va_start(arguments, format);
+    vsnprintf(out_row->target, sizeof out_row->target, format, arguments);
+    va_end(arguments);
+}
 
 static int insert(struct store *store, const struct store_audit *row)
 {

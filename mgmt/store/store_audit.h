@@ -15,12 +15,15 @@
 
 #define STORE_AUDIT_HASH_BYTES 32
 #define STORE_AUDIT_CHANGE_SIZE 4096
+#define STORE_AUDIT_MOST_ROWS 100000
+#define STORE_AUDIT_CONFIGURATION                                                                            \
+    "configuration" /* who: the hub at its start, by file, environment or flags */
 
 struct store_audit {
     int64_t serial; /* grows by one */
     uint64_t time_ms;
     char who[PRINCIPAL_NAME_SIZE]; /* "": nobody known */
-    char address[64];
+    char address[64];              /* "": of this machine */
     char request_id[72];
     char method[16];
     char target[1024];                    /* as asked, cut where it is longer */
@@ -30,6 +33,13 @@ struct store_audit {
     int64_t omitted; /* refusals of strangers that were not recorded since the row before */
     uint8_t hash[STORE_AUDIT_HASH_BYTES];
 };
+
+/*
+ * Fills a row for a write that no request asks for: @who is "command:root" or STORE_AUDIT_CONFIGURATION, and
+ * the method RUN of what @format says was run.
+ */
+void store_audit_run(struct store_audit *out_row, const char *who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Appends: serial and hash are set. Of more than @most rows the oldest go. 0 or a negative errno. */
 int store_audit_append(struct store *store, struct store_audit *row, int64_t most,

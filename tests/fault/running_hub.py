@@ -173,12 +173,12 @@ def run_to_end(
     try:
         result = subprocess.run(
             [str(binary()), *([command] if command else []), *arguments],
-            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout_s,
             env=environment(**settings),
             preexec_fn=prepare,
+            **({} if "input" in popen else {"stdin": subprocess.DEVNULL}),
             **popen,  # type: ignore[call-overload]
         )
     except subprocess.TimeoutExpired as running:

@@ -44,8 +44,9 @@ def command(hub: RunningHub, token_file: Path, *arguments: str) -> tuple[int, st
     return run_to_end(*arguments[1:], *api, command=arguments[0], timeout_s=20)
 
 
-def offline(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
-    return run_to_end(*arguments[1:], "--data-dir", f"{tmp_path}/data", command=arguments[0], timeout_s=20)
+def offline(tmp_path: Path, *arguments: str, **popen: str) -> tuple[int, str, str]:
+    data_dir = ("--data-dir", f"{tmp_path}/data")
+    return run_to_end(*arguments[1:], *data_dir, command=arguments[0], timeout_s=20, **popen)
 
 
 def incarnation(management: Management) -> int:
@@ -73,6 +74,28 @@ def test_a_backup_brings_back_what_was_there_and_the_hub_begins_anew(
     management = Management(start())
     assert management.ask("GET", "/api/v1/bridges/west")[0] == 200
     assert incarnation(management) > before + 1000
+    assert rows_of_runs(management) == [f"commhub restore {copy}"]
+
+
+def rows_of_runs(management: Management) -> list[str]:
+    """What commands and the configuration have done, oldest first, in a log whose chain holds."""
+    status, page = management.ask("GET", "/api/v1/audit?method=RUN&sort=time")
+    assert status == 200 and management.ask("POST", "/api/v1/audit/verify")[1]["is_whole"]
+    return [row["target"] for row in page["items"]]
+
+
+def test_what_is_done_while_the_hub_is_down_stands_in_the_audit_log(start: StartHub, tmp_path: Path) -> None:  # noqa: F811
+    hub = start()
+    hub.stop()
+    for arguments in (("init", "--user", "eve"), ("reset-password", "eve"), ("reset-password", "nobody")):
+        status = offline(tmp_path, "admin", *arguments, "--password-stdin", input="a canary password\n")[0]
+        assert status == (1 if "nobody" in arguments else 0)
+    assert offline(tmp_path, "admin", "rotate-key")[0] == 0
+    management = Management(start())
+    done = ["commhub admin init eve", "commhub admin reset-password eve", "commhub admin rotate-key"]
+    assert rows_of_runs(management) == done
+    row = management.ask("GET", "/api/v1/audit?method=RUN")[1]["items"][0]
+    assert row["who"].startswith("command:") and row["status"] == 200 and row["address"] == "", row
 
 
 @pytest.mark.parametrize(

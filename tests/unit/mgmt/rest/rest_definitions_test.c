@@ -10,6 +10,7 @@
 #include "mgmt/rest/definitions.h"
 #include "mgmt/rest/definitions_file.h"
 #include "mgmt/store/data_dir.h"
+#include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_password.h"
 #include "tests/support/unit.h"
 #include "tests/unit/mgmt/stand.h"
@@ -263,6 +264,24 @@ static int load(const char *text, char why[STORE_WHY_SIZE])
     return definitions_file_load(stand.store, path, why);
 }
 
+/* The rows that the configuration has in the audit log: of the file, and of each object. */
+static void assert_row_of_each(struct store *store)
+{
+    static const char *const targets[] = {"/api/v1/bridges/west", "/api/v1/channels/vault/password",
+                                          "commhub serve --definitions "};
+    const struct store_audit_filter filter = {.who = STORE_AUDIT_CONFIGURATION, .is_oldest_first = true};
+    struct store_audits audits;
+    char why[STORE_WHY_SIZE];
+
+    assert_int_equal(store_audit_list(store, &filter, 0, 10, &audits, why), 0);
+    assert_int_equal(audits.n, N_ELEMENTS(targets));
+    for (size_t i = 0; i < audits.n; i++) {
+        assert_int_equal(strncmp(audits.rows[i].target, targets[i], strlen(targets[i])), 0);
+        assert_null(strstr(audits.rows[i].after, "from outside"));
+    }
+    free(audits.rows);
+}
+
 static void test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere(void **state)
 {
     cleanup_(buffer_clear) struct buffer password = {0};
@@ -280,7 +299,9 @@ static void test_a_file_is_taken_in_at_start_with_secrets_from_elsewhere(void **
     assert_int_equal(load(text, why), 0);
     assert_int_equal(store_password_find(stand.store, BYTES_LITERAL("vault"), &password, why), 0);
     assert_true(bytes_equal_text(buffer_bytes(&password), "from outside"));
+    assert_row_of_each(stand.store);
     assert_int_equal(load(text, why), 0);
+    assert_row_of_each(stand.store); /* what changes nothing leaves no row */
     assert_int_equal(load("{", why), -EINVAL);
     assert_non_null(strstr(why, "not JSON"));
     assert_int_equal(load("{\"version\":1,\"bridges\":{\"x\":{}}}", why), -EINVAL);
