@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "hub/base/clock.h"
-#include "hub/client/authenticity.h"
 #include "hub/client/commipc_call.h"
 #include "hub/client/offers.h"
 #include "hub/client/wish.h"
+#include "hub/wire/authenticity.h"
 #include "hub/wire/msgpack_read.h"
 #include "hub/wire/proof.h"
 

@@ -8,9 +8,9 @@
 
 #include "hub/base/clock.h"
 #include "hub/base/text.h"
-#include "hub/client/authenticity.h"
 #include "hub/client/traffic.h"
 #include "hub/client/wish.h"
+#include "hub/wire/authenticity.h"
 
 #define TEXT_SIZE 640
 

@@ -8,8 +8,8 @@
 
 #include "hub/base/check.h"
 #include "hub/base/clock.h"
-#include "hub/client/authenticity.h"
 #include "hub/client/channel.h"
+#include "hub/wire/authenticity.h"
 
 #define TEXT_SIZE 512
 

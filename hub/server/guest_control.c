@@ -34,6 +34,7 @@ struct guest {
     enum step step;
     bool is_over;
     bool is_challenged;
+    bool has_key;
     bool is_held;         /* its owner takes nothing now, */
     struct list line;     /* and these wait for that (outlet.h) */
     bool has_brought;     /* all that it had, which the hub has taken; */
@@ -134,6 +135,7 @@ static void tell(struct guest *guest, const struct message *message, bool is_chu
         .raw_data = message_raw(message, KEY_DATA),
         .raw_timestamp = message_raw(message, KEY_TIMESTAMP),
         .is_chunk = is_chunk,
+        .signed_body = guest->has_key ? message->body : BYTES_NONE,
     };
 
     message_text(message, KEY_EVENT, &data.event);
@@ -503,6 +505,7 @@ int guest_control_begin(struct server *server, const struct guest_wish *wish,
     guest->events = events;
     guest->owner = owner;
     guest->verb = wish->verb;
+    guest->has_key = wish->signing_key != NULL;
     guest->timeout_ms = wish->timeout_ms;
     guest->patience_ms = wish->patience_ms;
     list_init(&guest->line);

@@ -70,6 +70,7 @@ struct guest_data {
     struct bytes server_id;
     struct bytes raw_timestamp; /* MessagePack; may be empty */
     bool is_chunk;              /* of a stream: more follows */
+    struct bytes signed_body;   /* the whole message, where the wish had a signing key; else empty */
 };
 
 /* What the owner makes of data. */

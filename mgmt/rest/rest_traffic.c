@@ -223,6 +223,16 @@ static void append_member(struct buffer *out, const char *name, struct bytes tex
     buffer_clear(&raw);
 }
 
+/* Where a password was given. */
+static void append_signature(struct buffer *out, enum visit_signature signature)
+{
+    static const char *const words[] = {
+        [VISIT_SIGNED] = "valid", [VISIT_UNSIGNED] = "missing", [VISIT_FORGED] = "wrong"};
+
+    if (signature != VISIT_UNASKED)
+        buffer_append_format(out, ",\"signature\":\"%s\"", words[signature]);
+}
+
 /* {data, sender_id, server_id} of an answer, and of what was sent to many also {event, timestamp}. */
 static void append_message(struct buffer *out, const struct visit_message *message, bool is_to_many)
 {
@@ -235,6 +245,7 @@ static void append_message(struct buffer *out, const struct visit_message *messa
         buffer_append_text(out, ",\"timestamp\":");
         json_exact_append(message->raw_timestamp, out);
     }
+    append_signature(out, message->signature);
     buffer_append_text(out, "}");
 }
 

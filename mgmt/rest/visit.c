@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Messages wait as MessagePack, in an array of six each, so that the loop only copies: JSON is made of them
- * on the HTTP thread. The guest keeps a reference of its own, for the hub may outlive the management plane.
+ * Messages wait as MessagePack, in an array each, so that the loop only copies: JSON is made of them, and
+ * signatures are checked, on the HTTP thread. The guest keeps a reference of its own, for the hub may outlive
+ * the management plane.
  */
 #include "mgmt/rest/visit.h"
 
@@ -12,14 +13,17 @@
 #include <stdlib.h>
 
 #include "hub/base/check.h"
+#include "hub/base/clock.h"
 #include "hub/base/random.h"
 #include "hub/base/text.h"
+#include "hub/wire/authenticity.h"
 #include "hub/wire/msgpack_read.h"
 #include "hub/wire/msgpack_write.h"
 #include "mgmt/rest/problem.h"
 
 #define MOST_NAME_BYTES 200 /* of the asker in the guest's id, which has 255 at most */
 #define ID_SIZE 256
+#define N_ITEMS 7 /* of an array that waits */
 
 struct visit {
     atomic_uint n_refs;
@@ -27,6 +31,8 @@ struct visit {
     struct later *later;
     struct guest *guest; /* the loop's */
     char id[ID_SIZE];
+    bool has_key;
+    uint8_t key[SIGNATURE_KEY_BYTES];
 
     pthread_mutex_t mutex; /* of what follows */
     struct buffer waiting;
@@ -49,6 +55,7 @@ static void unref(struct visit *visit)
     buffer_clear(&visit->taken);
     later_unref(visit->later);
     pthread_mutex_destroy(&visit->mutex);
+    explicit_bzero(visit->key, sizeof visit->key);
     free(visit);
 }
 
@@ -61,15 +68,17 @@ static enum guest_verdict on_data(void *owner, const struct guest_data *data)
     enum guest_verdict verdict = GUEST_GO_ON;
 
     pthread_mutex_lock(&visit->mutex);
-    visit->is_too_slow = waiting->len && waiting->len + data->raw_data.len > VISIT_MOST_BYTES;
+    visit->is_too_slow =
+        waiting->len && waiting->len + data->raw_data.len + data->signed_body.len > VISIT_MOST_BYTES;
     if (!visit->is_too_slow) {
-        msgpack_write_array(waiting, 6);
+        msgpack_write_array(waiting, N_ITEMS);
         msgpack_write_str(waiting, data->event);
         msgpack_write_raw_or_nil(waiting, data->raw_data);
         msgpack_write_str(waiting, data->sender_id);
         msgpack_write_str(waiting, data->server_id);
         msgpack_write_raw_or_nil(waiting, data->raw_timestamp);
         msgpack_write_bool(waiting, data->is_chunk);
+        msgpack_write_raw_or_nil(waiting, data->signed_body);
     }
     visit->is_out_of_memory = waiting->failed;
     if (visit->is_too_slow || waiting->failed)
@@ -168,6 +177,9 @@ int visit_begin(struct visit **out_visit, struct rest *rest, const struct guest_
     pthread_mutex_init(&visit->mutex, NULL);
     visit->rest = rest;
     visit->later = later_ref(later);
+    visit->has_key = wish->signing_key != NULL;
+    if (visit->has_key)
+        memcpy(visit->key, wish->signing_key, sizeof visit->key);
     make_id(visit, request);
     beginning.wish.id = bytes_of_text(visit->id);
     if (!rest_ask(rest, run_begin, &beginning, request, reply)) {
@@ -200,13 +212,27 @@ static struct bytes read_str(struct msgpack_reader *reader)
     return value.raw;
 }
 
+/* Without memory nothing is vouched for. */
+static enum visit_signature judge_signature(const struct visit *visit, struct bytes body)
+{
+    struct message message;
+    int r;
+
+    if (!visit->has_key)
+        return VISIT_UNASKED;
+    check(message_parse(body, &message) == 0); /* the hub has read it */
+    r = authenticity_check(&message, visit->key, clock_wall_ms() / 1000);
+    return r == 0 ? VISIT_SIGNED : r == AUTHENTICITY_E_UNSIGNED ? VISIT_UNSIGNED : VISIT_FORGED;
+}
+
 static void read_message(struct visit *visit, struct visit_message *out)
 {
     struct msgpack_reader reader = msgpack_reader_of(buffer_bytes(&visit->taken));
     struct msgpack_value value;
+    struct bytes body;
 
     reader.offset = visit->n_read;
-    check(msgpack_read(&reader, &value) == 0 && value.n_items == 6);
+    check(msgpack_read(&reader, &value) == 0 && value.n_items == N_ITEMS);
     out->event = read_str(&reader);
     check(msgpack_skip(&reader, &out->raw_data) == 0);
     out->sender_id = read_str(&reader);
@@ -214,6 +240,8 @@ static void read_message(struct visit *visit, struct visit_message *out)
     check(msgpack_skip(&reader, &out->raw_timestamp) == 0);
     check(msgpack_read(&reader, &value) == 0 && value.type == MSGPACK_BOOL);
     out->is_chunk = value.boolean;
+    check(msgpack_skip(&reader, &body) == 0);
+    out->signature = judge_signature(visit, body);
     visit->n_read = reader.offset;
 }
 

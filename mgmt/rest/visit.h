@@ -18,6 +18,14 @@
 
 struct visit;
 
+/* Whether a message is from somebody who knows the channel's password. */
+enum visit_signature {
+    VISIT_UNASKED, /* the asker has given no password */
+    VISIT_SIGNED,
+    VISIT_UNSIGNED,
+    VISIT_FORGED,
+};
+
 struct visit_message {
     struct bytes event;
     struct bytes raw_data; /* MessagePack, as the next but one */
@@ -25,6 +33,7 @@ struct visit_message {
     struct bytes server_id;
     struct bytes raw_timestamp;
     bool is_chunk;
+    enum visit_signature signature;
 };
 
 enum visit_news {

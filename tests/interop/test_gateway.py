@@ -256,6 +256,26 @@ async def test_a_protected_channel_asks_over_http_too(
     listening.close()
 
 
+async def test_signatures_are_checked_for_who_reads_over_http(
+    gate: HubUnderTest, gateway: Gateway, connect: Connector, dial: RawDialer, channel: str, unique: Unique
+) -> None:
+    owner = await dial(gate, unique("owner"))
+    await owner.set_password(channel, PASSWORD)
+    member = await (await connect(gate)).open(channel, password=PASSWORD)
+    await member.add_event("echo", echo)
+    await owner.open(channel, PASSWORD)
+    listening = await gateway.stream("GET", f"{channel}/broadcasts", CommHub_Channel_Password=quote(PASSWORD))
+    await member.broadcast("tock", {"ä": [1, 2.5]})
+    assert (await listening.next())[1]["signature"] == "valid"
+    await owner.broadcast(channel, "tock", 1)
+    assert (await listening.next())[1]["signature"] == "missing"
+    await owner.broadcast(channel, "tock", 1, signature="0" * 64)
+    assert (await listening.next())[1]["signature"] == "wrong"
+    listening.close()
+    answer = await gateway.post(f"{channel}/events/echo/call", 1, CommHub_Channel_Password=quote(PASSWORD))
+    assert answer.json["signature"] == "missing"
+
+
 async def test_a_reader_that_stops_costs_its_bound_and_nothing_else(
     gate: HubUnderTest, gateway: Gateway, connect: Connector, channel: str
 ) -> None:

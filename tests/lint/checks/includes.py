@@ -23,6 +23,7 @@ LAYERS: dict[str, list[str]] = {
     "mgmt": [
         "hub/server/*control*.h",
         "hub/core/*view.h",
+        "hub/wire/authenticity.h",
         "hub/wire/msgpack_*.h",
         "hub/wire/signature.h",
         "hub/io/*",

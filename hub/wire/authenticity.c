@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "hub/client/authenticity.h"
+#include "hub/wire/authenticity.h"
 
 #include <errno.h>
 
 #include "hub/base/check.h"
-#include "hub/client/commipc.h"
 #include "hub/wire/msgpack_write.h"
 
 enum absent {
@@ -73,7 +72,8 @@ int authenticity_check(const struct message *message, const uint8_t key[SIGNATUR
     int r = -ENOMEM;
 
     if (message_text(message, KEY_SIGNATURE, &given) != 0)
-        return COMMIPC_E_FORGED;
+        return message_text(message, KEY_SIGNATURE, &given) == MESSAGE_E_ABSENT ? AUTHENTICITY_E_UNSIGNED
+                                                                                : AUTHENTICITY_E_FORGED;
     msgpack_write_map(&full, N_FIELDS);
     for (size_t i = 0; i < N_FIELDS; i++)
         write_field(&full, message, i, now_s);
@@ -85,6 +85,6 @@ int authenticity_check(const struct message *message, const uint8_t key[SIGNATUR
     if (r < 0)
         return r;
     if (r > 0 || !bytes_equal_secret(bytes_of(expected, SIGNATURE_TEXT - 1), given))
-        return COMMIPC_E_FORGED;
+        return AUTHENTICITY_E_FORGED;
     return 0;
 }
