@@ -239,29 +239,33 @@ static struct block *copied(struct bytes bytes)
     return block;
 }
 
+/* False: there was no memory. */
+static bool add_hub(struct foreign_item *item, const struct link_entry *entry)
+{
+    struct block *attributes = copied(entry->raw_attributes);
+    bool is_added =
+        attributes && foreign_table_add_hub(item, &entry->origin, entry->incarnation, attributes) == 0;
+
+    block_unref(attributes);
+    if (item->kind != ROUTE_MEMBER)
+        return is_added;
+    block_unref(item->path);
+    item->path = copied(entry->path);
+    return is_added && item->path;
+}
+
 static void take_set(struct foreign *foreign, const struct link_entry *entry)
 {
     struct foreign_item *item;
-    struct block *attributes;
-    struct block *path;
     int r = foreign_table_get_item(&foreign->table, (enum route_kind)entry->kind, entry->channel, entry->name,
                                    &item);
 
     if (r == FOREIGN_TABLE_E_FULL)
         return;
-    if (r < 0 || foreign_table_add_hub(item, &entry->origin, entry->incarnation) < 0) {
+    if (r < 0 || !add_hub(item, entry))
         foreign_run_dry(foreign);
-        return;
-    }
-    attributes = copied(entry->raw_attributes);
-    path = item->kind == ROUTE_MEMBER ? copied(entry->path) : NULL;
-    if (!attributes || (item->kind == ROUTE_MEMBER && !path))
-        foreign_run_dry(foreign);
-    block_unref(item->attributes);
-    block_unref(item->path);
-    item->attributes = attributes;
-    item->path = path;
-    foreign_mark_item(foreign, item);
+    if (r == 0)
+        foreign_mark_item(foreign, item);
 }
 
 static void take_gone(struct foreign *foreign, const struct link_entry *entry)

@@ -12,13 +12,19 @@
 #include "hub/wire/frame.h"
 #include "hub/wire/msgpack_write.h"
 
+struct foreign_caller {
+    struct map_node node;
+    uint32_t n_calls;
+    uint8_t storage[];
+};
+
 struct foreign_call {
     struct map_node by_name;
     struct list by_age;
     struct hub_id to;
     uint64_t life;             /* the incarnation of `to` that was asked */
     struct stream_order order; /* of the answers */
-    struct bytes caller;
+    struct foreign_caller *caller;
     struct bytes request_id;
     struct bytes channel;
     struct bytes event;
@@ -71,12 +77,50 @@ static bool read_name(const struct message *message, enum message_key caller, st
 void foreign_call_init(struct foreign_calls *calls)
 {
     map_init(&calls->by_name);
+    map_init(&calls->callers);
     list_init(&calls->by_age);
     stream_order_init_all(&calls->orders);
 }
 
+static struct foreign_caller *find_caller(const struct foreign_calls *calls, struct bytes id)
+{
+    struct map_node *node = map_find(&calls->callers, id);
+
+    return node ? container_of(node, struct foreign_caller, node) : NULL;
+}
+
+/* The caller, made if it has no call yet. NULL: out of memory. */
+static struct foreign_caller *get_caller(struct foreign_calls *calls, struct bytes id)
+{
+    struct foreign_caller *caller = find_caller(calls, id);
+    uint8_t *at;
+
+    if (caller)
+        return caller;
+    caller = malloc(sizeof *caller + id.len);
+    if (!caller)
+        return NULL;
+    caller->n_calls = 0;
+    at = caller->storage;
+    if (map_insert(&calls->callers, &caller->node, put(&at, id)) < 0) {
+        free(caller);
+        return NULL;
+    }
+    return caller;
+}
+
+static void release_caller(struct foreign_calls *calls, struct foreign_caller *caller)
+{
+    if (!caller || caller->n_calls > 0)
+        return;
+    map_remove(&calls->callers, &caller->node);
+    free(caller);
+}
+
 static void drop(struct foreign_calls *calls, struct foreign_call *call)
 {
+    call->caller->n_calls--;
+    release_caller(calls, call->caller);
     stream_order_clear(&calls->orders, &call->order);
     map_remove(&calls->by_name, &call->by_name);
     list_unlink(&call->by_age);
@@ -93,6 +137,7 @@ void foreign_call_clear(struct foreign_calls *calls)
     while (!list_is_empty(&calls->by_age))
         drop(calls, oldest(calls));
     map_clear(&calls->by_name);
+    map_clear(&calls->callers);
 }
 
 static struct foreign_call *find(const struct foreign_calls *calls, struct bytes name)
@@ -142,17 +187,28 @@ static struct foreign_call *keep(const struct call_name *name, struct bytes chan
     stream_order_init(&call->order);
     at = call->storage;
     call->by_name.key = put(&at, name->all);
-    call->caller = bytes_of(call->storage + 1, name->caller.len);
     call->request_id = bytes_of(at - name->request_id.len, name->request_id.len);
     call->channel = put(&at, channel);
     call->event = put(&at, event);
     return call;
 }
 
+bool foreign_call_is_one_too_many(const struct foreign *foreign, const struct message *call)
+{
+    const struct foreign_caller *caller;
+    struct bytes id;
+
+    if (call->type != MESSAGE_CALL || !read_text(call, KEY_SENDER_ID, &id))
+        return false;
+    caller = find_caller(&foreign->calls, id);
+    return caller && caller->n_calls >= FOREIGN_CALL_MAX_OF_CALLER;
+}
+
 void foreign_call_add(struct foreign *foreign, const struct message *message, const struct hub_id *hub,
                       uint64_t life)
 {
     struct foreign_calls *calls = &foreign->calls;
+    struct foreign_caller *caller;
     struct foreign_hub *asked;
     struct foreign_call *call;
     struct call_name name;
@@ -163,12 +219,16 @@ void foreign_call_add(struct foreign *foreign, const struct message *message, co
         !read_text(message, KEY_CHANNEL, &channel) || !read_text(message, KEY_EVENT, &event))
         return;
     make_room(foreign, name.all);
-    call = keep(&name, channel, event);
+    caller = get_caller(calls, name.caller);
+    call = caller ? keep(&name, channel, event) : NULL;
     if (!call || map_insert(&calls->by_name, &call->by_name, call->by_name.key) < 0) {
         metrics_count(METRICS_OUT_OF_MEMORY);
+        release_caller(calls, caller);
         free(call);
         return;
     }
+    call->caller = caller;
+    caller->n_calls++;
     call->to = *hub;
     call->life = life;
     list_append(&calls->by_age, &call->by_age);
@@ -209,7 +269,7 @@ static void end(struct foreign *foreign, struct foreign_call *call, enum error_t
         .channel = call->channel,
         .event = call->event,
         .server_id = bytes_of_text(foreign->server_id),
-        .target_id = call->caller,
+        .target_id = call->caller->node.key,
     };
     struct bytes hub = foreign->outlet.name_of(foreign->outlet.context, &call->to);
     struct buffer request_id = {0};

@@ -20,16 +20,25 @@
 /* Beyond it the oldest is not watched any more: the foreign hub does not tell which ones were given up. */
 #define FOREIGN_CALL_MAX 100000U
 
+/* Unanswered ones of one caller, beyond which it is refused. The package's bridge programs give a call that
+ * they pass on a new request id and take off whatever could tell it again, so calls that they carry round a
+ * circle look like new ones of the program: this is what ends them. */
+#define FOREIGN_CALL_MAX_OF_CALLER 1024U
+
 struct foreign;
 
 struct foreign_calls {
     struct map by_name;
+    struct map callers;
     struct list by_age; /* oldest first */
     struct stream_orders orders;
 };
 
 void foreign_call_init(struct foreign_calls *calls);
 void foreign_call_clear(struct foreign_calls *calls);
+
+/* Whether its caller has as many unanswered calls as it may have. */
+bool foreign_call_is_one_too_many(const struct foreign *foreign, const struct message *call);
 
 /* The call goes to @hub; without memory it is not watched. */
 void foreign_call_add(struct foreign *foreign, const struct message *call, const struct hub_id *hub,

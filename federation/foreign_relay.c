@@ -7,6 +7,8 @@
  */
 #include "federation/foreign_relay.h"
 
+#include <stdio.h>
+
 #include "federation/foreign_wish.h"
 #include "federation/outstanding.h"
 #include "hub/base/metrics.h"
@@ -102,34 +104,52 @@ void foreign_relay_many(struct foreign *foreign, const struct link_many *many)
 
 /* --- from the foreign hub ------------------------------------------------------------------------------- */
 
-/* The hub with the fewest calls of this foreign hub; NULL: the mesh has the service no more. */
-static struct foreign_hub *choose(struct foreign_item *item)
+/* The hub with the fewest calls of this foreign hub; NULL: the mesh has the service no more. What a bridge
+ * program passes on may be this very foreign hub's: calls would go round. */
+static struct foreign_hub *choose(const struct foreign *foreign, struct foreign_item *item)
 {
     struct foreign_hub *best = NULL;
 
     for (size_t i = 0; item && i < item->n_hubs; i++) {
-        if (!best || item->hubs[i].n_calls < best->n_calls)
+        if ((!best || item->hubs[i].n_calls < best->n_calls) &&
+            foreign_wish_is_provided_by(foreign, item, &item->hubs[i]))
             best = &item->hubs[i];
     }
     return best;
 }
 
-static void refuse_call(struct foreign *foreign, const struct message *call, struct bytes channel,
-                        struct bytes event)
+static void refuse_call(struct foreign *foreign, const struct message *call, const struct link_one *one,
+                        struct bytes error)
 {
     struct call_failure failure = {
         .raw_request_id = message_raw(call, KEY_REQUEST_ID),
-        .channel = channel,
-        .event = event,
+        .text = error,
+        .channel = one->channel,
+        .event = one->event,
         .server_id = bytes_of_text(foreign->server_id),
     };
-    char text[ERROR_TEXT_SIZE];
 
     if (call->type != MESSAGE_CALL || failure.raw_request_id.len == 0 ||
         message_text(call, KEY_SENDER_ID, &failure.target_id) != 0)
         return;
-    failure.text = error_text_format(ERROR_NO_PROVIDER, channel, event, text);
     foreign_say(foreign, answer_call_failure(&failure));
+}
+
+static void refuse_too_many(struct foreign *foreign, const struct message *call, const struct link_one *one)
+{
+    char number[12];
+    char text[ERROR_TEXT_SIZE];
+
+    snprintf(number, sizeof number, "%u", FOREIGN_CALL_MAX_OF_CALLER);
+    refuse_call(foreign, call, one,
+                error_text_format(ERROR_TOO_MANY_CALLS, bytes_of_text(number), BYTES_NONE, text));
+}
+
+static void refuse_unprovided(struct foreign *foreign, const struct message *call, const struct link_one *one)
+{
+    char text[ERROR_TEXT_SIZE];
+
+    refuse_call(foreign, call, one, error_text_format(ERROR_NO_PROVIDER, one->channel, one->event, text));
 }
 
 static void number_one(struct foreign *foreign, struct link_one *one)
@@ -148,9 +168,14 @@ void foreign_relay_call(struct foreign *foreign, const struct message *call)
         message_text(call, KEY_EVENT, &message.one.event) != 0 || !name_is_valid(message.one.channel) ||
         !name_is_valid(message.one.event))
         return;
-    hub = choose(foreign_table_item(&foreign->table, ROUTE_SERVICE, message.one.channel, message.one.event));
+    hub = choose(foreign,
+                 foreign_table_item(&foreign->table, ROUTE_SERVICE, message.one.channel, message.one.event));
     if (!hub) {
-        refuse_call(foreign, call, message.one.channel, message.one.event);
+        refuse_unprovided(foreign, call, &message.one);
+        return;
+    }
+    if (foreign_call_is_one_too_many(foreign, call)) {
+        refuse_too_many(foreign, call, &message.one);
         return;
     }
     foreign_call_add(foreign, call, &hub->id, hub->life);

@@ -31,8 +31,9 @@ static void free_item(struct foreign_table *table, struct foreign_item *item)
     foreign_table_remove_owners(item);
     block_unref(item->their_attributes);
     block_unref(item->told_attributes);
-    block_unref(item->attributes);
     block_unref(item->path);
+    for (size_t i = 0; i < item->n_hubs; i++)
+        block_unref(item->hubs[i].attributes);
     free(item->hubs);
     free(item);
 }
@@ -153,12 +154,20 @@ struct foreign_hub *foreign_table_hub(const struct foreign_item *item, const str
     return NULL;
 }
 
-int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life)
+static void renew(struct foreign_hub *hub, uint64_t life, struct block *attributes)
+{
+    hub->life = life;
+    block_unref(hub->attributes);
+    hub->attributes = block_ref(attributes);
+}
+
+int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life,
+                          struct block *attributes)
 {
     struct foreign_hub *known = foreign_table_hub(item, hub);
 
     if (known) {
-        known->life = life;
+        renew(known, life, attributes);
         return 0;
     }
     if (item->n_hubs == item->max_hubs) {
@@ -171,8 +180,14 @@ int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, u
         item->max_hubs = more;
     }
     item->channel->n_ours += item->n_hubs == 0;
-    item->hubs[item->n_hubs++] = (struct foreign_hub){.id = *hub, .life = life};
+    item->hubs[item->n_hubs] = (struct foreign_hub){.id = *hub};
+    renew(&item->hubs[item->n_hubs++], life, attributes);
     return 0;
+}
+
+struct bytes foreign_table_attributes(const struct foreign_item *item)
+{
+    return item->n_hubs > 0 ? block_bytes(item->hubs[0].attributes) : BYTES_NONE;
 }
 
 void foreign_table_remove_hub(struct foreign_item *item, const struct hub_id *hub)
@@ -181,6 +196,7 @@ void foreign_table_remove_hub(struct foreign_item *item, const struct hub_id *hu
 
     if (!found)
         return;
+    block_unref(found->attributes);
     *found = item->hubs[--item->n_hubs];
     item->channel->n_ours -= item->n_hubs == 0;
 }

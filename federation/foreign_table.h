@@ -49,7 +49,8 @@ enum foreign_standing {
 
 struct foreign_hub {
     struct hub_id id;
-    uint64_t life;    /* its incarnation */
+    uint64_t life; /* its incarnation */
+    struct block *attributes;
     uint32_t n_calls; /* from the foreign hub, outstanding there */
 };
 
@@ -79,8 +80,7 @@ struct foreign_item {
     struct foreign_hub *hubs;
     size_t n_hubs;
     size_t max_hubs;
-    struct block *attributes; /* as one of them told it */
-    struct block *path;       /* MEMBER: the way to it, packed as on links */
+    struct block *path; /* MEMBER: the way to it, packed as on links */
     enum foreign_standing standing;
     uint64_t retry_ms; /* REFUSED: when to ask again */
     uint8_t key[];
@@ -108,9 +108,14 @@ enum { FOREIGN_TABLE_E_FULL = 1 };
 int foreign_table_get_item(struct foreign_table *table, enum route_kind kind, struct bytes channel,
                            struct bytes name, struct foreign_item **out_item);
 
-/* A hub of the mesh has it, or has it no more. 0 or -ENOMEM. */
-int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life);
+/* A hub of the mesh has it, as it says in @attributes (borrowed), or has it no more. 0 or -ENOMEM. */
+int foreign_table_add_hub(struct foreign_item *item, const struct hub_id *hub, uint64_t life,
+                          struct block *attributes);
 void foreign_table_remove_hub(struct foreign_item *item, const struct hub_id *hub);
+
+/* As one of those hubs says; empty: none of them has it. */
+struct bytes foreign_table_attributes(const struct foreign_item *item);
+
 struct foreign_hub *foreign_table_hub(const struct foreign_item *item, const struct hub_id *hub);
 
 /* A client of the foreign hub owns it. 0, FOREIGN_TABLE_E_FULL or -ENOMEM. */

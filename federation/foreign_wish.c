@@ -63,31 +63,40 @@ static void ask_for_members(struct foreign *foreign, struct foreign_channel *cha
         foreign_say(foreign, draft_finish(&draft));
 }
 
-/* Whose service it is: one that a bridge only passes on may well be the foreign hub's own, in a circle. */
 static bool is_from_bridge(const struct foreign *foreign, const struct foreign_item *item, struct bytes owner)
 {
     const struct foreign_item *member =
         foreign_table_item(&foreign->table, ROUTE_MEMBER, item->channel->name, owner);
     struct bytes mode;
 
-    return member && member->attributes &&
-           attributes_read_member(block_bytes(member->attributes), &mode) == 0 &&
+    return member && attributes_read_member(foreign_table_attributes(member), &mode) == 0 &&
            bytes_equal_text(mode, "bridge");
 }
 
-static bool is_service_for_them(const struct foreign *foreign, const struct foreign_item *item)
+bool foreign_wish_is_provided_by(const struct foreign *foreign, const struct foreign_item *service,
+                                 const struct foreign_hub *hub)
 {
-    struct peering_service service;
+    struct peering_service attributes;
 
-    return item->kind == ROUTE_SERVICE && item->n_hubs > 0 && !item->is_theirs && item->attributes &&
-           attributes_read_service(block_bytes(item->attributes), &service) == 0 &&
-           !is_from_bridge(foreign, item, service.owner);
+    return attributes_read_service(block_bytes(hub->attributes), &attributes) == 0 &&
+           !is_from_bridge(foreign, service, attributes.owner);
+}
+
+/* A hub whose service is to be provided there; NULL: none, or the foreign hub has its own. */
+static const struct foreign_hub *provider_for_them(const struct foreign *foreign,
+                                                   const struct foreign_item *item)
+{
+    for (size_t i = 0; item->kind == ROUTE_SERVICE && !item->is_theirs && i < item->n_hubs; i++) {
+        if (foreign_wish_is_provided_by(foreign, item, &item->hubs[i]))
+            return &item->hubs[i];
+    }
+    return NULL;
 }
 
 static bool has_service_for_them(const struct foreign *foreign, const struct foreign_channel *channel)
 {
     for (const struct list *at = channel->items.next; at != &channel->items; at = at->next) {
-        if (is_service_for_them(foreign, container_of((struct list *)at, struct foreign_item, in_channel)))
+        if (provider_for_them(foreign, container_of((struct list *)at, struct foreign_item, in_channel)))
             return true;
     }
     return false;
@@ -121,11 +130,11 @@ void foreign_wish_refresh(struct foreign *foreign, struct foreign_channel *chann
 
 static void provide(struct foreign *foreign, struct foreign_item *item)
 {
+    const struct foreign_hub *hub = provider_for_them(foreign, item);
     struct peering_service service;
     struct draft draft;
 
-    if (!is_service_for_them(foreign, item) ||
-        attributes_read_service(block_bytes(item->attributes), &service) != 0 ||
+    if (!hub || attributes_read_service(block_bytes(hub->attributes), &service) != 0 ||
         !begin(foreign, &draft, "register", FOREIGN_REQUEST_PROVIDE, item->channel->name, item->name))
         return;
     item->standing = FOREIGN_ASKED;
@@ -144,8 +153,8 @@ static void declare(struct foreign *foreign, struct foreign_item *item)
     struct peering_topic topic;
     struct draft draft;
 
-    if (item->n_hubs == 0 || item->is_theirs || !item->attributes ||
-        attributes_read_topic(block_bytes(item->attributes), &topic) != 0 ||
+    if (item->n_hubs == 0 || item->is_theirs ||
+        attributes_read_topic(foreign_table_attributes(item), &topic) != 0 ||
         !begin(foreign, &draft, "add_subscription", FOREIGN_REQUEST_DECLARE, item->channel->name, item->name))
         return;
     item->standing = FOREIGN_ASKED;
@@ -271,7 +280,7 @@ static void wish_member(struct foreign *foreign, struct foreign_item *item)
     struct bytes mode;
 
     if (is_wanted && item->standing == FOREIGN_UNASKED && item->channel->state == FOREIGN_OPEN &&
-        item->attributes && attributes_read_member(block_bytes(item->attributes), &mode) == 0)
+        attributes_read_member(foreign_table_attributes(item), &mode) == 0)
         announce(foreign, item, mode);
     else if (!is_wanted && item->standing == FOREIGN_GRANTED)
         forget(foreign, item);

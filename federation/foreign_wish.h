@@ -13,6 +13,11 @@ void foreign_wish_channel(struct foreign *foreign, struct foreign_channel *chann
 /* Provides, declares, subscribes, announces; or takes it back where the protocol has a word for that. */
 void foreign_wish_item(struct foreign *foreign, struct foreign_item *item);
 
+/* Whether a hub of the mesh that has the service provides it itself: one that a bridge program of the package
+ * only passes on may well be the foreign hub's own, in a circle. */
+bool foreign_wish_is_provided_by(const struct foreign *foreign, const struct foreign_item *service,
+                                 const struct foreign_hub *hub);
+
 /* Asks for the channel's services and topics again. */
 void foreign_wish_refresh(struct foreign *foreign, struct foreign_channel *channel);
 

@@ -536,6 +536,29 @@ async def test_a_ring_with_two_python_hubs_and_a_python_bridge_brings_our_member
     await all_once_at_ours(talkers, 2)
 
 
+async def test_calls_that_a_python_bridge_would_carry_round_end_with_an_error(
+    mixed: Mixed, connect: Connector, python_bridges: PythonBridges, channel: str
+) -> None:
+    """b's link provides the service at the Python hub and the bridge provides that at b, also when nobody else does."""
+    python = mixed.start_python(server_id="python")
+    await mixed.is_up(mixed.b, mixed.link(mixed.b, python), "synced")
+    await python_bridges.join(mixed.b, python, channel)
+    owner = await connect(mixed.a)
+    await (await owner.open(channel)).add_event("double", double)
+    caller = await connect(mixed.b)
+    assert (await succeeds(lambda: caller.call(channel, "double", 21))).data == 42
+
+    def providers() -> list[str]:
+        events = Rest(mixed.b).items(f"channels/{channel}/events")
+        return [provider for event in events for provider in event["providers"]]
+
+    await eventually(lambda: "bridge-0-c1" in providers(), "the bridge provides it at b")
+    await close_client(owner)
+    await eventually(lambda: providers() == ["bridge-0-c1"], "only the bridge provides it at b")
+    with pytest.raises(Exception, match="No provider for" if KNOWS_MEMBERS else "Too many outstanding calls"):
+        await asyncio.wait_for(caller.call(channel, "double", 21), 60)
+
+
 async def test_two_meshes_that_share_a_python_hub_hear_each_other_once(
     mixed: Mixed, certificates: Certificates, connect: Connector, channel: str
 ) -> None:

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "federation/attributes.h"
+#include "federation/foreign_call.h"
 #include "federation/route_table.h"
 #include "federation/stream_order.h"
 #include "hub/wire/frame.h"
@@ -33,6 +34,7 @@ static struct {
     bool has_passed;
     bool is_deaf; /* keeps nothing, which would allocate */
     const char *denied;
+    const char *owner; /* of services that are told; NULL: "provider" */
     unsigned refused[MESH_REFUSAL_COUNT];
     char last_id[64]; /* request_id of what was said last */
 } stand;
@@ -308,8 +310,7 @@ static void entry_of_life(const char *hub, uint64_t life, enum link_entry_change
                                .incarnation = life,
                                .counter = 1,
                                .cost = 1};
-    bool is_passed_on = strcmp(name, "passed on") == 0;
-    struct peering_service service = {.owner = bytes_of_text(is_passed_on ? BRIDGE_PROVIDER : "provider"),
+    struct peering_service service = {.owner = bytes_of_text(stand.owner ? stand.owner : "provider"),
                                       .n_providers = 1};
     struct peering_topic topic = {.owner = BYTES_LITERAL("publisher")};
     struct hop hop = {NAMED(hub), 5};
@@ -549,7 +550,9 @@ static void test_a_service_that_a_bridge_passes_on_is_not_offered_back(void **st
     (void)state;
     set_up_room("{}", "{}");
     entry("alpha", LINK_ENTRY_SET, ROUTE_MEMBER, "room", BRIDGE_PROVIDER);
+    stand.owner = BRIDGE_PROVIDER;
     entry("alpha", LINK_ENTRY_SET, ROUTE_SERVICE, "room", "passed on");
+    stand.owner = NULL;
     assert_false(has(&stand.said, "\"is_provider\":true"));
     entry("alpha", LINK_ENTRY_SET, ROUTE_SERVICE, "room", "add");
     assert_true(has(&stand.said, "\"event\":\"add\",\"is_group\":false,\"is_provider\":true"));
@@ -797,6 +800,55 @@ static void test_calls_to_a_hub_that_has_started_anew_end_with_an_error(void **s
     assert_got("E ");
 }
 
+static void call_numbered(unsigned number)
+{
+    char text[160];
+
+    snprintf(text, sizeof text,
+             "{'type':'call','request_id':'c%u','sender_id':'bridge-c2','channel':'room','event':'add'}",
+             number);
+    hear(text);
+}
+
+static void test_a_caller_there_has_so_many_calls_and_no_more(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    for (unsigned i = 0; i < FOREIGN_CALL_MAX_OF_CALLER; i++)
+        call_numbered(i);
+    assert_got("");
+    stand.told.len = 0;
+    call_numbered(9999);
+    assert_true(has(&stand.said, "Too many outstanding calls (1024)"));
+    assert_got("E ");
+    assert_told("");
+    hear("{'type':'call','request_id':'1','sender_id':'bob','channel':'room','event':'add'}");
+    assert_true(has(&stand.told, "bob"));
+    stand.told.len = 0;
+    entry("alpha", LINK_ENTRY_LOST, ROUTE_HUB, "", "");
+    stand.said.len = 0;
+    call_numbered(9999);
+    assert_true(has(&stand.told, "bridge-c2"));
+}
+
+static void test_a_call_does_not_go_to_a_hub_that_has_it_from_a_bridge_program(void **state)
+{
+    (void)state;
+    call_the_mesh();
+    entry("beta", LINK_ENTRY_SET, ROUTE_MEMBER, "room", BRIDGE_PROVIDER);
+    stand.owner = BRIDGE_PROVIDER;
+    entry("beta", LINK_ENTRY_SET, ROUTE_SERVICE, "room", "add");
+    forget_all();
+    for (unsigned i = 0; i < 2; i++)
+        call_numbered(i);
+    assert_false(has(&stand.told, "one to beta"));
+    entry("alpha", LINK_ENTRY_LOST, ROUTE_SERVICE, "room", "add");
+    forget_all();
+    call_numbered(3);
+    assert_true(has(&stand.said, "No provider for room:add"));
+    assert_told("");
+}
+
 static void test_a_hub_that_streams_is_busy_until_the_end(void **state)
 {
     (void)state;
@@ -976,6 +1028,8 @@ int main(void)
         STANDING(test_calls_to_a_hub_that_is_lost_end_with_an_error),
         STANDING(test_calls_to_a_hub_that_has_started_anew_end_with_an_error),
         STANDING(test_a_hub_that_streams_is_busy_until_the_end),
+        STANDING(test_a_caller_there_has_so_many_calls_and_no_more),
+        STANDING(test_a_call_does_not_go_to_a_hub_that_has_it_from_a_bridge_program),
         STANDING(test_a_broadcast_goes_out_with_the_meshs_id),
         STANDING(test_a_broadcast_there_comes_in_with_a_new_id_or_the_one_it_bears),
         STANDING(test_topics_there_are_subscribed_while_the_mesh_wants_them),
