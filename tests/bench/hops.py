@@ -12,7 +12,7 @@ The hubs share one core and the load has another one; for the rates of a link it
     tests/bench/hops.py build/commhub                       over TCP on loopback, about 3 minutes
     tests/bench/hops.py build/commhub --transport unix
     tests/bench/hops.py build/commhub --check               the same, and fails beyond the bound below
-    tests/bench/hops.py build/commhub --rounds 1 --count 200        every load once, and no figures worth the name
+    tests/bench/hops.py build/commhub --rounds 1 --count 200 --backlog 100        every load once, and no figures worth the name
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ import contextlib
 import json
 import os
 import re
+import select
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,6 +42,8 @@ N_HUBS = 3
 HOP_RATIO = 1.5
 
 TOPIC = "ticks"  # the bench's
+
+BACKLOG_PER_S = 10_000  # so many are on disk after a second, whatever the machine does besides
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,80 @@ def measure_durable(options: argparse.Namespace, folder: Path, cores: list[int])
     return {"live": medians(live), "durable": medians(durable)}
 
 
+class Talker:
+    """A client of strings alone, for what the bench program has no load for."""
+
+    def __init__(self, hub: Hub, name: str) -> None:
+        scheme, _, place = hub.address.partition(":")
+        host, _, port = place.lstrip("/").partition(":")
+        self.socket = socket.socket(socket.AF_UNIX if scheme == "unix" else socket.AF_INET)
+        self.socket.connect(place if scheme == "unix" else (host, int(port)))
+        self.rest = b""
+        self.say({"type": "identify", "client_id": name})
+
+    @staticmethod
+    def frame(message: dict[str, str]) -> bytes:
+        texts = [text.encode() for pair in message.items() for text in pair]
+        body = bytes([0x80 | len(message)]) + b"".join(bytes([0xD9, len(text)]) + text for text in texts)
+        return len(body).to_bytes(4, "big") + body
+
+    def say(self, message: dict[str, str]) -> None:
+        """And waits until the hub has worked it off."""
+        self.socket.sendall(self.frame(message) + self.frame({"type": "ping"}))
+        while not any(b"pong" in body for body in self.hear()):
+            pass
+
+    def hear(self) -> list[bytes]:
+        """The bodies of the frames that have come, at least a part of one."""
+        more = self.socket.recv(1 << 20)
+        if not more:
+            raise SystemExit("a hub has ended a connection")
+        self.rest += more
+        bodies, at = [], 0
+        while len(self.rest) >= at + 4 and len(self.rest) >= (end := at + 4 + int.from_bytes(self.rest[at : at + 4], "big")):
+            bodies.append(self.rest[at + 4 : end])
+            at = end
+        self.rest = self.rest[at:]
+        return bodies
+
+    def has_news(self, timeout_s: float) -> bool:
+        return bool(select.select([self.socket], [], [], timeout_s)[0])
+
+
+def measure_backlog(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """How quickly a spool empties: the far hub stands still while messages of 100 B are stored for it."""
+    n = options.backlog
+    topic = {"channel": "bench", "sub_name": TOPIC}
+    with row_of_hubs(options, folder, 2, {"durable": {"topics": [TOPIC]}}) as (near, far):
+        subscriber, publisher = Talker(far, "subscriber"), Talker(near, "publisher")
+        subscriber.say({"type": "subscribe"} | topic)
+        publisher.say({"type": "add_subscription"} | topic)
+        publish = {"type": "publish"} | topic | {"data": "x" * 100}
+        while not subscriber.has_news(0.1):
+            publisher.say(publish)
+        while subscriber.has_news(0.3):
+            subscriber.hear()
+        far.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        publisher.socket.sendall(publisher.frame(publish) * (n - 1))
+        publisher.say(publish)
+        told_s = time.monotonic() - began
+        time.sleep(n / BACKLOG_PER_S)
+        far.process.send_signal(signal.SIGCONT)
+        resumed, first, heard = time.monotonic(), 0.0, 0
+        while heard < n:
+            heard += sum(b"xxx" in body for body in subscriber.hear())
+            first = first or time.monotonic()
+        last = time.monotonic()
+    return {
+        "messages": n,
+        "told_s": round(told_s, 2),
+        "first_after_s": round(first - resumed, 2),
+        "all_after_s": round(last - resumed, 2),
+        "per_second": round(n / (last - first)),
+    }
+
+
 # ---- telling ----
 
 
@@ -234,6 +313,13 @@ def show_rates(title: str, rates: dict[str, Any]) -> None:
         )
 
 
+def show_backlog(it: dict[str, Any]) -> None:
+    print(
+        f"\nan outage: {it['messages']} messages brought in {it['told_s']} s; when it is over, the first is there "
+        f"after {it['first_after_s']} s and all after {it['all_after_s']} s: {it['per_second'] / 1000:.0f} thousand a second"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path)
@@ -245,6 +331,7 @@ def main() -> int:
     parser.add_argument("--inflight", type=int, default=64, help="operations under way at once")
     parser.add_argument("--link-inflight", type=int, default=1024, help="the same where a link's rate is measured")
     parser.add_argument("--durable-inflight", type=int, default=4096, help="the same with durable topics")
+    parser.add_argument("--backlog", type=int, default=100_000, help="messages that wait for the end of an outage")
     parser.add_argument("--json", type=Path, help="write what was found there too")
     parser.add_argument("--check", action="store_true", help="fail where the bound does not hold")
     options = parser.parse_args()
@@ -253,7 +340,7 @@ def main() -> int:
     found: dict[str, Any] = {"transport": options.transport, "processors": len(cores)}
     with tempfile.TemporaryDirectory(prefix="commhub-hops-") as name:
         folder = Path(name)
-        for part in ("row", "live", "durable"):
+        for part in ("row", "live", "durable", "backlog"):
             (folder / part).mkdir()
         if options.only != "durable":
             with row_of_hubs(options, folder / "row", N_HUBS, {}) as hubs:
@@ -263,6 +350,7 @@ def main() -> int:
                     found["link"] = measure_link(options, hubs, [cores[0], cores[-1]])
         if options.only in (None, "durable"):
             found["durable"] = measure_durable(options, folder, [cores[0], cores[-1]])
+            found["backlog"] = measure_backlog(options, folder / "backlog")
     found["load"] = os.getloadavg()[0]
     print(f"{options.transport}, {len(cores)} processors, load {found['load']:.1f}, medians of {options.rounds} rounds")
     if "hops" in found:
@@ -271,6 +359,7 @@ def main() -> int:
         show_rates("a link, a core for each hub", found["link"])
     if "durable" in found:
         show_rates("a topic over a link", found["durable"])
+        show_backlog(found["backlog"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     faults = [

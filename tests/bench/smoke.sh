@@ -131,7 +131,7 @@ else
 fi
 
 # The rows of hubs that hops.py makes: each load over no, one and two links, in counts.
-"$root/tests/bench/hops.py" "$commhub" --rounds 1 --count 200 --json "$work/json" >"$work/said" 2>&1 &&
+"$root/tests/bench/hops.py" "$commhub" --rounds 1 --count 200 --backlog 100 --json "$work/json" >"$work/said" 2>&1 &&
     jq -e '(.hops | length) == 8 and ([.hops[].paths | length] | unique) == [3] and ([.hops[].paths[].cpu_us] | min) > 0
         and ([.link[].per_second, .durable[].per_second] | min) > 0' "$work/json" >>"$work/said" 2>&1
 result_of $? "hubs in a row, and a link with durable topics"
