@@ -14,9 +14,10 @@
 #include "federation/link_wire.h"
 #include "hub/base/block.h"
 
-/* So much may come in before it is acknowledged at once and not in a while. */
+/* So much may come in before it is acknowledged at once and not in a while. What is not acknowledged is kept
+ * by its sender, which writes new frames into the memory of old ones while the caches still have it. */
 #define LINK_SESSION_EAGER_FRAMES 256U
-#define LINK_SESSION_EAGER_BYTES (256U << 10)
+#define LINK_SESSION_EAGER_BYTES (64U << 10)
 
 struct link_kept {
     struct block *frame;

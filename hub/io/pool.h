@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One read of this size carries thousands of small messages, and still fits a core's second-level cache. */
-#define POOL_SCRATCH_SIZE (256u * 1024)
+/* One read of this size carries hundreds of small messages; and it, what is made of it, and what the kernel
+ * holds of both fit into a core's second-level cache, also where two hubs take turns on that core. */
+#define POOL_SCRATCH_SIZE (64u * 1024)
 
 enum pool_piece {
     POOL_REFERENCE, /* a segment that only points at a block */

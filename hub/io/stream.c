@@ -38,7 +38,7 @@
 #include "hub/io/transport.h"
 
 /* Up to here a remainder is copied in front of the scratch, above it grows in place. */
-#define REMAINDER_COPY_MOST (64u * 1024)
+#define REMAINDER_COPY_MOST (16u * 1024)
 /* A writev with more pieces gains nothing: by then the bytes, not the call, are the cost. */
 #define MOST_PIECES 64
 /* Fairness: a turn's share of one stream. The rest follows next turn. */

@@ -189,24 +189,24 @@ static void test_a_large_message_behind_small_ones_survives_the_pauses_between_t
 {
     struct pair *pair = *state;
     int size = 4 << 20;
-    size_t len = 360000;
+    size_t len = 90000;
     uint8_t *pattern = malloc(len);
 
     check(pattern);
     fill_pattern(pattern, len);
     assert_int_equal(setsockopt(pair->peer_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), 0);
-    pair->owner.n_at_a_time = 30000;
+    pair->owner.n_at_a_time = 7500;
     pair->owner.pauses_in_bytes = true;
-    assert_int_equal(send(pair->peer_fd, pattern, 210000, MSG_DONTWAIT), 210000);
-    turn_until(pair->loop, pair->owner.n_offers == 1 && pair->owner.n_last_offer == 210000);
+    assert_int_equal(send(pair->peer_fd, pattern, 52500, MSG_DONTWAIT), 52500);
+    turn_until(pair->loop, pair->owner.n_offers == 1 && pair->owner.n_last_offer == 52500);
     stream_resume(pair->owner.stream);
-    turn_until(pair->loop, pair->owner.n_offers == 2 && pair->owner.in.len == 60000);
-    pair->owner.n_at_a_time = 300000;
+    turn_until(pair->loop, pair->owner.n_offers == 2 && pair->owner.in.len == 15000);
+    pair->owner.n_at_a_time = 75000;
     stream_resume(pair->owner.stream);
     turn_until(pair->loop, pair->owner.n_offers == 3);
     pair->owner.pauses_in_bytes = false;
     stream_resume(pair->owner.stream);
-    assert_int_equal(send(pair->peer_fd, pattern + 210000, len - 210000, MSG_DONTWAIT), len - 210000);
+    assert_int_equal(send(pair->peer_fd, pattern + 52500, len - 52500, MSG_DONTWAIT), len - 52500);
     turn_until(pair->loop, pair->owner.in.len == len);
     assert_bytes(buffer_bytes(&pair->owner.in), bytes_of(pattern, len));
     free(pattern);
@@ -223,9 +223,9 @@ static void test_a_stream_reads_one_scratch_full_a_turn(void **state)
     n = send(pair->peer_fd, bytes, 1 << 20, MSG_DONTWAIT);
     assert_true(n > 600 * 1024);
     assert_int_equal(loop_turn(pair->loop, 0), 0);
-    assert_int_equal(pair->owner.in.len, 256 * 1024);
+    assert_int_equal(pair->owner.in.len, 64 * 1024);
     assert_int_equal(loop_turn(pair->loop, 0), 0);
-    assert_int_equal(pair->owner.in.len, 512 * 1024);
+    assert_int_equal(pair->owner.in.len, 128 * 1024);
     free(bytes);
 }
 
