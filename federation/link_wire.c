@@ -122,11 +122,10 @@ static const struct {
 #undef NEEDS
 };
 
-/* The values of the known keys. */
+/* The values of the known keys; of an array or map its bytes as they stand there, known to be sound. */
 struct fields {
     uint64_t present;
     struct msgpack_value values[KEY_COUNT];
-    struct bytes raw[KEY_COUNT]; /* the same as they stand there */
 };
 
 const char *link_wire_type_name(enum link_message_type type)
@@ -134,7 +133,7 @@ const char *link_wire_type_name(enum link_message_type type)
     return (const char *)types[type].name.ptr;
 }
 
-/* -1: not known. @before is the key before it. */
+/* KEY_COUNT: not known. @before is the key before it. */
 static int find_key(struct bytes name, int before)
 {
     int key = before;
@@ -144,50 +143,60 @@ static int find_key(struct bytes name, int before)
         if (bytes_equal(name, key_names[key]))
             return key;
     }
-    return -1;
+    return KEY_COUNT;
 }
 
-/* A value, whole; of an array or map no more is known than that it is sound. */
-static int read_value(struct msgpack_reader *reader, struct msgpack_value *out_value, struct bytes *out_raw)
+static int read_container(struct msgpack_reader *reader, size_t begin, struct msgpack_value *out_value)
+{
+    reader->offset = begin;
+    return msgpack_skip(reader, &out_value->raw) == 0 ? 0 : LINK_WIRE_E_MALFORMED;
+}
+
+static inline int read_value(struct msgpack_reader *reader, struct msgpack_value *out_value)
 {
     size_t begin = reader->offset;
 
     if (msgpack_read(reader, out_value) != 0)
         return LINK_WIRE_E_MALFORMED;
-    *out_raw = bytes_of(reader->bytes.ptr + begin, reader->offset - begin);
     if (out_value->type != MSGPACK_ARRAY && out_value->type != MSGPACK_MAP)
         return 0;
-    reader->offset = begin;
-    return msgpack_skip(reader, out_raw) == 0 ? 0 : LINK_WIRE_E_MALFORMED;
+    return read_container(reader, begin, out_value);
+}
+
+/* A key that is known, @before its predecessor; KEY_COUNT: one that is not. */
+static inline int read_key(struct msgpack_reader *reader, int before, int *out_key)
+{
+    struct msgpack_value name;
+
+    if (!msgpack_read_short_str(reader, &name.raw) &&
+        (msgpack_read(reader, &name) != 0 || name.type != MSGPACK_STR))
+        return LINK_WIRE_E_MALFORMED;
+    *out_key = find_key(name.raw, before);
+    return 0;
 }
 
 static int read_fields(struct bytes body, struct fields *out_fields)
 {
     struct msgpack_reader reader = msgpack_reader_of(body);
     struct msgpack_value head;
+    struct msgpack_value unknown;
     int before = -1;
 
     out_fields->present = 0;
     if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_MAP)
         return LINK_WIRE_E_MALFORMED;
     for (uint32_t i = 0; i < head.n_items; i++) {
-        struct msgpack_value name;
-        struct msgpack_value value;
-        struct bytes raw;
         int key;
 
-        if (msgpack_read(&reader, &name) != 0 || name.type != MSGPACK_STR ||
-            read_value(&reader, &value, &raw) != 0)
+        if (read_key(&reader, before, &key) != 0 ||
+            read_value(&reader, key < KEY_COUNT ? &out_fields->values[key] : &unknown) != 0)
             return LINK_WIRE_E_MALFORMED;
-        key = find_key(name.raw, before);
-        if (key < 0)
+        if (key == KEY_COUNT)
             continue;
         /* Two readers could believe two different ones. */
         if (out_fields->present >> key & 1U)
             return LINK_WIRE_E_MALFORMED;
         out_fields->present |= UINT64_C(1) << key;
-        out_fields->values[key] = value;
-        out_fields->raw[key] = raw;
         before = key;
     }
     return msgpack_reader_is_at_end(&reader) ? 0 : LINK_WIRE_E_MALFORMED;
@@ -328,11 +337,14 @@ static int read_session(const struct fields *fields, struct link_message *out_me
 
 static int read_entries(const struct fields *fields, struct link_message *out_message)
 {
-    struct msgpack_reader reader = msgpack_reader_of(fields->raw[KEY_ENTRIES]);
+    const struct msgpack_value *value = &fields->values[KEY_ENTRIES];
+    struct msgpack_reader reader;
     struct msgpack_value head;
 
-    if (msgpack_read(&reader, &head) != 0 || head.type != MSGPACK_ARRAY)
+    if (value->type != MSGPACK_ARRAY)
         return LINK_WIRE_E_BAD_FIELD;
+    reader = msgpack_reader_of(value->raw);
+    check(msgpack_read(&reader, &head) == 0);
     out_message->entries.n = head.n_items;
     out_message->entries.raw = bytes_from(reader.bytes, reader.offset);
     return 0;

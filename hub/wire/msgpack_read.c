@@ -79,7 +79,7 @@ static void read_value(const uint8_t *at, const struct msgpack_head *head, struc
     unreachable();
 }
 
-int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value)
+static __attribute__((noinline)) int read_any(struct msgpack_reader *reader, struct msgpack_value *out_value)
 {
     struct msgpack_head head;
     int r = msgpack_head_read(reader, &head);
@@ -89,4 +89,51 @@ int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value)
     read_value(reader->bytes.ptr + reader->offset, &head, out_value);
     reader->offset += head.head_bytes + head.content_bytes;
     return 0;
+}
+
+/* Whether @n_bytes stand behind the first one. */
+static inline bool has_behind(const struct msgpack_reader *reader, size_t n_bytes)
+{
+    return reader->bytes.len - reader->offset > n_bytes;
+}
+
+static inline int take_raw(struct msgpack_reader *reader, enum msgpack_type type, size_t head_bytes,
+                           size_t content_bytes, struct msgpack_value *out)
+{
+    if (content_bytes > reader->bytes.len - reader->offset - head_bytes)
+        return MSGPACK_E_SHORT;
+    out->type = type;
+    out->raw = bytes_of(reader->bytes.ptr + reader->offset + head_bytes, content_bytes);
+    reader->offset += head_bytes + content_bytes;
+    return 0;
+}
+
+/* What the heads of messages are made of is read here, all the rest by read_any(). */
+int msgpack_read(struct msgpack_reader *reader, struct msgpack_value *out_value)
+{
+    const uint8_t *at;
+
+    if (msgpack_reader_is_at_end(reader))
+        return MSGPACK_E_SHORT;
+    at = reader->bytes.ptr + reader->offset;
+    out_value->ext_type = 0;
+    if (*at < 0x80) {
+        out_value->type = MSGPACK_UINT;
+        out_value->u64 = *at;
+        reader->offset++;
+        return 0;
+    }
+    if ((*at & 0xe0) == 0xa0)
+        return take_raw(reader, MSGPACK_STR, 1, *at & 0x1fU, out_value);
+    if ((*at == 0xc4 || *at == 0xd9) && has_behind(reader, 1))
+        return take_raw(reader, *at == 0xc4 ? MSGPACK_BIN : MSGPACK_STR, 2, at[1], out_value);
+    if (*at >= 0xcc && *at <= 0xcf && has_behind(reader, 8)) {
+        size_t n_bytes = (size_t)1 << (*at - 0xcc);
+
+        out_value->type = MSGPACK_UINT;
+        out_value->u64 = msgpack_big_endian(at + 1, 8) >> (64 - 8 * n_bytes);
+        reader->offset += 1 + n_bytes;
+        return 0;
+    }
+    return read_any(reader, out_value);
 }
