@@ -29,19 +29,20 @@ void answers_number(struct outstanding *call, struct link_one *one)
 }
 
 /* The last word on a call (which may be NULL) makes us forget it. */
-static void hand_over(struct origin *from, struct outstanding *call, const struct message *answer)
+static void hand_over(struct origin *from, struct outstanding *call, const struct message *answer,
+                      bool is_last)
 {
-    if (outstanding_is_final(answer))
+    if (is_last)
         outstanding_free(call);
     mesh_hand_over(from, answer);
 }
 
 static void show_and_hand_over(struct origin *from, struct outstanding *call, const struct link_one *one,
-                               struct message *answer)
+                               struct message *answer, bool is_last)
 {
     struct block *shown = trail_show(from->mesh, one->trail, answer);
 
-    hand_over(from, call, answer);
+    hand_over(from, call, answer, is_last);
     block_unref(shown);
 }
 
@@ -58,8 +59,8 @@ static void hand_over_held(struct origin *from, struct outstanding *call)
         if (!frame)
             return;
         if (message_parse(frame_body(frame), &answer) == 0) {
-            is_last = outstanding_is_final(&answer);
-            hand_over(from, call, &answer);
+            is_last = message_is_last(&answer);
+            hand_over(from, call, &answer, is_last);
         }
         block_unref(frame);
     }
@@ -94,21 +95,20 @@ static void hold(struct outstanding *call, const struct link_one *one, struct me
     }
 }
 
-void answers_arrive(struct origin *from, const struct link_one *one, struct message *answer)
+void answers_arrive(struct origin *from, const struct link_one *one, const struct outlet_one *known,
+                    struct message *answer)
 {
     struct mesh *mesh = from->mesh;
-    struct outstanding *call = outstanding_find(from, OUTSTANDING_OUT, answer);
-    bool is_only_one = one->part == 0 || (one->part == 1 && outstanding_is_final(answer));
+    struct outstanding *call = outstanding_find(from, OUTSTANDING_OUT, known->request_id, known->caller);
+    bool is_only_one = one->part == 0 || (one->part == 1 && known->is_last);
 
     if (is_only_one) {
-        show_and_hand_over(from, call, one, answer);
+        show_and_hand_over(from, call, one, answer, known->is_last);
     } else if (!call) {
         mesh_refuse(mesh, MESH_REFUSED_GAP);
     } else if (stream_order_take(&mesh->orders, &call->order, one->part, mesh->time.now_ms)) {
-        bool is_last = outstanding_is_final(answer);
-
-        show_and_hand_over(from, call, one, answer);
-        if (!is_last)
+        show_and_hand_over(from, call, one, answer, known->is_last);
+        if (!known->is_last)
             hand_over_held(from, call);
     } else {
         hold(call, one, answer);

@@ -84,6 +84,11 @@ static void port_send(void *owner, struct block *frame, enum frame_class frame_c
     mesh_peer_send(owner, frame);
 }
 
+static void port_pass(void *owner, struct block *frame, const struct outlet_one *one)
+{
+    mesh_peer_pass(owner, frame, one);
+}
+
 static void port_end(void *owner, enum end_reason reason)
 {
     mesh_peer_end(owner, reason);
@@ -94,7 +99,8 @@ static void port_wait(void *owner, struct list *line, bool is_for_many)
     mesh_peer_wait(owner, line, is_for_many);
 }
 
-static const struct client_port port = {.send = port_send, .end = port_end, .wait = port_wait};
+static const struct client_port port = {
+    .send = port_send, .pass = port_pass, .end = port_end, .wait = port_wait};
 
 /* --- into the core -------------------------------------------------------------------------------------- */
 

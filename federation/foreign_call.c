@@ -257,7 +257,7 @@ static void say_held(struct foreign *foreign, struct foreign_call *call)
 
         if (!frame)
             return;
-        is_last = message_parse(frame_body(frame), &answer) != 0 || outstanding_is_final(&answer);
+        is_last = message_parse(frame_body(frame), &answer) != 0 || message_is_last(&answer);
         say(foreign, call, frame, is_last);
     }
 }
@@ -318,7 +318,7 @@ static struct foreign_call *call_of(const struct foreign *foreign, const struct 
 void foreign_call_answer(struct foreign *foreign, const struct link_one *one, const struct message *response)
 {
     struct foreign_call *call = call_of(foreign, &one->from, response);
-    bool is_last = outstanding_is_final(response);
+    bool is_last = message_is_last(response);
 
     if (one->part == 0 || (one->part == 1 && is_last)) {
         say(foreign, call, frame_of_body(one->body), call && is_last);

@@ -221,7 +221,7 @@ void foreign_relay_answer(struct foreign *foreign, struct foreign_request *reque
     number_one(foreign, &message.one);
     message.one.trail = hub_id_bytes(&foreign->hub_id);
     message.one.part = ++request->n_given;
-    if (outstanding_is_final(response))
+    if (message_is_last(response))
         foreign_request_free(&foreign->requests, request);
     if (!frame) {
         foreign_run_dry(foreign);

@@ -118,13 +118,17 @@ void lost_calls_of_hub(struct origin *origin)
 void lost_calls_settle(struct origin *to, struct block *answer)
 {
     struct message message;
+    struct bytes request_id;
+    struct bytes client_id;
 
     if (!to) {
         block_unref(answer);
         return;
     }
-    if (message_parse(frame_body(answer), &message) == 0)
-        outstanding_free(outstanding_find(to, OUTSTANDING_OUT, &message));
+    if (message_parse(frame_body(answer), &message) == 0 &&
+        message_text(&message, KEY_REQUEST_ID, &request_id) == 0 &&
+        message_text(&message, KEY_TARGET_ID, &client_id) == 0)
+        outstanding_free(outstanding_find(to, OUTSTANDING_OUT, request_id, client_id));
     lost_calls_add(to, answer);
 }
 

@@ -347,6 +347,11 @@ void mesh_peer_send(struct origin *peer, struct block *frame)
     relay_from_core(peer, frame);
 }
 
+void mesh_peer_pass(struct origin *peer, struct block *frame, const struct outlet_one *one)
+{
+    relay_pass(peer, frame, one);
+}
+
 void mesh_hand_over(struct origin *from, const struct message *message)
 {
     struct mesh *mesh = from->mesh;

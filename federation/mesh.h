@@ -263,6 +263,7 @@ bool mesh_may_publish(const struct mesh *mesh, struct bytes channel, struct byte
 
 /* What the core does with a remote hub's port. */
 void mesh_peer_send(struct origin *peer, struct block *frame);
+void mesh_peer_pass(struct origin *peer, struct block *frame, const struct outlet_one *one);
 void mesh_peer_end(struct origin *peer, enum end_reason reason);
 void mesh_peer_wait(struct origin *peer, struct list *line, bool is_for_many);
 

@@ -30,9 +30,9 @@ static struct bytes pack_key(uint8_t buffer[KEY_MAX_BYTES], const struct origin 
     return bytes_of(buffer, (size_t)(at - buffer));
 }
 
-static bool read_name(const struct message *message, enum message_key key, struct bytes *out_name)
+static bool is_name(struct bytes text)
 {
-    return message_text(message, key, out_name) == 0 && out_name->len > 0 && out_name->len <= NAME_MAX_BYTES;
+    return text.len > 0 && text.len <= NAME_MAX_BYTES;
 }
 
 static struct bytes keep(uint8_t **at, struct bytes bytes)
@@ -54,34 +54,30 @@ static void make_room(struct mesh *mesh, struct bytes key)
         outstanding_free(list_first_entry(&mesh->outstanding_by_age, struct outstanding, in_mesh));
 }
 
-void outstanding_add(struct origin *origin, enum outstanding_side side, const struct message *call,
+void outstanding_add(struct origin *origin, enum outstanding_side side, const struct outlet_one *call,
                      struct bytes way)
 {
     uint8_t buffer[KEY_MAX_BYTES];
-    struct bytes request_id;
-    struct bytes client_id;
-    struct bytes channel;
-    struct bytes event;
     struct bytes key;
     struct outstanding *outstanding;
     uint8_t *at;
 
-    if (!read_name(call, KEY_REQUEST_ID, &request_id) || !read_name(call, KEY_SENDER_ID, &client_id) ||
-        !read_name(call, KEY_CHANNEL, &channel) || !read_name(call, KEY_EVENT, &event))
+    if (!is_name(call->request_id) || !is_name(call->caller) || !is_name(call->channel) ||
+        !is_name(call->event))
         return;
-    key = pack_key(buffer, origin, side, request_id, client_id);
+    key = pack_key(buffer, origin, side, call->request_id, call->caller);
     make_room(origin->mesh, key);
-    outstanding = malloc(sizeof *outstanding + key.len + channel.len + event.len + way.len);
+    outstanding = malloc(sizeof *outstanding + key.len + call->channel.len + call->event.len + way.len);
     if (!outstanding)
         return;
     *outstanding = (struct outstanding){.origin = origin, .side = side};
     stream_order_init(&outstanding->order);
     at = outstanding->storage;
     key = keep(&at, key);
-    outstanding->request_id = bytes_of(key.ptr + 2 + HUB_ID_BYTES, request_id.len);
-    outstanding->client_id = bytes_of(key.ptr + 3 + HUB_ID_BYTES + request_id.len, client_id.len);
-    outstanding->channel = keep(&at, channel);
-    outstanding->event = keep(&at, event);
+    outstanding->request_id = bytes_of(key.ptr + 2 + HUB_ID_BYTES, call->request_id.len);
+    outstanding->client_id = bytes_of(key.ptr + 3 + HUB_ID_BYTES + call->request_id.len, call->caller.len);
+    outstanding->channel = keep(&at, call->channel);
+    outstanding->event = keep(&at, call->event);
     outstanding->way = keep(&at, way);
     if (map_insert(&origin->mesh->outstanding, &outstanding->node, key) < 0) {
         free(outstanding);
@@ -92,14 +88,12 @@ void outstanding_add(struct origin *origin, enum outstanding_side side, const st
 }
 
 struct outstanding *outstanding_find(const struct origin *origin, enum outstanding_side side,
-                                     const struct message *response)
+                                     struct bytes request_id, struct bytes client_id)
 {
     uint8_t buffer[KEY_MAX_BYTES];
-    struct bytes request_id;
-    struct bytes client_id;
     struct map_node *node;
 
-    if (!read_name(response, KEY_REQUEST_ID, &request_id) || !read_name(response, KEY_TARGET_ID, &client_id))
+    if (!is_name(request_id) || !is_name(client_id))
         return NULL;
     node = map_find(&origin->mesh->outstanding, pack_key(buffer, origin, side, request_id, client_id));
     return node ? container_of(node, struct outstanding, node) : NULL;
@@ -114,19 +108,6 @@ void outstanding_free(struct outstanding *outstanding)
     list_unlink(&outstanding->in_origin);
     list_unlink(&outstanding->in_mesh);
     free(outstanding);
-}
-
-bool outstanding_is_final(const struct message *response)
-{
-    bool is_stream = false;
-    bool is_last = true;
-    struct bytes error;
-
-    if (message_text(response, KEY_ERROR, &error) != MESSAGE_E_ABSENT)
-        return true;
-    message_bool(response, KEY_IS_STREAM, false, &is_stream);
-    message_bool(response, KEY_IS_FINAL, true, &is_last);
-    return !is_stream || is_last;
 }
 
 void outstanding_forget(struct origin *origin)

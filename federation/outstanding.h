@@ -11,7 +11,7 @@
 #define COMMHUB_FEDERATION_OUTSTANDING_H
 
 #include "federation/mesh_state.h"
-#include "hub/wire/message.h"
+#include "hub/core/peering.h"
 
 /* At a hub in all. Beyond it the oldest is not watched any more: the core has given up some of them at their
  * deadline, without a word to the mesh. */
@@ -40,17 +40,14 @@ struct outstanding {
 
 /* Remembers @call (one without a request_id needs no answer and is not remembered). Out of memory: it is not
  * watched, and ends with its deadline. */
-void outstanding_add(struct origin *origin, enum outstanding_side side, const struct message *call,
+void outstanding_add(struct origin *origin, enum outstanding_side side, const struct outlet_one *call,
                      struct bytes way);
 
-/* The call that @response answers; NULL: none. */
+/* The call of that client; NULL: none. */
 struct outstanding *outstanding_find(const struct origin *origin, enum outstanding_side side,
-                                     const struct message *response);
+                                     struct bytes request_id, struct bytes client_id);
 
 void outstanding_free(struct outstanding *outstanding);
-
-/* Whether the response is the last one of its call. */
-bool outstanding_is_final(const struct message *response);
 
 /* All of that hub. */
 void outstanding_forget(struct origin *origin);

@@ -213,7 +213,7 @@ static enum mesh_refusal send_on(struct mesh *mesh, const struct link_one *one)
     return forward_one(mesh, *one, route, &way);
 }
 
-static void call_from_core(struct origin *to, const struct message *call, const struct link_one *one)
+static void call_from_core(struct origin *to, const struct outlet_one *call, const struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
     struct candidate *way;
@@ -222,8 +222,7 @@ static void call_from_core(struct origin *to, const struct message *call, const 
                                     : send_on(mesh, one);
 
     if (refusal != MESH_REFUSAL_COUNT) {
-        mesh_refuse(mesh, refusal);
-        lost_calls_add(to, lost_calls_answer_to(mesh, &to->id, call));
+        relay_lose(mesh, one, refusal);
         return;
     }
     mesh->counts.ones_out++;
@@ -231,10 +230,10 @@ static void call_from_core(struct origin *to, const struct message *call, const 
         outstanding_add(to, OUTSTANDING_OUT, call, candidate_path(way));
 }
 
-static void response_from_core(struct origin *to, const struct message *response, struct link_one *one)
+static void response_from_core(struct origin *to, const struct outlet_one *response, struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
-    struct outstanding *call = outstanding_find(to, OUTSTANDING_IN, response);
+    struct outstanding *call = outstanding_find(to, OUTSTANDING_IN, response->request_id, response->caller);
     enum mesh_refusal refusal;
 
     answers_number(call, one);
@@ -247,11 +246,11 @@ static void response_from_core(struct origin *to, const struct message *response
         mesh->counts.ones_out++;
     else
         mesh_refuse(mesh, refusal);
-    if (call && outstanding_is_final(response))
+    if (call && response->is_last)
         outstanding_free(call);
 }
 
-void relay_from_core(struct origin *to, struct block *frame)
+void relay_pass(struct origin *to, struct block *frame, const struct outlet_one *known)
 {
     struct mesh *mesh = to->mesh;
     struct link_one one = {
@@ -259,19 +258,43 @@ void relay_from_core(struct origin *to, struct block *frame)
         .life = to->incarnation,
         .from = mesh->id,
         .incarnation = mesh->incarnation,
+        .seq = ++mesh->sequence,
+        .channel = known->channel,
+        .event = known->event,
         .body = frame_body(frame),
     };
-    struct message message;
 
-    if (message_parse(one.body, &message) != 0)
+    if (known->type == MESSAGE_RESPONSE)
+        response_from_core(to, known, &one);
+    else
+        call_from_core(to, known, &one);
+}
+
+static struct outlet_one read_one(const struct message *message)
+{
+    struct outlet_one one = {.type = message->type};
+
+    if (message->type == MESSAGE_RESPONSE) {
+        message_text(message, KEY_TARGET_ID, &one.caller);
+        one.is_last = message_is_last(message);
+    } else {
+        message_text(message, KEY_CHANNEL, &one.channel);
+        message_text(message, KEY_EVENT, &one.event);
+        message_text(message, KEY_SENDER_ID, &one.caller);
+    }
+    message_text(message, KEY_REQUEST_ID, &one.request_id);
+    return one;
+}
+
+void relay_from_core(struct origin *to, struct block *frame)
+{
+    struct message message;
+    struct outlet_one known;
+
+    if (message_parse(frame_body(frame), &message) != 0 || message.type != MESSAGE_RESPONSE)
         return;
-    one.seq = ++mesh->sequence;
-    if (message.type == MESSAGE_RESPONSE)
-        response_from_core(to, &message, &one);
-    else if ((message.type == MESSAGE_CALL || message.type == MESSAGE_SEND) &&
-             message_text(&message, KEY_CHANNEL, &one.channel) == 0 &&
-             message_text(&message, KEY_EVENT, &one.event) == 0)
-        call_from_core(to, &message, &one);
+    known = read_one(&message);
+    relay_pass(to, frame, &known);
 }
 
 /* Tells the caller's hub, in the name of the hub that was asked, so that its core knows the call again. */
@@ -377,15 +400,12 @@ static bool take_first(struct mesh_link *link, struct origin *origin, uint64_t i
 }
 
 /* What is let through by one channel's name must not be said under another's. */
-static bool is_as_addressed(const struct link_one *one, const struct message *message)
+static bool is_as_addressed(const struct link_one *one, const struct outlet_one *message)
 {
-    struct bytes channel;
-    struct bytes event;
-
     if (message->type != MESSAGE_CALL && message->type != MESSAGE_SEND)
         return one->event.len == 0;
-    return message_text(message, KEY_CHANNEL, &channel) == 0 && bytes_equal(channel, one->channel) &&
-           message_text(message, KEY_EVENT, &event) == 0 && bytes_equal(event, one->event);
+    return one->event.len > 0 && bytes_equal(message->channel, one->channel) &&
+           bytes_equal(message->event, one->event);
 }
 
 /* MESH_REFUSAL_COUNT: it has arrived, or is nothing to answer. */
@@ -393,6 +413,7 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
 {
     struct mesh *mesh = link->mesh;
     struct origin *from = origins_find(mesh, &one->from);
+    struct outlet_one known;
     struct message message;
     struct block *shown;
 
@@ -405,7 +426,12 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
     }
     if (!from)
         return MESH_REFUSED_NO_ROUTE;
-    if (message_parse(one->body, &message) != 0 || !is_as_addressed(one, &message)) {
+    if (message_parse(one->body, &message) != 0) {
+        metrics_count(METRICS_PROTOCOL_ERRORS);
+        return MESH_REFUSAL_COUNT;
+    }
+    known = read_one(&message);
+    if (!is_as_addressed(one, &known)) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return MESH_REFUSAL_COUNT;
     }
@@ -415,11 +441,11 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
     if (!from->peer)
         return MESH_REFUSED_NO_ROUTE;
     if (message.type == MESSAGE_RESPONSE) {
-        answers_arrive(from, one, &message);
+        answers_arrive(from, one, &known, &message);
         return MESH_REFUSAL_COUNT;
     }
     if (message.type == MESSAGE_CALL)
-        outstanding_add(from, OUTSTANDING_IN, &message, one->trail);
+        outstanding_add(from, OUTSTANDING_IN, &known, one->trail);
     shown = trail_show(mesh, one->trail, &message);
     mesh_hand_over(from, &message);
     block_unref(shown);

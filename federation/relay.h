@@ -11,8 +11,12 @@
 #define COMMHUB_FEDERATION_RELAY_H
 
 #include "federation/mesh_state.h"
+#include "hub/core/peering.h"
 
-/* The core's frame for a remote hub. */
+/* A client's call, send or answer for a remote hub: the core's frame, and what is known of it. */
+void relay_pass(struct origin *to, struct block *frame, const struct outlet_one *known);
+
+/* The same where the core tells no more of it: what it says itself. Of that only answers go to other hubs. */
 void relay_from_core(struct origin *to, struct block *frame);
 
 /* A broadcast or publish of a local client. */

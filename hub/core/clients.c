@@ -79,11 +79,25 @@ void clients_remove(struct hub *hub, struct client *client)
     free(client);
 }
 
-void clients_send(struct client *client, struct block *frame, enum frame_class frame_class)
+static void count_out(struct client *client)
 {
     client->messages_out++;
     metrics_count(METRICS_MESSAGES_OUT);
+}
+
+void clients_send(struct client *client, struct block *frame, enum frame_class frame_class)
+{
+    count_out(client);
     client->port->send(client->owner, frame, frame_class);
+}
+
+void clients_pass(struct client *client, struct block *frame, const struct outlet_one *one)
+{
+    count_out(client);
+    if (client->port->pass)
+        client->port->pass(client->owner, frame, one);
+    else
+        client->port->send(client->owner, frame, FRAME_TO_ONE);
 }
 
 void clients_send_new(struct client *client, struct block *frame, enum frame_class frame_class)

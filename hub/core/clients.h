@@ -56,6 +56,9 @@ void clients_remove(struct hub *hub, struct client *client);
 /* Queues a borrowed frame. */
 void clients_send(struct client *client, struct block *frame, enum frame_class frame_class);
 
+/* Queues the borrowed frame of another client's call, send or answer. */
+void clients_pass(struct client *client, struct block *frame, const struct outlet_one *one);
+
 /* Queues a fresh frame and gives it up; NULL, the sign of no memory, ends the client: better than a silent
  * gap. */
 void clients_send_new(struct client *client, struct block *frame, enum frame_class frame_class);

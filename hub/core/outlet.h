@@ -13,6 +13,7 @@
 #include "hub/base/list.h"
 #include "hub/base/log.h"
 #include "hub/core/end_reason.h"
+#include "hub/wire/message.h"
 
 /* How a frame may be treated when its receiver is slow. */
 enum frame_class {
@@ -31,9 +32,21 @@ struct waiter {
     void (*go)(struct waiter *waiter); /* takes it off the line */
 };
 
+/* What the core has read of a call, send or answer that it passes on. Borrowed. */
+struct outlet_one {
+    enum message_type type;
+    struct bytes channel; /* call, send */
+    struct bytes event;   /* call, send */
+    struct bytes request_id;
+    struct bytes caller; /* call, answer: by the name that the answer is addressed to */
+    bool is_last;        /* answer: no other follows */
+};
+
 struct client_port {
     /* Queues @frame; borrowed, the port takes a reference of its own. */
     void (*send)(void *owner, struct block *frame, enum frame_class frame_class);
+    /* The same for the frame of a client's call, send or answer. NULL: it goes by send(). */
+    void (*pass)(void *owner, struct block *frame, const struct outlet_one *one);
     /* Asks for the end of the connection, after what is queued was written. */
     void (*end)(void *owner, enum end_reason reason);
     /* Puts the client on @line, and off any other: one receiver to wait for is enough, for the next message

@@ -51,13 +51,13 @@ static struct block *forwarded(struct hub *hub, const struct client *client, con
 }
 
 static int forward_to(struct hub *hub, const struct client *client, const struct message *message,
-                      struct client *receiver)
+                      struct client *receiver, const struct outlet_one *one)
 {
     struct block *frame = forwarded(hub, client, message);
 
     if (!frame)
         return -ENOMEM;
-    clients_send(receiver, frame, FRAME_TO_ONE);
+    clients_pass(receiver, frame, one);
     block_unref(frame);
     return 0;
 }
@@ -113,6 +113,32 @@ static int record_call(struct hub *hub, const struct message *message, const str
     }
 }
 
+static int forward_call(struct hub *hub, const struct message *message, const struct call_parties *parties)
+{
+    struct outlet_one one = {
+        .type = MESSAGE_CALL,
+        .channel = parties->channel,
+        .event = parties->event,
+        .request_id = parties->request_id,
+        .caller = parties->caller_name,
+    };
+
+    return forward_to(hub, parties->caller, message, parties->provider, &one);
+}
+
+static int forward_answer(struct hub *hub, const struct message *message, const struct call *call,
+                          bool is_last)
+{
+    struct outlet_one one = {
+        .type = MESSAGE_RESPONSE,
+        .request_id = call->request_id,
+        .caller = call->caller_name,
+        .is_last = is_last,
+    };
+
+    return forward_to(hub, call->provider, message, call->caller, &one);
+}
+
 int traffic_call(struct hub *hub, struct client *client, const struct message *message)
 {
     struct call_parties parties = {.caller = client};
@@ -141,7 +167,7 @@ int traffic_call(struct hub *hub, struct client *client, const struct message *m
     }
     metrics_count(METRICS_CALLS);
     channel->counters.calls++;
-    r = forward_to(hub, client, message, parties.provider);
+    r = forward_call(hub, message, &parties);
     if (r < 0 && parties.request_id.len) {
         calls_fail(hub, calls_find(hub, parties.provider, parties.request_id, parties.caller_name),
                    ERROR_OUT_OF_MEMORY);
@@ -150,25 +176,12 @@ int traffic_call(struct hub *hub, struct client *client, const struct message *m
     return r;
 }
 
-/* The last word of a call: an error, or anything but a chunk that says there is more. */
-static bool is_final(const struct message *message)
-{
-    bool is_stream = false;
-    bool is_last = true;
-    struct bytes error;
-
-    if (message_text(message, KEY_ERROR, &error) != MESSAGE_E_ABSENT)
-        return true;
-    message_bool(message, KEY_IS_STREAM, false, &is_stream);
-    message_bool(message, KEY_IS_FINAL, true, &is_last);
-    return !is_stream || is_last;
-}
-
 int traffic_response(struct hub *hub, struct client *client, const struct message *message)
 {
     struct bytes request;
     struct bytes target;
     struct call *call = NULL;
+    bool is_last;
     int r;
 
     if (message_path_has(message, hub_id_text(hub), NULL) == MESSAGE_PATH_HAS) {
@@ -187,10 +200,11 @@ int traffic_response(struct hub *hub, struct client *client, const struct messag
         calls_fail(hub, call, ERROR_BAD_ANSWER);
         return 0;
     }
-    r = forward_to(hub, client, message, call->caller);
+    is_last = message_is_last(message);
+    r = forward_answer(hub, message, call, is_last);
     if (r < 0)
         return r;
-    if (is_final(message)) {
+    if (is_last) {
         metrics_note_duration(&metrics_histograms[METRICS_DURATION_CALL],
                               (hub->time.now_ms - call->began_ms) * 1000);
         calls_finish(hub, call);
@@ -203,19 +217,18 @@ int traffic_response(struct hub *hub, struct client *client, const struct messag
 
 int traffic_send(struct hub *hub, struct client *client, const struct message *message)
 {
-    struct bytes channel_name;
-    struct bytes event;
+    struct outlet_one one = {.type = MESSAGE_SEND};
     struct channel *channel;
     struct client *provider;
 
-    if (!read_target(hub, client, message, &channel_name, &event, &channel))
+    if (!read_target(hub, client, message, &one.channel, &one.event, &channel))
         return 0;
     metrics_count(METRICS_SENDS);
     if (channel)
         channel->counters.sends++;
-    provider = providers_pick(hub, providers_find_event(channel, event), client);
+    provider = providers_pick(hub, providers_find_event(channel, one.event), client);
     /* Nobody there is no error: a send has no answer. */
-    return provider ? forward_to(hub, client, message, provider) : 0;
+    return provider ? forward_to(hub, client, message, provider, &one) : 0;
 }
 
 int traffic_broadcast(struct hub *hub, struct client *client, const struct message *message)

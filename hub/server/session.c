@@ -81,7 +81,7 @@ static void port_wait(void *owner, struct list *line, bool is_for_many)
     backpressure_wait(owner, line, is_for_many);
 }
 
-const struct client_port session_port = {port_send, port_end, port_wait};
+const struct client_port session_port = {.send = port_send, .end = port_end, .wait = port_wait};
 
 static void send_new(struct session *session, struct block *frame)
 {

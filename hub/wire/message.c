@@ -206,14 +206,17 @@ static struct msgpack_value head_of(const struct message *message, enum message_
 
 int message_text(const struct message *message, enum message_key key, struct bytes *out_text)
 {
-    struct msgpack_reader reader;
-    struct msgpack_value value = head_of(message, key, &reader);
+    struct msgpack_reader reader = msgpack_reader_of(message_raw(message, key));
+    struct msgpack_value value;
 
+    if (msgpack_read_short_str(&reader, out_text))
+        return 0;
     *out_text = BYTES_NONE;
-    if (value.type == MSGPACK_NIL)
+    if (!message_has(message, key))
         return MESSAGE_E_ABSENT;
+    check(msgpack_read(&reader, &value) == 0);
     if (value.type != MSGPACK_STR)
-        return MESSAGE_E_WRONG_TYPE;
+        return value.type == MSGPACK_NIL ? MESSAGE_E_ABSENT : MESSAGE_E_WRONG_TYPE;
     *out_text = value.raw;
     return 0;
 }
@@ -230,6 +233,19 @@ int message_bool(const struct message *message, enum message_key key, bool other
         return MESSAGE_E_WRONG_TYPE;
     *out_value = value.boolean;
     return 0;
+}
+
+bool message_is_last(const struct message *answer)
+{
+    bool is_stream = false;
+    bool is_last = true;
+    struct bytes error;
+
+    if (message_text(answer, KEY_ERROR, &error) != MESSAGE_E_ABSENT)
+        return true;
+    message_bool(answer, KEY_IS_STREAM, false, &is_stream);
+    message_bool(answer, KEY_IS_FINAL, true, &is_last);
+    return !is_stream || is_last;
 }
 
 int message_path_has(const struct message *message, struct bytes server_id, uint32_t *out_n_hops)

@@ -88,6 +88,10 @@ int message_text(const struct message *message, enum message_key key, struct byt
 /* A bool value; @otherwise where the key is missing or nil. 0 or MESSAGE_E_WRONG_TYPE. */
 int message_bool(const struct message *message, enum message_key key, bool otherwise, bool *out_value);
 
+/* Whether an answer is the last word on its call: an error, or anything but a chunk that says there is more.
+ */
+bool message_is_last(const struct message *answer);
+
 /*
  * Whether @server_id is an element of `path`: 0 no, 1 yes; MESSAGE_E_WRONG_TYPE where path is there but not
  * an array of at most MESSAGE_MAX_PATH strs. @out_n_hops (may be NULL): its length.
