@@ -44,9 +44,9 @@ static struct bytes keep(uint8_t **at, struct bytes bytes)
 }
 
 /* An earlier call of the same name was given up by its caller. */
-static void make_room(struct mesh *mesh, struct bytes key)
+static void make_room(struct mesh *mesh, struct bytes key, uint64_t hash)
 {
-    struct map_node *node = map_find(&mesh->outstanding, key);
+    struct map_node *node = map_find_hashed(&mesh->outstanding, key, hash);
 
     if (node)
         outstanding_free(container_of(node, struct outstanding, node));
@@ -60,13 +60,15 @@ void outstanding_add(struct origin *origin, enum outstanding_side side, const st
     uint8_t buffer[KEY_MAX_BYTES];
     struct bytes key;
     struct outstanding *outstanding;
+    uint64_t hash;
     uint8_t *at;
 
     if (!is_name(call->request_id) || !is_name(call->caller) || !is_name(call->channel) ||
         !is_name(call->event))
         return;
     key = pack_key(buffer, origin, side, call->request_id, call->caller);
-    make_room(origin->mesh, key);
+    hash = map_hash_of(&origin->mesh->outstanding, key);
+    make_room(origin->mesh, key, hash);
     outstanding = malloc(sizeof *outstanding + key.len + call->channel.len + call->event.len + way.len);
     if (!outstanding)
         return;
@@ -79,7 +81,7 @@ void outstanding_add(struct origin *origin, enum outstanding_side side, const st
     outstanding->channel = keep(&at, call->channel);
     outstanding->event = keep(&at, call->event);
     outstanding->way = keep(&at, way);
-    if (map_insert(&origin->mesh->outstanding, &outstanding->node, key) < 0) {
+    if (map_insert_hashed(&origin->mesh->outstanding, &outstanding->node, key, hash) < 0) {
         free(outstanding);
         return;
     }

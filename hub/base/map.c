@@ -109,7 +109,12 @@ static int grow(struct map *map)
     return 0;
 }
 
-int map_insert(struct map *map, struct map_node *node, struct bytes key)
+uint64_t map_hash_of(const struct map *map, struct bytes key)
+{
+    return map_hash(map->secret, key);
+}
+
+int map_insert_hashed(struct map *map, struct map_node *node, struct bytes key, uint64_t hash)
 {
     struct map_node **bucket;
 
@@ -117,12 +122,17 @@ int map_insert(struct map *map, struct map_node *node, struct bytes key)
     if (map->n_nodes >= map->n_buckets && grow(map) < 0 && map->n_buckets == 0)
         return -ENOMEM;
     node->key = key;
-    node->hash = map_hash(map->secret, key);
-    bucket = bucket_of(map, node->hash);
+    node->hash = hash;
+    bucket = bucket_of(map, hash);
     node->next = *bucket;
     *bucket = node;
     map->n_nodes++;
     return 0;
+}
+
+int map_insert(struct map *map, struct map_node *node, struct bytes key)
+{
+    return map_insert_hashed(map, node, key, map_hash_of(map, key));
 }
 
 static struct map_node *first_equal(struct map_node *node, uint64_t hash, struct bytes key)
@@ -132,14 +142,14 @@ static struct map_node *first_equal(struct map_node *node, uint64_t hash, struct
     return node;
 }
 
+struct map_node *map_find_hashed(const struct map *map, struct bytes key, uint64_t hash)
+{
+    return map->n_nodes > 0 ? first_equal(*bucket_of(map, hash), hash, key) : NULL;
+}
+
 struct map_node *map_find(const struct map *map, struct bytes key)
 {
-    uint64_t hash;
-
-    if (map->n_nodes == 0)
-        return NULL;
-    hash = map_hash(map->secret, key);
-    return first_equal(*bucket_of(map, hash), hash, key);
+    return map->n_nodes > 0 ? map_find_hashed(map, key, map_hash_of(map, key)) : NULL;
 }
 
 struct map_node *map_next_equal(const struct map_node *node)

@@ -36,6 +36,12 @@ void map_clear(struct map *map);
 int map_insert(struct map *map, struct map_node *node, struct bytes key);
 
 struct map_node *map_find(const struct map *map, struct bytes key);
+
+/* The same two for who looks first and then inserts, with the key hashed once: by map_hash_of(). */
+uint64_t map_hash_of(const struct map *map, struct bytes key);
+struct map_node *map_find_hashed(const struct map *map, struct bytes key, uint64_t hash);
+int map_insert_hashed(struct map *map, struct map_node *node, struct bytes key, uint64_t hash);
+
 struct map_node *map_next_equal(const struct map_node *node);
 
 /* The node must be in this map. */

@@ -72,18 +72,19 @@ int calls_add(struct hub *hub, const struct call_parties *parties)
 {
     uint8_t key[KEY_MAX_BYTES];
     size_t key_len = write_key(key, parties->provider, parties->request_id, parties->caller_name);
+    uint64_t hash = map_hash_of(&hub->calls_by_key, bytes_of(key, key_len));
     struct call *call;
     uint8_t *place;
 
     if (parties->caller->n_calls_made >= max_calls(parties->caller))
         return CALLS_E_TOO_MANY;
-    if (map_find(&hub->calls_by_key, bytes_of(key, key_len)))
+    if (map_find_hashed(&hub->calls_by_key, bytes_of(key, key_len), hash))
         return CALLS_E_ID_IN_USE;
     call = malloc(sizeof *call + key_len + parties->channel.len + parties->event.len);
     if (!call)
         return -ENOMEM;
     memcpy(call->storage, key, key_len);
-    if (map_insert(&hub->calls_by_key, &call->by_key, bytes_of(call->storage, key_len)) < 0) {
+    if (map_insert_hashed(&hub->calls_by_key, &call->by_key, bytes_of(call->storage, key_len), hash) < 0) {
         free(call);
         return -ENOMEM;
     }
