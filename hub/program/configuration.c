@@ -229,6 +229,16 @@ static bool value_text(json_t *value, char out_text[VALUE_SIZE])
     return len >= 0 && len < VALUE_SIZE;
 }
 
+static void add_unknown(const char *name, const char *pointer, struct problem_faults *faults)
+{
+    const struct setting *nearest = settings_nearest(name);
+
+    if (nearest)
+        problem_add(faults, pointer, "There is no such setting: did you mean %s?", settings_name(nearest));
+    else
+        problem_add(faults, pointer, "There is no such setting.");
+}
+
 /* The wish for one setting; adds a fault where it cannot be. Answers whether it is pinned. */
 static bool read_wish(struct configuration *configuration, const char *name, json_t *value,
                       struct wishes *wishes, struct problem_faults *faults)
@@ -239,17 +249,14 @@ static bool read_wish(struct configuration *configuration, const char *name, jso
 
     snprintf(pointer, sizeof pointer, "#/%.100s", name);
     if (!setting || setting->change == CHANGE_COMMAND) {
-        const struct setting *nearest = settings_nearest(name);
-
-        problem_add(faults, pointer, "There is no such setting%s%s.", nearest ? ": did you mean " : "",
-                    nearest ? settings_name(nearest) : "");
-    } else if (setting->change != CHANGE_LIVE) {
-        problem_add(faults, pointer, "It cannot be changed here: set it in the file and %s the hub.",
-                    setting->change == CHANGE_AT_START ? "restart" : "reload");
+        add_unknown(name, pointer, faults);
     } else if (settings_origin(&configuration->current, setting).source > SOURCE_STORE) {
         settings_origin_text(&configuration->current, setting, origin);
         problem_add(faults, pointer, "It is set by %s: change it there.", origin);
         return true;
+    } else if (setting->change != CHANGE_LIVE) {
+        problem_add(faults, pointer, "It cannot be changed here: set it in the file and %s the hub.",
+                    setting->change == CHANGE_AT_START ? "restart" : "reload");
     } else if (wishes->n == MOST_WISHES ||
                (!json_is_null(value) && !value_text(value, wishes->values[wishes->n]))) {
         problem_add(faults, pointer, "It must be a text, a number, true or false, or null to be reset.");

@@ -561,6 +561,16 @@ static int print_noun_help(const char *noun, FILE *out, int status)
     return status;
 }
 
+/* @verb NULL: none was given. */
+static int refuse_verb(const char *noun, const char *verb)
+{
+    char shown[64] = "";
+
+    text_escape(bytes_of_text(verb ? verb : ""), shown, sizeof shown);
+    fprintf(stderr, "commhub %s: %s%s\n\n", noun, verb ? "not a verb: " : "which verb?", shown);
+    return print_noun_help(noun, stderr, API_STATUS_USAGE);
+}
+
 static const struct verb *find_verb(const char *noun, const char *name)
 {
     for (size_t i = 0; i < N_VERBS; i++)
@@ -585,7 +595,7 @@ static int run_noun(const char *noun, int argc, char **argv)
     if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
         return print_noun_help(noun, stdout, 0);
     if (!verb)
-        return print_noun_help(noun, stderr, API_STATUS_USAGE);
+        return refuse_verb(noun, argc > 0 ? argv[0] : NULL);
     snprintf(command, sizeof command, "%s %s", noun, verb->name);
     status = read_options(&options, argc - 1, argv + 1);
     if (status)

@@ -29,11 +29,13 @@ bool live_session_has_more(const struct live_session *session, struct log *log)
            (session->streams && session->position < log_range(log).latest);
 }
 
-void live_session_go_on(struct live_session *session, struct log *log, uint64_t since)
+void live_session_resume(struct live_session *session, const struct live_source *source, const char *epoch,
+                         uint64_t since)
 {
-    struct log_range range = log_range(log);
+    struct log_range range = log_range(source->log);
+    bool is_of_another = epoch && strcmp(epoch, source->epoch) != 0;
 
-    session->owes_reset = since > range.latest || since + 1 < range.oldest;
+    session->owes_reset = is_of_another || since > range.latest || since + 1 < range.oldest;
     session->position = session->owes_reset ? range.oldest - 1 : since;
 }
 
@@ -85,37 +87,43 @@ static bool read_streams(struct live_session *session, const json_t *streams, un
 }
 
 /* Where to go on: after `since`, or with what comes from now on. */
-static bool read_since(struct live_session *session, struct log *log, const json_t *since)
+static bool read_since(struct live_session *session, const struct live_source *source, const json_t *message)
 {
-    struct log_range range = log_range(log);
+    const json_t *since = json_object_get(message, "since");
+    const json_t *epoch = json_object_get(message, "epoch");
+    const char *epoch_text = json_string_value(epoch);
     json_int_t value = json_integer_value(since);
 
+    if (epoch && !epoch_text) {
+        set_error(session, "epoch must be what the hello said when that record was seen%s", "");
+        return false;
+    }
     if (!since || json_is_null(since)) {
-        session->position = range.latest;
+        session->position = log_range(source->log).latest;
         return true;
     }
     if (!json_is_integer(since) || value < 0) {
         set_error(session, "since must be the id of the last record that was seen%s", "");
         return false;
     }
-    live_session_go_on(session, log, (uint64_t)value);
+    live_session_resume(session, source, epoch_text, (uint64_t)value);
     return true;
 }
 
-static void subscribe(struct live_session *session, struct log *log, const json_t *message)
+static void subscribe(struct live_session *session, const struct live_source *source, const json_t *message)
 {
     unsigned streams;
     bool wants_metrics;
 
     if (!read_streams(session, json_object_get(message, "streams"), &streams, &wants_metrics) ||
-        !read_since(session, log, json_object_get(message, "since")))
+        !read_since(session, source, message))
         return;
     session->streams = streams;
     session->wants_metrics = wants_metrics;
     session->owes_metrics = wants_metrics;
 }
 
-void live_session_receive(struct live_session *session, struct log *log, struct bytes text)
+void live_session_receive(struct live_session *session, const struct live_source *source, struct bytes text)
 {
     char fault[JSON_FAULT_SIZE];
     json_error_t error;
@@ -128,7 +136,7 @@ void live_session_receive(struct live_session *session, struct log *log, struct 
     } else if (!type || strcmp(type, "subscribe") != 0) {
         set_error(session, "the only message taken is subscribe, not %s", type ? type : "one without type");
     } else {
-        subscribe(session, log, message);
+        subscribe(session, source, message);
     }
     json_decref(message);
 }

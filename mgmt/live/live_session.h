@@ -49,10 +49,14 @@ struct live_source {
 void live_session_init(struct live_session *session, bool may_audit);
 
 /* A message of the browser: subscribes, or makes an error that is owed. */
-void live_session_receive(struct live_session *session, struct log *log, struct bytes text);
+void live_session_receive(struct live_session *session, const struct live_source *source, struct bytes text);
 
-/* Goes on behind @since, or, where that is not to be had, at the oldest record with a reset. */
-void live_session_go_on(struct live_session *session, struct log *log, uint64_t since);
+/*
+ * Goes on behind @since, or, where that is not to be had or is of another @epoch (NULL: of this one), at the
+ * oldest record with a reset.
+ */
+void live_session_resume(struct live_session *session, const struct live_source *source, const char *epoch,
+                         uint64_t since);
 
 /* A fresh metrics object is there. */
 void live_session_note_metrics(struct live_session *session);

@@ -152,7 +152,7 @@ static int receive(struct ws_server *server, struct socket *socket, const void *
     socket->n_received += len;
     if (!lws_is_final_fragment(socket->wsi) || lws_remaining_packet_payload(socket->wsi))
         return 0;
-    live_session_receive(&socket->live, server->options.log, bytes_of(socket->received, socket->n_received));
+    live_session_receive(&socket->live, &server->source, bytes_of(socket->received, socket->n_received));
     socket->n_received = 0;
     want_to_write(socket);
     return 0;

@@ -56,7 +56,6 @@ static bool read_filter(struct events *events, const struct request *request, st
 static void read_since(struct events *events, const struct request *request, struct problem_faults *faults)
 {
     const char *since = request_argument(request, "since");
-    const char *epoch = request_argument(request, "epoch");
     uint64_t value;
 
     if (!since)
@@ -69,9 +68,7 @@ static void read_since(struct events *events, const struct request *request, str
         problem_add(faults, "?since", "must be the id of the last record that was seen");
         return;
     }
-    if (epoch && strcmp(epoch, events->source.epoch) != 0)
-        value = UINT64_MAX; /* of a hub that is no more */
-    live_session_go_on(&events->session, events->source.log, value);
+    live_session_resume(&events->session, &events->source, request_argument(request, "epoch"), value);
 }
 
 static void read_limits(struct events *events, const struct request *request, struct problem_faults *faults)

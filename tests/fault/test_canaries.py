@@ -42,8 +42,10 @@ COMMANDS = [
     ("tail", "--once", "-o", "jsonl"),
     ("tail", "--history", "--once", "-o", "jsonl"),
     ("export",),
-    ("why", "--channel", "room"),
+    ("why", "room"),
     ("health",),
+    ("doctor",),
+    ("top", "--once"),
 ]
 
 
@@ -231,7 +233,10 @@ def test_planted_secrets_are_found_nowhere(
         "master key": (tmp_path / "data/master.key").read_text().strip(),
         "TLS key": key.read_text().splitlines()[1],
     }
-    places = dict(offend(management))
+    places = {}
+    for form in ("text", "logfmt", "json"):
+        assert management.ask("PATCH", "/api/v1/hub/settings", {"log-format": form})[0] == 200
+        places |= {f"{place}, logged as {form}": said for place, said in offend(management)}
     with BluntClient(f"{tmp_path}/hub.sock") as client:
         client.say({"type": "identify", "client_id": "alice", "mode": "client"})
         client.say({"type": "conn_proof", "proof": "00" * 32})

@@ -278,9 +278,10 @@ def test_a_setting_changed_over_rest_outlasts_a_restart_and_yields_to_the_file(
     ("wish", "status", "pointer", "word"),
     [
         ({"data-timeout": 3}, 409, "#/data-timeout", "hub.toml:1"),
-        ({"mgmt": "off"}, 422, "#/mgmt", "restart"),
+        ({"mgmt": "off"}, 409, "#/mgmt", "flag --mgmt"),
+        ({"server-id": "x"}, 422, "#/server-id", "restart"),
         ({"tls-cert": "/x"}, 422, "#/tls-cert", "reload"),
-        ({"idel-timeout": 3}, 422, "#/idel-timeout", "did you mean idle-timeout"),
+        ({"idel-timeout": 3}, 422, "#/idel-timeout", "did you mean idle-timeout?"),
         ({"idle-timeout": "soon"}, 422, "#/idle-timeout", "seconds"),
         ({"idle-timeout": -1}, 422, "#/idle-timeout", "seconds"),
         ({"idle-timeout": []}, 422, "#/idle-timeout", "a number"),

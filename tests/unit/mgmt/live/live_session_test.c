@@ -46,7 +46,7 @@ static void records(struct place *place, int n)
 
 static void say(struct place *place, const char *text)
 {
-    live_session_receive(&place->session, place->log, bytes_of_text(text));
+    live_session_receive(&place->session, &place->source, bytes_of_text(text));
 }
 
 /* The next message must be this one, as JSON without what is not named; "" for none. */
@@ -139,6 +139,19 @@ static void test_since_of_another_time_is_reset_to_the_oldest(void **state)
     expect(place, "");
 }
 
+static void test_since_of_another_epoch_is_reset_though_the_id_is_there(void **state)
+{
+    struct place *place = *state;
+
+    records(place, 15);
+    expect(place, "{\"type\": \"hello\"}");
+    say(place, "{\"type\": \"subscribe\", \"streams\": [\"logs\"], \"since\": 12, \"epoch\": \"hub.0\"}");
+    expect(place, "{\"type\": \"reset\", \"epoch\": \"hub.1\"}");
+    expect(place, "{\"id\": 6}");
+    say(place, "{\"type\": \"subscribe\", \"streams\": [\"logs\"], \"since\": 12, \"epoch\": \"hub.1\"}");
+    expect(place, "{\"id\": 13}");
+}
+
 static void test_what_is_not_understood_is_answered_and_changes_nothing(void **state)
 {
     static const char *const messages[] = {
@@ -154,6 +167,7 @@ static void test_what_is_not_understood_is_answered_and_changes_nothing(void **s
         "{\"type\": \"subscribe\", \"streams\": [5]}",
         "{\"type\": \"subscribe\", \"streams\": [], \"since\": -1}",
         "{\"type\": \"subscribe\", \"streams\": [], \"since\": \"1\"}",
+        "{\"type\": \"subscribe\", \"streams\": [], \"since\": 1, \"epoch\": 1}",
         "{\"type\": \"subscribe\", \"streams\": [\"\\u001b[31m\\u202e%s%n\"]}",
     };
     struct place *place = *state;
@@ -205,6 +219,7 @@ int main(void)
         TEST(test_records_follow_since_and_only_of_the_streams),
         TEST(test_one_who_falls_behind_the_ring_is_told_the_count),
         TEST(test_since_of_another_time_is_reset_to_the_oldest),
+        TEST(test_since_of_another_epoch_is_reset_though_the_id_is_there),
         TEST(test_what_is_not_understood_is_answered_and_changes_nothing),
         TEST(test_only_the_newest_metrics_are_told),
         TEST(test_texts_of_strangers_stay_texts),
