@@ -158,28 +158,30 @@ void mailbox_free(struct mailbox *mailbox)
     free(mailbox);
 }
 
-/* With the lock held. */
-static void put(struct mailbox *mailbox, struct letter *letter)
+/* The loop is woken without the lock, for which it would have to wait at once. */
+static int put(struct mailbox *mailbox, struct letter *letter)
 {
-    /* A letter that is there already has woken the loop. */
-    if (list_is_empty(&mailbox->letters))
+    bool is_closed, must_wake;
+
+    list_init(&letter->link);
+    pthread_mutex_lock(&mailbox->lock);
+    is_closed = mailbox->is_closed;
+    must_wake = !is_closed && list_is_empty(&mailbox->letters); /* one that is there already has woken it */
+    if (!is_closed)
+        list_append(&mailbox->letters, &letter->link);
+    pthread_mutex_unlock(&mailbox->lock);
+    if (must_wake)
         wake(mailbox);
-    list_append(&mailbox->letters, &letter->link);
+    return is_closed ? MAILBOX_E_CLOSED : 0;
 }
 
 static int put_and_wait(struct mailbox *mailbox, struct letter *letter)
 {
-    int r = 0;
+    int r;
 
-    list_init(&letter->link);
     letter->is_awaited = true;
     check(sem_init(&letter->done, 0, 0) == 0);
-    pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->is_closed)
-        r = MAILBOX_E_CLOSED;
-    else
-        put(mailbox, letter);
-    pthread_mutex_unlock(&mailbox->lock);
+    r = put(mailbox, letter);
     while (r == 0 && sem_wait(&letter->done) < 0)
         check(errno == EINTR);
     sem_destroy(&letter->done);
@@ -203,18 +205,12 @@ int mailbox_walk(struct mailbox *mailbox, bool (*step)(void *argument), void *ar
 int mailbox_post(struct mailbox *mailbox, void (*run)(void *argument), void *argument)
 {
     struct letter *letter = malloc(sizeof *letter);
-    int r = 0;
+    int r;
 
     if (!letter)
         return -ENOMEM;
     *letter = (struct letter){.run = run, .argument = argument};
-    list_init(&letter->link);
-    pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->is_closed)
-        r = MAILBOX_E_CLOSED;
-    else
-        put(mailbox, letter);
-    pthread_mutex_unlock(&mailbox->lock);
+    r = put(mailbox, letter);
     if (r)
         free(letter);
     return r;
