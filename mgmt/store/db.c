@@ -5,6 +5,9 @@
  * WAL with synchronous=FULL: what was answered with success is there after a power cut. The schema's number
  * is SQLite's user_version; migrations are the files of a folder of schema/, embedded in order. Each runs in
  * a transaction of its own together with the new number, so a cut in between leaves the former schema.
+ *
+ * A statement that is given back stays compiled for the next who prepares the same text: compiling takes
+ * longer than what most of them do. It keeps nothing that was bound.
  */
 #include "mgmt/store/db.h"
 
@@ -17,13 +20,18 @@
 
 #include "hub/base/check.h"
 
+#define MOST_KEPT 64 /* statements; the store has more texts than that, but few that come often */
+
 struct db {
     sqlite3 *handle;
     int last_errno;
+    struct db_statement *kept; /* given back, the latest first */
+    size_t n_kept;
 };
 
 struct db_statement {
     struct db *db;
+    struct db_statement *next; /* while it is kept */
     sqlite3_stmt *handle;
     int fault; /* the first bind that failed */
 };
@@ -101,17 +109,38 @@ void db_rollback(struct db *db)
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
+/* One of that text that is kept, which is so no more; NULL: there is none. */
+static struct db_statement *take_kept(struct db *db, const char *sql)
+{
+    for (struct db_statement **place = &db->kept; *place; place = &(*place)->next) {
+        struct db_statement *statement = *place;
+
+        if (strcmp(sqlite3_sql(statement->handle), sql) == 0) {
+            *place = statement->next;
+            db->n_kept--;
+            return statement;
+        }
+    }
+    return NULL;
+}
+
 int db_prepare(struct db *db, const char *sql, struct db_statement **out_statement)
 {
-    struct db_statement *statement = calloc(1, sizeof *statement);
+    struct db_statement *statement = take_kept(db, sql);
     int r;
 
+    if (statement) {
+        *out_statement = statement;
+        return 0;
+    }
+    statement = calloc(1, sizeof *statement);
     if (!statement) {
         db->last_errno = ENOMEM;
         return -ENOMEM;
     }
     statement->db = db;
-    r = remember(db, sqlite3_prepare_v2(db->handle, sql, -1, &statement->handle, NULL));
+    r = remember(
+        db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement->handle, NULL));
     if (r < 0) {
         free(statement);
         return r;
@@ -127,12 +156,26 @@ void db_statement_reset(struct db_statement *statement)
     statement->fault = SQLITE_OK;
 }
 
-void db_statement_free(struct db_statement *statement)
+static void drop(struct db_statement *statement)
 {
-    if (!statement)
-        return;
     sqlite3_finalize(statement->handle);
     free(statement);
+}
+
+void db_statement_free(struct db_statement *statement)
+{
+    struct db *db = statement ? statement->db : NULL;
+
+    if (!statement)
+        return;
+    if (db->n_kept == MOST_KEPT) {
+        drop(statement);
+        return;
+    }
+    db_statement_reset(statement);
+    statement->next = db->kept;
+    db->kept = statement;
+    db->n_kept++;
 }
 
 static void bound(struct db_statement *statement, int code)
@@ -338,6 +381,12 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
+    while (db->kept) {
+        struct db_statement *next = db->kept->next;
+
+        drop(db->kept);
+        db->kept = next;
+    }
     check(sqlite3_close(db->handle) == SQLITE_OK);
     free(db);
 }
