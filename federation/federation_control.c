@@ -204,14 +204,16 @@ int federation_control_links(struct federation *federation, struct link_status *
     return 0;
 }
 
-int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n)
+int federation_control_hubs(struct federation *federation, struct mesh_hub_list *list)
 {
-    return mesh_view_hubs(federation->mesh, out_hubs, out_n);
+    int r = mesh_view_hubs(federation->mesh, list);
+
+    return r == MESH_VIEW_E_GOES_ON ? FEDERATION_E_GOES_ON : r;
 }
 
-void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
+void federation_control_clear_hubs(struct mesh_hub_list *list)
 {
-    mesh_view_free(hubs, n);
+    mesh_view_clear(list);
 }
 
 static bool is_name_or_none(const char *name)

@@ -221,9 +221,22 @@ struct mesh_hub {
     struct mesh_hub_link *links; /* own memory */
 };
 
-/* All hubs that can be reached, this one first, the others by their ids. 0 or -ENOMEM. */
-int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n);
-void federation_control_free_hubs(struct mesh_hub *hubs, size_t n);
+/* Zero at first. */
+struct mesh_hub_list {
+    struct mesh_hub *hubs; /* this one first, the others by their ids */
+    size_t n;
+    uint8_t (*ids)[16]; /* of those that could be reached at the first step */
+    size_t n_ids;
+    size_t n_seen; /* of them */
+};
+
+/*
+ * A step of a list of all hubs that can be reached, of some tens of microseconds: 0 where it is complete,
+ * FEDERATION_E_GOES_ON or -ENOMEM. Each shows its hub as it is at its step; one that is gone by then is left
+ * out. The list is the caller's to clear, whatever came of it.
+ */
+int federation_control_hubs(struct federation *federation, struct mesh_hub_list *list);
+void federation_control_clear_hubs(struct mesh_hub_list *list);
 
 /* See route_why(). 0, FEDERATION_E_BAD_NAME or -ENOMEM. */
 int federation_control_why(struct federation *federation, const struct route_question *question,

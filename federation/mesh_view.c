@@ -9,13 +9,6 @@
 #include "federation/origins.h"
 #include "federation/profile.h"
 
-struct gathering {
-    const struct mesh *mesh;
-    struct mesh_hub *hubs;
-    size_t n;
-    bool failed;
-};
-
 static void copy_text(char *out, size_t size, struct bytes text)
 {
     size_t len = text.len < size ? text.len : size - 1;
@@ -98,54 +91,78 @@ static int describe_remote(const struct origin *origin, struct mesh_hub *hub)
     return copy_profile(origin, hub);
 }
 
+/* --- the list ------------------------------------------------------------------------------------------- */
+
+/* The first step: nothing but the ids, in order; this hub's stays ahead. */
+struct gathering {
+    const struct mesh *mesh;
+    struct mesh_hub_list *list;
+};
+
 static void gather(struct map_node *node, void *context)
 {
     struct gathering *gathering = context;
     const struct origin *origin = container_of(node, struct origin, node);
-    bool is_self = origin == gathering->mesh->self;
-    struct mesh_hub *hub = &gathering->hubs[gathering->n];
-    int r;
+    struct mesh_hub_list *list = gathering->list;
 
-    if (gathering->failed || (!is_self && !origin_is_reachable(origin)))
-        return;
-    gathering->n++;
-    hub->incarnation = origin->incarnation;
-    hub_id_text(&origin->id, hub->hub_id);
-    r = is_self ? describe_self(gathering->mesh, hub) : describe_remote(origin, hub);
-    gathering->failed = r < 0;
+    if (origin != gathering->mesh->self && origin_is_reachable(origin))
+        memcpy(list->ids[list->n_ids++], origin->id.octets, HUB_ID_BYTES);
 }
 
-static int compare_hubs(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
-    const struct mesh_hub *left = a;
-    const struct mesh_hub *right = b;
-
-    if (left->is_self != right->is_self)
-        return left->is_self ? -1 : 1;
-    return strcmp(left->hub_id, right->hub_id);
+    return memcmp(a, b, HUB_ID_BYTES);
 }
 
-int mesh_view_hubs(const struct mesh *mesh, struct mesh_hub **out_hubs, size_t *out_n)
+static int begin(const struct mesh *mesh, struct mesh_hub_list *list)
 {
-    struct gathering gathering = {.mesh = mesh};
+    struct gathering gathering = {mesh, list};
+    size_t n_most = mesh->origins.n_nodes + 1;
 
-    gathering.hubs = calloc(mesh->origins.n_nodes + 1, sizeof *gathering.hubs);
-    if (!gathering.hubs)
+    list->ids = calloc(n_most, sizeof *list->ids);
+    list->hubs = calloc(n_most, sizeof *list->hubs);
+    if (!list->ids || !list->hubs)
         return -ENOMEM;
+    memcpy(list->ids[list->n_ids++], mesh->id.octets, HUB_ID_BYTES);
     map_walk((struct map *)&mesh->origins, gather, &gathering);
-    if (gathering.failed) {
-        mesh_view_free(gathering.hubs, gathering.n);
-        return -ENOMEM;
-    }
-    qsort(gathering.hubs, gathering.n, sizeof *gathering.hubs, compare_hubs);
-    *out_hubs = gathering.hubs;
-    *out_n = gathering.n;
-    return 0;
+    qsort(list->ids + 1, list->n_ids - 1, sizeof *list->ids, compare_ids);
+    return MESH_VIEW_E_GOES_ON;
 }
 
-void mesh_view_free(struct mesh_hub *hubs, size_t n)
+static int describe(const struct mesh *mesh, struct mesh_hub_list *list, const uint8_t octets[HUB_ID_BYTES])
 {
-    for (size_t i = 0; hubs && i < n; i++)
-        free(hubs[i].links);
-    free(hubs);
+    const struct origin *origin;
+    struct mesh_hub *hub;
+    struct hub_id id;
+
+    memcpy(id.octets, octets, HUB_ID_BYTES);
+    origin = origins_find(mesh, &id);
+    if (!origin || (origin != mesh->self && !origin_is_reachable(origin)))
+        return 0;
+    hub = &list->hubs[list->n++];
+    hub->incarnation = origin->incarnation;
+    hub_id_text(&id, hub->hub_id);
+    return origin == mesh->self ? describe_self(mesh, hub) : describe_remote(origin, hub);
+}
+
+int mesh_view_hubs(const struct mesh *mesh, struct mesh_hub_list *list)
+{
+    if (!list->ids)
+        return begin(mesh, list);
+    for (unsigned i = 0; i < MESH_VIEW_STEP_HUBS && list->n_seen < list->n_ids; i++) {
+        int r = describe(mesh, list, list->ids[list->n_seen++]);
+
+        if (r < 0)
+            return r;
+    }
+    return list->n_seen < list->n_ids ? MESH_VIEW_E_GOES_ON : 0;
+}
+
+void mesh_view_clear(struct mesh_hub_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->hubs[i].links);
+    free(list->hubs);
+    free(list->ids);
+    *list = (struct mesh_hub_list){0};
 }

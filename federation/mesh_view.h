@@ -9,8 +9,12 @@
 #include "federation/federation_control.h"
 #include "federation/mesh.h"
 
+#define MESH_VIEW_STEP_HUBS 32U
+
+enum { MESH_VIEW_E_GOES_ON = 1 };
+
 /* See federation_control_hubs(). */
-int mesh_view_hubs(const struct mesh *mesh, struct mesh_hub **out_hubs, size_t *out_n);
-void mesh_view_free(struct mesh_hub *hubs, size_t n);
+int mesh_view_hubs(const struct mesh *mesh, struct mesh_hub_list *list);
+void mesh_view_clear(struct mesh_hub_list *list);
 
 #endif

@@ -12,16 +12,16 @@
 
 struct asking {
     struct rest *rest;
-    struct mesh_hub *hubs;
-    size_t n;
+    struct mesh_hub_list hubs;
     int result;
 };
 
-static void run_ask(void *argument)
+static bool step_list(void *argument)
 {
     struct asking *asking = argument;
 
-    asking->result = federation_control_hubs(asking->rest->options.federation, &asking->hubs, &asking->n);
+    asking->result = federation_control_hubs(asking->rest->options.federation, &asking->hubs);
+    return asking->result == FEDERATION_E_GOES_ON;
 }
 
 static bool is_sound(const struct mesh_hub_link *link)
@@ -92,35 +92,37 @@ static json_t *row_json(const struct request *request, const void *row)
     return hub_json(row);
 }
 
-struct hubs {
-    struct mesh_hub *hubs;
-    size_t n;
-};
-
 static void free_hubs(void *memory)
 {
-    struct hubs *hubs = memory;
+    federation_control_clear_hubs(memory);
+    free(memory);
+}
 
-    federation_control_free_hubs(hubs->hubs, hubs->n);
-    free(hubs);
+/* The hubs are the chunk's, or, where there is no memory for it, cleared. */
+static bool hand_over(struct mesh_hub_list *hubs, struct listing_chunk *out_chunk)
+{
+    struct mesh_hub_list *kept = malloc(sizeof *kept);
+
+    if (!kept) {
+        federation_control_clear_hubs(hubs);
+        return false;
+    }
+    *kept = *hubs;
+    *out_chunk = (struct listing_chunk){.rows = kept->hubs, .n = kept->n, .free = free_hubs, .memory = kept};
+    return true;
 }
 
 static bool read_rows(const struct listing_ask *ask, struct listing_chunk *out_chunk)
 {
     struct asking asking = {.rest = ask->rest};
-    struct hubs *hubs;
+    bool is_run = rest_walk(ask->rest, step_list, &asking, ask->request, ask->reply);
 
-    if (!rest_ask(ask->rest, run_ask, &asking, ask->request, ask->reply))
-        return false;
-    hubs = asking.result == 0 ? malloc(sizeof *hubs) : NULL;
-    if (!hubs) {
-        federation_control_free_hubs(asking.hubs, asking.n);
+    if (is_run && asking.result == 0 && hand_over(&asking.hubs, out_chunk))
+        return true;
+    if (is_run)
         problem_reply(ask->reply, ask->request, 500, "The hub could not answer: out of memory.");
-        return false;
-    }
-    *hubs = (struct hubs){asking.hubs, asking.n};
-    *out_chunk = (struct listing_chunk){.rows = hubs->hubs, .n = hubs->n, .free = free_hubs, .memory = hubs};
-    return true;
+    federation_control_clear_hubs(&asking.hubs);
+    return false;
 }
 
 void rest_mesh_list(struct rest *rest, const struct request *request, struct reply *reply)

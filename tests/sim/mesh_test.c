@@ -3,6 +3,7 @@
  * What a mesh promises where its hubs, links and ways change, on real cores and real meshes in virtual time.
  * The judge is always what the simulated clients got, never the hubs' own counters.
  */
+#include "federation/mesh_view.h"
 #include "tests/sim/sim_room.h"
 
 /* Routes at hub 1 that have to do with the channel. */
@@ -323,6 +324,39 @@ static void test_tables_are_right_within_a_few_round_trips(void **state)
     sim_free(sim);
 }
 
+#define N_STAR (2 * MESH_VIEW_STEP_HUBS + 5)
+
+static void test_a_list_of_hubs_is_taken_in_steps_and_leaves_out_who_goes_meanwhile(void **state)
+{
+    struct sim *sim = sim_new(N_STAR, 1);
+    struct mesh_hub_list list = {0};
+    unsigned last_link = 0;
+    unsigned n_steps = 2;
+
+    (void)state;
+    for (unsigned hub = 1; hub < N_STAR; hub++) {
+        last_link = sim_add_link(sim, 0, hub);
+        sim_join(sim, last_link);
+    }
+    sim_run(sim, SETTLED_MS);
+    assert_int_equal(mesh_view_hubs(sim_mesh(sim, 0), &list), MESH_VIEW_E_GOES_ON);
+    assert_int_equal(mesh_view_hubs(sim_mesh(sim, 0), &list), MESH_VIEW_E_GOES_ON);
+    assert_int_equal(list.n, MESH_VIEW_STEP_HUBS);
+    sim_cut(sim, last_link, 1);
+    sim_run(sim, 60000);
+    while (mesh_view_hubs(sim_mesh(sim, 0), &list) == MESH_VIEW_E_GOES_ON)
+        n_steps++;
+    assert_int_equal(n_steps, 3);
+    assert_int_equal(list.n_ids, N_STAR);
+    assert_true(list.hubs[0].is_self);
+    for (size_t i = 2; i < list.n; i++)
+        assert_true(strcmp(list.hubs[i - 1].hub_id, list.hubs[i].hub_id) < 0);
+    /* The one that has gone has the last id. */
+    assert_int_equal(list.n, N_STAR - 1);
+    mesh_view_clear(&list);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_a_hub_that_starts_anew_is_taken_in_again),
         cmocka_unit_test(test_after_random_cuts_the_tables_equal_a_fresh_start_and_nothing_came_twice),
         cmocka_unit_test(test_tables_are_right_within_a_few_round_trips),
+        cmocka_unit_test(test_a_list_of_hubs_is_taken_in_steps_and_leaves_out_who_goes_meanwhile),
     };
 
     return cmocka_run_group_tests_name("mesh in virtual time", tests, NULL, NULL);

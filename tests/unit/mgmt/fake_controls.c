@@ -363,7 +363,7 @@ int federation_control_remove_bridge(struct federation *federation, const char *
 }
 
 /* Each bridge has a link that is up, and there is one from another hub. */
-int federation_control_hubs(struct federation *federation, struct mesh_hub **out_hubs, size_t *out_n)
+int federation_control_hubs(struct federation *federation, struct mesh_hub_list *list)
 {
     struct mesh_hub *hubs = calloc(2, sizeof *hubs);
 
@@ -383,8 +383,8 @@ int federation_control_hubs(struct federation *federation, struct mesh_hub **out
     snprintf(hubs[1].hub_id, sizeof hubs[1].hub_id, "%032x", 0xb);
     snprintf(hubs[1].via, sizeof hubs[1].via, "%032x", 0xb);
     snprintf(hubs[1].server_id, sizeof hubs[1].server_id, "<b>\xff");
-    *out_hubs = hubs;
-    *out_n = 2;
+    list->hubs = hubs;
+    list->n = 2;
     return 0;
 }
 
@@ -535,11 +535,11 @@ void federation_control_free_why(struct route_why *why)
     free(why);
 }
 
-void federation_control_free_hubs(struct mesh_hub *hubs, size_t n)
+void federation_control_clear_hubs(struct mesh_hub_list *list)
 {
-    for (size_t i = 0; i < n; i++)
-        free(hubs[i].links);
-    free(hubs);
+    for (size_t i = 0; i < list->n; i++)
+        free(list->hubs[i].links);
+    free(list->hubs);
 }
 
 void federation_control_serve_errands(struct federation *federation, federation_errand_handler *serve,
