@@ -3,8 +3,7 @@
  * What the mesh calls on whoever owns one of its links: a link to another CommHub, or one to a foreign hub
  *
  * A pointer to its table is the first member of every such owner, so that the owner's address, which the mesh
- * hands back, leads to it. None of these may call back into the mesh, but
- * for what an acknowledgement says.
+ * hands back, leads to it. None of these may call back into the mesh, but for what an acknowledgement says.
  */
 #ifndef COMMHUB_FEDERATION_MESH_PORT_H
 #define COMMHUB_FEDERATION_MESH_PORT_H
