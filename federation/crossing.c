@@ -117,6 +117,21 @@ static enum mesh_refusal judge_rate(struct mesh_link *link, enum bridge_directio
     return MESH_REFUSED_TOO_FAST;
 }
 
+/* The far side would end the link over it, and with it what others have under way. */
+static bool is_too_large(struct mesh_link *link, enum bridge_direction direction, struct bytes body)
+{
+    if (direction == BRIDGE_IN || link->peer_max_frame == 0 || body.len <= link->peer_max_frame)
+        return false;
+    if (!link->has_told_size) {
+        link->has_told_size = true;
+        mesh_warn_of_link(
+            link, "too_large",
+            "a message is larger than the far hub's --max-frame lets it take: calls and answers "
+            "of that size end with an error, other messages are dropped and counted");
+    }
+    return true;
+}
+
 /* --- messages ------------------------------------------------------------------------------------------- */
 
 /* Both classes are checked by the channel alone; only where one of them is held back is the body opened. */
@@ -137,6 +152,8 @@ enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_directi
 {
     if (one->channel.len > 0 && !guards_let(link, one->channel))
         return MESH_REFUSED_UNPROVEN;
+    if (is_too_large(link, direction, one->body))
+        return MESH_REFUSED_TOO_LARGE;
     /* An answer may go where its call came from: its caller waits for it. */
     if (one->event.len == 0)
         return MESH_REFUSAL_COUNT;
@@ -152,6 +169,8 @@ enum mesh_refusal crossing_judge_many(struct mesh_link *link, enum bridge_direct
 
     if (!guards_let(link, many->channel))
         return MESH_REFUSED_UNPROVEN;
+    if (is_too_large(link, direction, many->body))
+        return MESH_REFUSED_TOO_LARGE;
     if (!bridge_policy_lets(link->policy, direction, classes, many->channel))
         return MESH_REFUSED_FILTERED;
     return judge_rate(link, direction);

@@ -339,6 +339,7 @@ void link_proven(struct link *link, uint64_t session)
         .peer = link->peer,
         .peer_incarnation = link->peer_incarnation,
         .peer_run = link->peer_run,
+        .peer_max_frame = link->peer_max_frame,
         .session = session,
         .cost = (uint32_t)link->cost,
         .policy = link->bridge ? link->bridge->policy : NULL,

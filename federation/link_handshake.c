@@ -37,6 +37,7 @@ static struct link_greeting own_greeting(const struct link *link)
         .hub_id = federation->hub_id,
         .incarnation = federation->incarnation,
         .run = federation->run,
+        .max_frame = federation->max_frame_bytes,
         .server_id = bytes_of_text(federation->server_id),
         .nonce = bytes_of(link->own_nonce, sizeof link->own_nonce),
     };
@@ -132,6 +133,7 @@ static bool meet(struct link *link, const struct link_greeting *greeting)
     link->peer = greeting->hub_id;
     link->peer_incarnation = greeting->incarnation;
     link->peer_run = greeting->run;
+    link->peer_max_frame = greeting->max_frame;
     snprintf(link->peer_server_id, sizeof link->peer_server_id, "%.*s", (int)greeting->server_id.len,
              (const char *)greeting->server_id.ptr);
     memcpy(link->peer_nonce, greeting->nonce.ptr, sizeof link->peer_nonce);

@@ -53,6 +53,7 @@ struct link {
     struct hub_id peer;
     uint64_t peer_incarnation;
     uint64_t peer_run;
+    uint64_t peer_max_frame;
     char peer_server_id[FEDERATION_NAME_SIZE];
     uint64_t cost;
 

@@ -46,6 +46,7 @@ enum key {
     KEY_SERVER_ID,
     KEY_NONCE,
     KEY_RUN,
+    KEY_MAX_FRAME,
     KEY_PROOF,
     KEY_COST,
     KEY_REASON,
@@ -76,6 +77,7 @@ static const struct bytes key_names[KEY_COUNT] = {
     [KEY_SERVER_ID] = TEXT("server_id"),
     [KEY_NONCE] = TEXT("nonce"),
     [KEY_RUN] = TEXT("run"),
+    [KEY_MAX_FRAME] = TEXT("max_frame"),
     [KEY_PROOF] = TEXT("proof"),
     [KEY_COST] = TEXT("cost"),
     [KEY_REASON] = TEXT("reason"),
@@ -278,6 +280,9 @@ static int read_greeting(const struct fields *fields, struct link_greeting *out_
 
     out_greeting->run = 0;
     if (fields->present >> KEY_RUN & 1U && read_u64(fields, KEY_RUN, &out_greeting->run))
+        return LINK_WIRE_E_BAD_FIELD;
+    out_greeting->max_frame = 0;
+    if (fields->present >> KEY_MAX_FRAME & 1U && read_u64(fields, KEY_MAX_FRAME, &out_greeting->max_frame))
         return LINK_WIRE_E_BAD_FIELD;
     if (read_u64(fields, KEY_VERSION, &out_greeting->version) ||
         read_raw(fields, KEY_HUB_ID, MSGPACK_STR, 2 * HUB_ID_BYTES, 2 * HUB_ID_BYTES, &hub_id) ||
@@ -545,6 +550,7 @@ static void write_greeting(struct buffer *out, const struct link_greeting *greet
     write_str(out, KEY_SERVER_ID, greeting->server_id);
     write_bin(out, KEY_NONCE, greeting->nonce);
     write_u64(out, KEY_RUN, greeting->run);
+    write_u64(out, KEY_MAX_FRAME, greeting->max_frame);
 }
 
 static uint32_t proven_pairs(const struct link_proven *proven, bool has_cost)
@@ -647,7 +653,7 @@ static void write_message(struct buffer *out, const struct link_message *message
     switch (message->type) {
     case LINK_MESSAGE_GREETING:
     case LINK_MESSAGE_CHALLENGE:
-        write_head(out, message, number, 6);
+        write_head(out, message, number, 7);
         write_greeting(out, &message->greeting);
         return;
     case LINK_MESSAGE_PROOF:

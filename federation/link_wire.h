@@ -39,6 +39,7 @@ struct link_greeting {
     struct bytes server_id;
     struct bytes nonce; /* LINK_WIRE_NONCE_BYTES */
     uint64_t run;       /* drawn at the hub's start; 0: not told */
+    uint64_t max_frame; /* longest message that it takes, in bytes; 0: not told */
 };
 
 /*

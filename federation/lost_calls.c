@@ -17,19 +17,19 @@ static struct block *failure_of(const struct mesh *mesh, const struct hub_id *to
                                 struct call_failure *failure)
 {
     const struct origin *origin = origins_find(mesh, to);
+    const char *name = hub_id_equal(to, &mesh->id) ? mesh->server_id : origin ? origin->server_id : NULL;
     char hub_text[HUB_ID_TEXT];
     char text[ERROR_TEXT_SIZE];
 
     hub_id_text(to, hub_text);
-    failure->text = error_text_format(
-        error, bytes_of_text(origin && origin->server_id ? origin->server_id : hub_text), BYTES_NONE, text);
+    failure->text = error_text_format(error, bytes_of_text(name ? name : hub_text), BYTES_NONE, text);
     failure->server_id = bytes_of_text(mesh->server_id);
     failure->timestamp_s = mesh->time.wall_s;
     return answer_call_failure(failure);
 }
 
 struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id *to,
-                                   const struct message *call)
+                                   const struct message *call, enum error_text text)
 {
     struct call_failure failure = {.raw_request_id = message_raw(call, KEY_REQUEST_ID)};
 
@@ -38,7 +38,18 @@ struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id 
     message_text(call, KEY_CHANNEL, &failure.channel);
     message_text(call, KEY_EVENT, &failure.event);
     message_text(call, KEY_SENDER_ID, &failure.target_id);
-    return failure_of(mesh, to, ERROR_LINK_LOST, &failure);
+    return failure_of(mesh, to, text, &failure);
+}
+
+struct block *lost_calls_answer_instead(const struct mesh *mesh, const struct hub_id *of,
+                                        const struct message *answer, enum error_text text)
+{
+    struct call_failure failure = {.raw_request_id = message_raw(answer, KEY_REQUEST_ID)};
+
+    if (answer->type != MESSAGE_RESPONSE || failure.raw_request_id.len == 0)
+        return NULL;
+    message_text(answer, KEY_TARGET_ID, &failure.target_id);
+    return failure_of(mesh, of, text, &failure);
 }
 
 void lost_calls_add(struct origin *to, struct block *answer)

@@ -11,9 +11,14 @@
 #include "federation/outstanding.h"
 #include "hub/wire/error_text.h"
 
-/* The error for a call to hub @to; NULL where @call is none that wants an answer, or without memory. */
+/* The error for a call to hub @to, which is %1 of the text; NULL where @call is none that wants an answer, or
+ * without memory. */
 struct block *lost_calls_answer_to(const struct mesh *mesh, const struct hub_id *to,
-                                   const struct message *call);
+                                   const struct message *call, enum error_text text);
+
+/* The error in the place of an answer of hub @of; NULL where @answer is none, or without memory. */
+struct block *lost_calls_answer_instead(const struct mesh *mesh, const struct hub_id *of,
+                                        const struct message *answer, enum error_text text);
 
 /* The same for a call that is being watched; %1 of the text is hub @to. NULL: without memory. */
 struct block *lost_calls_answer_of(const struct outstanding *call, const struct hub_id *to,

@@ -166,6 +166,7 @@ struct mesh_link_options {
     struct hub_id peer;
     uint64_t peer_incarnation;
     uint64_t peer_run;                 /* that it has greeted with; 0: none */
+    uint64_t peer_max_frame;           /* longest message that it takes, in bytes; 0: not known */
     uint64_t session;                  /* the same on both sides, never used again */
     uint32_t cost;                     /* the same on both sides */
     struct bridge_policy *policy;      /* NULL: the default; the link takes a reference */

@@ -21,6 +21,7 @@
     X(UNKNOWN_KIND, "unknown_kind", "a kind of entry that this version does not know")                       \
     X(RENAMED, "renamed", "its channel has no name on this side, or had another one by another way")         \
     X(TOO_FAST, "too_fast", "more messages than the bridge's limit lets pass")                               \
+    X(TOO_LARGE, "too_large", "a message larger than the far hub takes (its --max-frame)")                   \
     X(NO_ROUTE, "no_route", "a message for a hub that no link leads to")                                     \
     X(HELD_TOO_MUCH, "held_too_much", "the link is cut and keeps all that it may")                           \
     X(LINK_FULL, "link_full", "the far hub does not keep up, and the link keeps all that it may")            \

@@ -50,6 +50,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
         .slot = slot,
         .peer = options->peer,
         .peer_run = options->peer_run,
+        .peer_max_frame = options->peer_max_frame,
         .peer_incarnation = options->peer_incarnation,
         .session = options->session,
         .cost = options->cost,

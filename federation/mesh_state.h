@@ -49,6 +49,7 @@ struct mesh_link {
     unsigned slot;
     struct hub_id peer;
     uint64_t peer_run;
+    uint64_t peer_max_frame; /* 0: not known */
     uint64_t peer_incarnation;
     uint64_t session;
     uint64_t cuts; /* that the session has had */
@@ -70,6 +71,7 @@ struct mesh_link {
     bool has_told_nearly_full;      /* of entries: once, until there are markedly fewer */
     bool has_told_limit;
     bool has_told_rate;
+    bool has_told_size;
     bool has_told_renamed;
     struct mesh_rate rates[BRIDGE_DIRECTION_COUNT];
     struct list candidates;

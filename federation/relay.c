@@ -213,6 +213,32 @@ static enum mesh_refusal send_on(struct mesh *mesh, const struct link_one *one)
     return forward_one(mesh, *one, route, &way);
 }
 
+/* What a caller is told of a call or an answer that was refused so. */
+static enum error_text text_of(enum mesh_refusal refusal)
+{
+    return refusal == MESH_REFUSED_TOO_LARGE ? ERROR_TOO_LARGE : ERROR_LINK_LOST;
+}
+
+/* An answer that no link takes, however long it waited: its caller gets the error in its place, in the name
+ * of the hub that was asked. */
+static void answer_instead(struct mesh *mesh, const struct link_one *lost, const struct message *response)
+{
+    struct block *answer =
+        lost_calls_answer_instead(mesh, &lost->from, response, text_of(MESH_REFUSED_TOO_LARGE));
+    struct link_one instead = *lost;
+    enum mesh_refusal refusal;
+
+    if (!answer)
+        return;
+    instead.seq = 0;
+    instead.part = 0;
+    instead.body = frame_body(answer);
+    refusal = send_on(mesh, &instead);
+    if (refusal != MESH_REFUSAL_COUNT)
+        mesh_refuse(mesh, refusal);
+    block_unref(answer);
+}
+
 static void call_from_core(struct origin *to, const struct outlet_one *call, const struct link_one *one)
 {
     struct mesh *mesh = to->mesh;
@@ -245,7 +271,7 @@ static void response_from_core(struct origin *to, const struct outlet_one *respo
     if (refusal == MESH_REFUSAL_COUNT)
         mesh->counts.ones_out++;
     else
-        mesh_refuse(mesh, refusal);
+        relay_lose(mesh, one, refusal);
     if (call && response->is_last)
         outstanding_free(call);
 }
@@ -326,7 +352,9 @@ void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusa
     mesh_refuse(mesh, refusal);
     if (message_parse(lost->body, &message) != 0)
         return;
-    answer = lost_calls_answer_to(mesh, &lost->to, &message);
+    if (refusal == MESH_REFUSED_TOO_LARGE && message.type == MESSAGE_RESPONSE)
+        answer_instead(mesh, lost, &message);
+    answer = lost_calls_answer_to(mesh, &lost->to, &message, text_of(refusal));
     if (!answer)
         return;
     if (hub_id_equal(&lost->from, &mesh->id))

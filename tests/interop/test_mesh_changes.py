@@ -363,6 +363,37 @@ async def test_a_remap_that_does_not_lead_back_is_refused_and_the_log_and_its_re
     )
 
 
+@pytest.mark.raw
+async def test_what_is_too_large_for_another_hub_is_refused_and_its_link_stays(
+    make_hub: HubMaker, dial: RawDialer
+) -> None:
+    near, far = make_hub("near"), make_hub("far", max_frame_bytes=65536)
+    rest = Rest(near)
+    rest.put_bridge("to-far", link_address(far, "tcp"))
+    since = (await bridge_becomes(rest, "to-far", "up"))["state_since"]
+    ours, theirs = await dial(near, "ours"), await dial(far, "theirs")
+    await ours.provide("room", "big")
+    await theirs.open("room")
+    await theirs.provide("room", "echo")
+    await knows(rest, "room", "echo")
+    await knows(Rest(far), "room", "big")
+    large = b"x" * 100000
+
+    request_id = await ours.call("room", "echo", large)
+    assert "The message is larger" in (await ours.expect("response", request_id=request_id))["error"]
+    request_id = await theirs.call("room", "big")
+    call = await ours.expect("call")
+    await ours.answer_chunk(call, 1)
+    await ours.answer_chunk(call, large)
+    assert (await theirs.expect("response", request_id=request_id))["data"] == 1
+    error = (await theirs.expect("response", request_id=request_id))["error"]
+    assert error == "The message is larger than a hub on its way to or from near takes (--max-frame)"
+    await ours.broadcast("room", "news", large)
+    await ours.broadcast("room", "news", 2)
+    assert (await theirs.expect("broadcast"))["data"] == 2
+    assert rest.bridge("to-far")["state_since"] == since
+
+
 # Hubs that go and come back.
 
 

@@ -10,9 +10,10 @@ static struct link_proof_parties parties(void)
 {
     struct link_proof_parties parties = {.cost = 10};
 
-    parties.dialer = (struct link_greeting){1, {{0xaa}}, 5, BYTES_LITERAL("alpha"), bytes_of(nonce_a, 32), 7};
+    parties.dialer =
+        (struct link_greeting){1, {{0xaa}}, 5, BYTES_LITERAL("alpha"), bytes_of(nonce_a, 32), 7, 0};
     parties.acceptor =
-        (struct link_greeting){1, {{0xbb}}, 6, BYTES_LITERAL("beta"), bytes_of(nonce_b, 32), 8};
+        (struct link_greeting){1, {{0xbb}}, 6, BYTES_LITERAL("beta"), bytes_of(nonce_b, 32), 8, 0};
     return parties;
 }
 

@@ -14,7 +14,7 @@ static const struct hub_id hub_b = {{0xbb}};
 static struct link_message example(enum link_message_type type)
 {
     struct link_message message = {.type = type};
-    struct link_greeting greeting = {1, hub_a, 7, BYTES_LITERAL("alpha"), bytes_of(zeros, 32), 9};
+    struct link_greeting greeting = {1, hub_a, 7, BYTES_LITERAL("alpha"), bytes_of(zeros, 32), 9, 65536};
     struct link_one one = {
         .to = hub_a,
         .life = 3,

@@ -272,7 +272,7 @@ static inline struct hub_time at(uint64_t ms)
 /* A link to hub @peer, named by it, session 100 + peer, cost 10. */
 static inline struct mesh_link *join_at(uint8_t peer, uint64_t now_ms)
 {
-    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 100U + peer, 10, NULL,
+    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 0, 100U + peer, 10, NULL,
                                         BRIDGE_MANAGEMENT_NONE};
     struct mesh_link *link;
 
