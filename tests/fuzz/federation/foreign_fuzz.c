@@ -63,6 +63,12 @@ static struct bytes name_of(void *context, const struct hub_id *hub)
     return hub->octets[0] & 1 ? BYTES_LITERAL("hub") : BYTES_NONE;
 }
 
+static void refused(void *context, enum mesh_refusal refusal)
+{
+    (void)context;
+    (void)refusal;
+}
+
 static void warn(void *context, const char *event, const char *text)
 {
     (void)context;
@@ -115,7 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"room"};
     bool is_awake = false;
-    const struct foreign_outlet outlet = {say, tell, wake, lets, has_passed, knows, name_of, warn, &is_awake};
+    const struct foreign_outlet outlet = {say,   tell,    wake,    lets, has_passed,
+                                          knows, name_of, refused, warn, &is_awake};
     const struct foreign_options options = {
         .client_id = BYTES_LITERAL("us"),
         .server_id = BYTES_LITERAL("python"),
