@@ -149,6 +149,9 @@ def storm(hub: RunningHub, writers: list[Writer], seconds: float, seed: int) -> 
     for thread in threads:
         thread.start()
     time.sleep(seconds)
+    give_up = time.monotonic() + 20
+    while not all(writer.answered for writer in writers) and time.monotonic() < give_up:
+        time.sleep(0.005)  # a slow machine has not answered everybody yet
     hub.signal(signal.SIGKILL)
     hub.await_end(10)
     for thread in threads:
