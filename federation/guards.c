@@ -76,7 +76,7 @@ static void tell(const struct mesh_link *link, const struct guard *guard, enum m
 {
     const struct mesh_outlet *outlet = &link->mesh->outlet;
 
-    if (outlet->on_channel)
+    if (outlet->on_channel && !link->lingers)
         outlet->on_channel(outlet->context, link->owner, guard->channel, word);
 }
 

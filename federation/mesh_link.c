@@ -209,6 +209,7 @@ void mesh_link_down(struct mesh_link *link, struct hub_time time)
     struct mesh *mesh = link->mesh;
 
     mesh->time = time;
+    link->owner = NULL;
     link->lingers = true;
     link->is_ending = true;
     if (!link->is_cut)

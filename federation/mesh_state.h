@@ -45,7 +45,7 @@ struct holds {
 
 struct mesh_link {
     struct mesh *mesh;
-    void *owner;
+    void *owner; /* NULL once it lingers */
     unsigned slot;
     struct hub_id peer;
     uint64_t peer_run;

@@ -525,6 +525,21 @@ static void test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_t
     bridge_policy_unref(policy);
 }
 
+/* Such a link has no owner any more whom one could ask what it is. */
+static void test_of_a_link_that_is_over_and_lingers_nothing_is_said(void **state)
+{
+    struct link_message end = {.type = LINK_MESSAGE_END};
+    struct mesh_link *link = join(0x10);
+
+    (void)state;
+    assert_int_equal(mesh_link_receive(link, &end, now()), 0);
+    mesh_local_guard(mesh, VAULT, true, secret);
+    mesh_link_down(link, now());
+    mesh_channel_key(mesh, VAULT, secret, key, now());
+    assert_int_equal(n_words[MESH_CHANNEL_UNPROVEN], 0);
+    assert_int_equal(n_sent[LINK_MESSAGE_PROVE], 0);
+}
+
 static void test_a_lifted_guard_asks_for_what_it_had_refused(void **state)
 {
     struct mesh_link *link = join(0x10);
@@ -577,6 +592,7 @@ int main(void)
         TEST(test_not_even_a_withdrawal_is_taken_without_a_proof),
         TEST(test_messages_pass_by_proven_links_only),
         TEST(test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_that_is_said),
+        TEST(test_of_a_link_that_is_over_and_lingers_nothing_is_said),
         TEST(test_a_lifted_guard_asks_for_what_it_had_refused),
         TEST(test_without_memory_nothing_is_told_that_should_be_guarded),
     };
