@@ -11,12 +11,13 @@
  *
  * A link that is cut or ends is told of by its session, and every hub throws out or marks by itself what
  * leads over it; so nothing is urgent about the ways that take its place, which a hub goes itself at once.
- * They are told in the order of their length, each hop HOP_WAIT_MS later: when a hub's turn comes, whoever
- * has a better way for it has told it, and if the way leads over a link that ended by the same blow (a dead
- * hub's others), the news of that have come along it. So one blow costs a link one update of a key, and no
- * way is told that is not there. The same order is kept behind a link that comes up, for a whole mesh may
- * come up with it. A way over a cut link is worth telling only where nothing better is heard of for
- * STALE_WAIT_MS, by when what takes the cut link for lost has said so.
+ * They are told in the order of their length, each hop the time of hop_time.h later: when a hub's turn comes,
+ * whoever has a better way for it has told it, and if the way leads over a link that ended by the same blow
+ * (a dead hub's others), the news of that have come along it. So one blow costs a link one update of a key,
+ * and no way is told that is not there. The same order is kept behind a link that comes up, for a whole mesh
+ * may come up with it; but the far side's own entries are told at once, for nobody has a shorter way to it,
+ * and what it sends must not be faster than they. A way over a cut link is worth telling only where nothing
+ * better is heard of for STALE_WAIT_MS, by when what takes the cut link for lost has said so.
  *
  * What can't be written for want of memory ends the link: its far side would believe something wrong, and the
  * full table of the next session heals that.
@@ -25,13 +26,11 @@
 
 #include "federation/crossing.h"
 #include "federation/digest.h"
+#include "federation/hop_time.h"
 #include "federation/origins.h"
 
 /* An entry message is sent when it has grown so far; well below what the far side takes in one frame. */
 #define BATCH_BYTES 49152U
-
-/* News go over a link of 10 ms there and back in that time; slower ones cost an update more now and then. */
-#define HOP_WAIT_MS 10U
 
 /* The ends of a dead hub's links give them up within MESH_LINGER_MS and a look of each other. */
 #define STALE_WAIT_MS 1000U
@@ -230,14 +229,22 @@ static void rest(struct mesh *mesh, struct route *route)
     route->told_digest = 0;
 }
 
-/* When it is the route's turn, counted from the last cut of its way or the last link that came up here. */
-static uint64_t settled_ms(const struct mesh *mesh, const struct route *route)
+static uint64_t max_of(uint64_t a, uint64_t b)
 {
-    uint64_t since_ms = route->upset_ms > mesh->joined_ms ? route->upset_ms : mesh->joined_ms;
+    return a > b ? a : b;
+}
+
+/* When it is the route's turn, counted from the last cut of its way or the last link that came up here. */
+static uint64_t settled_ms(struct mesh *mesh, const struct route *route)
+{
+    uint64_t n_hops = path_n_hops(candidate_path(route->best));
+    uint64_t hop_ms = hop_time_ms(mesh);
+    uint64_t of_join_ms = mesh->joined_ms + (n_hops > 1 ? n_hops - 1 : 0) * hop_ms;
+    uint64_t of_upset_ms = hop_time_blow_ms(mesh, route->upset_ms) + HOP_TIME_BLOW_MS + n_hops * hop_ms;
 
     if (candidate_is_stale(route->best))
-        return since_ms + STALE_WAIT_MS;
-    return since_ms + path_n_hops(candidate_path(route->best)) * HOP_WAIT_MS;
+        return max_of(mesh->joined_ms, route->upset_ms) + STALE_WAIT_MS;
+    return max_of(of_join_ms, of_upset_ms);
 }
 
 static void tell_change(struct mesh *mesh, struct route *route)

@@ -10,13 +10,15 @@ static void write_key(struct buffer *out, const char *key)
     msgpack_write_str(out, bytes_of_text(key));
 }
 
-void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run)
+void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run, uint32_t rtt_ms)
 {
-    msgpack_write_map(out, 2);
+    msgpack_write_map(out, 3);
     write_key(out, "server_id");
     msgpack_write_str(out, server_id);
     write_key(out, "run");
     msgpack_write_u64(out, run);
+    write_key(out, "rtt_ms");
+    msgpack_write_u64(out, rtt_ms);
 }
 
 void attributes_write_service(struct buffer *out, const struct peering_service *service)
@@ -120,12 +122,22 @@ int attributes_read_hub(struct bytes raw, struct bytes *out_server_id)
     return find(raw, &server_id, 1) && read_name(&server_id, out_server_id) ? 0 : ATTRIBUTES_E_BAD;
 }
 
-uint64_t attributes_read_run(struct bytes raw)
+static uint64_t read_number(struct bytes raw, struct bytes key, uint64_t otherwise)
 {
-    struct field run = {.key = BYTES_LITERAL("run")};
+    struct field field = {.key = key};
     struct msgpack_value value;
 
-    return find(raw, &run, 1) && read_value(&run, MSGPACK_UINT, &value) ? value.u64 : 0;
+    return find(raw, &field, 1) && read_value(&field, MSGPACK_UINT, &value) ? value.u64 : otherwise;
+}
+
+uint64_t attributes_read_run(struct bytes raw)
+{
+    return read_number(raw, BYTES_LITERAL("run"), 0);
+}
+
+uint64_t attributes_read_rtt(struct bytes raw)
+{
+    return read_number(raw, BYTES_LITERAL("rtt_ms"), ATTRIBUTES_OLD_RTT_MS);
 }
 
 int attributes_read_service(struct bytes raw, struct peering_service *out_service)

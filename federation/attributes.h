@@ -11,7 +11,7 @@
 #include "hub/core/peering.h"
 
 /* Append the map; a failed allocation stays in the buffer. */
-void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run);
+void attributes_write_hub(struct buffer *out, struct bytes server_id, uint64_t run, uint32_t rtt_ms);
 void attributes_write_service(struct buffer *out, const struct peering_service *service);
 void attributes_write_topic(struct buffer *out, const struct peering_topic *topic);
 void attributes_write_member(struct buffer *out, struct bytes mode);
@@ -23,6 +23,11 @@ int attributes_read_hub(struct bytes raw, struct bytes *out_server_id);
 
 /* The number that the hub has drawn at its start; 0: it tells none. */
 uint64_t attributes_read_run(struct bytes raw);
+
+/* What the hub's slowest link takes there and back, as it says. One that does not tell waits as long as for
+ * ATTRIBUTES_OLD_RTT_MS. */
+#define ATTRIBUTES_OLD_RTT_MS 20U
+uint64_t attributes_read_rtt(struct bytes raw);
 
 int attributes_read_service(struct bytes raw, struct peering_service *out_service);
 int attributes_read_topic(struct bytes raw, struct peering_topic *out_topic);

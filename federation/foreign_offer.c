@@ -2,6 +2,7 @@
 #include "federation/foreign_offer.h"
 
 #include "federation/attributes.h"
+#include "federation/hop_time.h"
 
 /* An entry message is sent when it has grown so far. */
 #define BATCH_BYTES 49152U
@@ -41,7 +42,7 @@ void foreign_offer_hub(struct foreign *foreign)
     struct link_entry entry = {.kind = ROUTE_HUB, .change = LINK_ENTRY_SET};
     struct buffer attributes = {0};
 
-    attributes_write_hub(&attributes, bytes_of_text(foreign->server_id), 0);
+    attributes_write_hub(&attributes, bytes_of_text(foreign->server_id), 0, HOP_TIME_LEAST_MS);
     entry.raw_attributes = buffer_bytes(&attributes);
     append(foreign, &entry);
     foreign->entries.raw.failed = foreign->entries.raw.failed || attributes.failed;

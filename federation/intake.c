@@ -352,6 +352,8 @@ static int take_in(struct mesh_link *link, const struct link_entry *entry, struc
     if (route_table_compare_seq(seq_of(entry), route->seq) > 0)
         drop_ways(mesh, route);
     r = put(link, route, entry, digest);
+    if (r == 0 && route->kind == ROUTE_HUB)
+        route->origin->rtt_ms = attributes_read_rtt(block_bytes(route->attributes));
     watch_limit(link);
     mesh_route_changed(mesh, route);
     /* One word in the place of another is not a way that is lost. */

@@ -341,6 +341,7 @@ void link_proven(struct link *link, uint64_t session)
         .peer_run = link->peer_run,
         .peer_max_frame = link->peer_max_frame,
         .session = session,
+        .rtt_us = link->answered_us,
         .cost = (uint32_t)link->cost,
         .policy = link->bridge ? link->bridge->policy : NULL,
         .management = link->bridge ? link->bridge->management : link->federation->link_management,

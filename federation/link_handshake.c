@@ -6,6 +6,7 @@
 #include "federation/link_resume.h"
 #include "federation/link_state.h"
 #include "federation/trial.h"
+#include "hub/base/clock.h"
 #include "hub/base/random.h"
 
 #define HANDSHAKE_MS 10000U
@@ -47,6 +48,7 @@ void link_handshake_greet(struct link *link)
 {
     struct link_message message = {.type = LINK_MESSAGE_GREETING, .greeting = own_greeting(link)};
 
+    link->greeted_us = clock_monotonic_us();
     link_write(link, &message);
 }
 
@@ -282,6 +284,8 @@ static void hear_proof(struct link *link, const struct link_proven *proven)
 
 void link_handshake_handle(struct link *link, const struct link_message *message)
 {
+    if (link->handshake == LINK_AWAIT_CHALLENGE || link->handshake == LINK_AWAIT_PROOF)
+        link->answered_us = clock_monotonic_us() - link->greeted_us;
     switch (link->handshake) {
     case LINK_AWAIT_CHALLENGE:
         if (message->type != LINK_MESSAGE_CHALLENGE)
@@ -320,5 +324,6 @@ void link_handshake_challenge(struct link *link, const struct link_greeting *gre
     if (!meet(link, greeting))
         return;
     challenge.greeting = own_greeting(link);
+    link->greeted_us = clock_monotonic_us();
     link_write(link, &challenge);
 }

@@ -74,6 +74,8 @@ struct link {
     uint64_t unanswered_ms; /* when the oldest hello without an echo left; 0: none */
     uint64_t progress_ms;   /* when bytes last left */
     uint64_t written_bytes; /* as of then */
+    uint64_t greeted_us;    /* when the greeting, or our challenge to one, has left */
+    uint64_t answered_us;   /* how long the answer to that took */
     int64_t rtt_us;
     int64_t least_rtt_us; /* of the session; -1: not known yet */
     unsigned n_attempts;

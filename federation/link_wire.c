@@ -39,6 +39,7 @@ enum key {
     KEY_DIGEST,
     KEY_SESSION,
     KEY_CUTS,
+    KEY_AGE,
     KEY_WINDOW,
     KEY_STATE,
     KEY_VERSION,
@@ -102,6 +103,7 @@ static const struct bytes key_names[KEY_COUNT] = {
     [KEY_PART] = TEXT("part"),
     [KEY_RECEIVED] = TEXT("received"),
     [KEY_CUTS] = TEXT("cuts"),
+    [KEY_AGE] = TEXT("age_us"),
     [KEY_WINDOW] = TEXT("window_s"),
     [KEY_STATE] = TEXT("state"),
     [KEY_SERIAL] = TEXT("serial"),
@@ -334,7 +336,7 @@ static int read_session(const struct fields *fields, struct link_message *out_me
 
     if (read_u64(fields, KEY_SESSION, &out_message->session.number) ||
         read_u64(fields, KEY_CUTS, &out_message->session.cuts) || read_u64(fields, KEY_STATE, &state) ||
-        state > LINK_SESSION_OVER)
+        read_u64_or(fields, KEY_AGE, 0, &out_message->session.age_us) || state > LINK_SESSION_OVER)
         return LINK_WIRE_E_BAD_FIELD;
     out_message->session.state = (enum link_session_state)state;
     return 0;
@@ -694,9 +696,10 @@ static void write_message(struct buffer *out, const struct link_message *message
         write_u64(out, KEY_DIGEST, message->digest);
         return;
     case LINK_MESSAGE_SESSION:
-        write_head(out, message, number, 3);
+        write_head(out, message, number, 4);
         write_u64(out, KEY_SESSION, message->session.number);
         write_u64(out, KEY_CUTS, message->session.cuts);
+        write_u64(out, KEY_AGE, message->session.age_us);
         write_u64(out, KEY_STATE, message->session.state);
         return;
     case LINK_MESSAGE_PROVE:

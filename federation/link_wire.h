@@ -159,7 +159,8 @@ struct link_message {
         uint64_t digest; /* DIGEST: the sum over what the sender has told and not taken back (digest.h) */
         struct {
             uint64_t number;
-            uint64_t cuts; /* that it has had */
+            uint64_t cuts;   /* that it has had */
+            uint64_t age_us; /* how long ago it has come to that, as far as the sender knows; 0: just now */
             enum link_session_state state;
         } session;
         struct bytes channel_proofs; /* PROVE, UNPROVE: LINK_WIRE_CHANNEL_PROOF_BYTES each, in a row */

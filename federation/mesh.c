@@ -15,6 +15,7 @@
 #include "federation/credit.h"
 #include "federation/guards.h"
 #include "federation/holds.h"
+#include "federation/hop_time.h"
 #include "federation/intake.h"
 #include "federation/lost_calls.h"
 #include "federation/mesh_session.h"
@@ -168,8 +169,10 @@ void mesh_route_changed(struct mesh *mesh, struct route *route)
     mesh_mark_untold(mesh, route);
     if (route->origin == mesh->self)
         return;
-    if (route->kind == ROUTE_HUB)
+    if (route->kind == ROUTE_HUB) {
+        hop_time_heard(mesh);
         mark_unsettled(mesh, route->origin);
+    }
     if (route_kind_has_channel(route->kind))
         mesh_mark_unoffered(mesh, route);
 }
@@ -213,7 +216,7 @@ static int begin(struct mesh *mesh, const struct mesh_options *options)
     if (r < 0)
         return r;
     mesh->self->incarnation = mesh->incarnation;
-    return mesh_local_hub(mesh, options->server_id, options->run);
+    return mesh_local_hub(mesh);
 }
 
 static void ignore_wake(void *context)
@@ -232,6 +235,7 @@ int mesh_new(struct mesh **out_mesh, const struct mesh_options *options, const s
     mesh->id = options->hub_id;
     mesh->incarnation = options->incarnation;
     mesh->run = options->run;
+    mesh->hop_time = (struct hop_time){.told_ms = HOP_TIME_LEAST_MS, .true_ms = time.now_ms};
     mesh->outlet = *outlet;
     mesh->core = *core;
     mesh->outlet.wake = ignore_wake;
@@ -411,6 +415,7 @@ static void look_at_what_waits(struct mesh *mesh)
     parked_expire(mesh);
     answers_expire(mesh);
     credit_look(mesh);
+    hop_time_look(mesh);
     holds_look(mesh);
 }
 

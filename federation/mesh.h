@@ -169,6 +169,7 @@ struct mesh_link_options {
     uint64_t peer_max_frame;           /* longest message that it takes, in bytes; 0: not known */
     uint64_t session;                  /* the same on both sides, never used again */
     uint32_t cost;                     /* the same on both sides */
+    uint64_t rtt_us;                   /* as far as it is known now; 0: it is not */
     struct bridge_policy *policy;      /* NULL: the default; the link takes a reference */
     enum bridge_management management; /* what operators behind the link may do here, and through here */
 };

@@ -13,6 +13,7 @@
 #include "federation/errand.h"
 #include "federation/guards.h"
 #include "federation/holds.h"
+#include "federation/hop_time.h"
 #include "federation/intake.h"
 #include "federation/mesh_session.h"
 #include "federation/mesh_state.h"
@@ -62,6 +63,7 @@ int mesh_link_up(struct mesh *mesh, const struct mesh_link_options *options, str
     link->digests.due_ms = time.now_ms + DIGEST_EVERY_MS;
     link_session_init(&link->frames);
     credit_begin(link);
+    hop_time_measured(link, options->rtt_us);
     advertise_held(mesh);
     mesh->joined_ms = time.now_ms;
     mesh->links[slot] = link;
@@ -99,7 +101,7 @@ static void forget_told(struct map_node *node, void *context)
 
 static void report(struct mesh_link *link, enum link_session_state state)
 {
-    struct session_report report = {link->session, link->cuts, state};
+    struct session_report report = {.session = link->session, .cuts = link->cuts, .state = state};
 
     mesh_session_hear(link->mesh, &report, NULL);
 }
@@ -237,6 +239,7 @@ bool mesh_link_acknowledged(struct mesh_link *link, const struct link_ack *ack, 
 struct link_ack mesh_link_acknowledge(struct mesh_link *link, uint64_t rtt_us)
 {
     credit_measure(link);
+    hop_time_measured(link, rtt_us);
     return (struct link_ack){
         .received = link_session_tell(&link->frames),
         .one = credit_grant(link, LINK_CLASS_ONE, rtt_us),
@@ -278,7 +281,12 @@ static void hear_of_end(struct mesh_link *link)
 
 static int hear_of_session(struct mesh_link *link, const struct link_message *message)
 {
-    struct session_report report = {message->session.number, message->session.cuts, message->session.state};
+    struct session_report report = {
+        .session = message->session.number,
+        .cuts = message->session.cuts,
+        .age_us = hop_time_age_us(link, message->session.age_us),
+        .state = message->session.state,
+    };
 
     if (report.session == 0)
         return MESH_E_BAD_MESSAGE;

@@ -51,12 +51,12 @@ static void local_unset(struct mesh *mesh, enum route_kind kind, struct bytes ch
     mesh_route_changed(mesh, route);
 }
 
-int mesh_local_hub(struct mesh *mesh, struct bytes server_id, uint64_t run)
+int mesh_local_hub(struct mesh *mesh)
 {
     struct buffer attributes;
 
     buffer_init(&attributes);
-    attributes_write_hub(&attributes, server_id, run);
+    attributes_write_hub(&attributes, bytes_of_text(mesh->server_id), mesh->run, mesh->hop_time.told_ms);
     local_set(mesh, ROUTE_HUB, BYTES_NONE, BYTES_NONE, &attributes);
     buffer_clear(&attributes);
     return mesh->is_incomplete ? -ENOMEM : 0;

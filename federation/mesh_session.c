@@ -5,6 +5,8 @@
  */
 #include "federation/mesh_session.h"
 
+#include "federation/hop_time.h"
+
 bool mesh_session_is_over(const struct mesh *mesh, uint64_t session)
 {
     return session_table_state(&mesh->sessions, session) == LINK_SESSION_OVER;
@@ -31,6 +33,7 @@ static void tell(struct mesh_link *link, const struct session_entry *entry)
 
     message.session.number = entry->session;
     message.session.cuts = entry->cuts;
+    message.session.age_us = link->mesh->time.now_ms * 1000 - entry->at_us;
     message.session.state = entry->state;
     mesh_send(link, &message);
 }
@@ -54,6 +57,7 @@ void mesh_session_tell_all(struct mesh_link *link)
 struct affected {
     struct mesh *mesh;
     uint64_t session;
+    uint64_t at_ms; /* when it happened */
 };
 
 static struct shared_path *path_of(struct map_node *node)
@@ -72,12 +76,12 @@ static void mark(struct map_node *node, void *context)
 }
 
 /* While something waits to be told it waits no longer for one more cut. */
-static void upset(struct mesh *mesh, const struct candidate *candidate)
+static void upset(const struct affected *affected, const struct candidate *candidate)
 {
     struct route *route = candidate->route;
 
     if (!route->rest.is_held)
-        route->upset_ms = mesh->time.now_ms;
+        route->upset_ms = affected->at_ms;
 }
 
 static void choose_anew(struct map_node *node, void *context)
@@ -89,18 +93,18 @@ static void choose_anew(struct map_node *node, void *context)
     list_for_each (at, &path_of(node)->candidates) {
         struct candidate *candidate = container_of(at, struct candidate, in_path);
 
-        upset(affected->mesh, candidate);
+        upset(affected, candidate);
         mesh_route_changed(affected->mesh, candidate->route);
     }
 }
 
-static void drop(struct mesh *mesh, struct candidate *candidate)
+static void drop(const struct affected *affected, struct candidate *candidate)
 {
     struct route *route = candidate->route;
 
-    upset(mesh, candidate);
-    mesh_drop_way(mesh, candidate);
-    mesh_route_changed(mesh, route);
+    upset(affected, candidate);
+    mesh_drop_way(affected->mesh, candidate);
+    mesh_route_changed(affected->mesh, route);
 }
 
 /* The path goes with the last of its ways. */
@@ -114,15 +118,15 @@ static void drop_ways(struct map_node *node, void *context)
         struct candidate *candidate = list_first_entry(candidates, struct candidate, in_path);
 
         is_last = candidate->in_path.next == candidates;
-        drop(affected->mesh, candidate);
+        drop(affected, candidate);
     }
 }
 
-static void affect_ways(struct mesh *mesh, uint64_t session, enum link_session_state state)
+static void affect_ways(struct mesh *mesh, const struct session_report *report)
 {
-    struct affected affected = {mesh, session};
+    struct affected affected = {mesh, report->session, mesh->time.now_ms - report->age_us / 1000};
 
-    if (state == LINK_SESSION_OVER) {
+    if (report->state == LINK_SESSION_OVER) {
         map_walk(&mesh->table.paths.paths, drop_ways, &affected);
         return;
     }
@@ -164,7 +168,7 @@ static void pass_on(struct mesh *mesh, const struct session_report *report, cons
 void mesh_session_hear(struct mesh *mesh, const struct session_report *report, struct mesh_link *from)
 {
     switch (session_table_hear(&mesh->sessions, report->session, report->cuts, report->state,
-                               mesh->time.now_ms)) {
+                               mesh->time.now_ms, mesh->time.now_ms * 1000 - report->age_us)) {
     case SESSION_NEWS_SAME:
         return;
     case SESSION_NEWS_EARLIER:
@@ -179,5 +183,6 @@ void mesh_session_hear(struct mesh *mesh, const struct session_report *report, s
     if (report->state == LINK_SESSION_FRESH)
         mesh->look_ms = mesh->time.now_ms;
     pass_on(mesh, report, from);
-    affect_ways(mesh, report->session, report->state);
+    hop_time_struck(mesh, mesh->time.now_ms - report->age_us / 1000);
+    affect_ways(mesh, report);
 }

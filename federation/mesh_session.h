@@ -13,6 +13,7 @@
 struct session_report {
     uint64_t session;
     uint64_t cuts;
+    uint64_t age_us; /* how long ago it has happened */
     enum link_session_state state;
 };
 

@@ -43,6 +43,15 @@ struct holds {
     struct map near; /* our clients that wait for somebody elsewhere */
 };
 
+/* How long news take, in whole milliseconds (hop_time.h). */
+struct hop_time {
+    uint32_t told_ms;    /* of our slowest link, as our own entry says */
+    uint64_t true_ms;    /* when that was last so */
+    uint32_t slowest_ms; /* of all that we reach, and ours */
+    uint64_t blow_ms;    /* when the latest cuts have begun */
+    bool is_known;       /* it need not be looked for anew */
+};
+
 struct mesh_link {
     struct mesh *mesh;
     void *owner; /* NULL once it lingers */
@@ -59,6 +68,7 @@ struct mesh_link {
     struct link_session frames;
     struct credit credits[LINK_CLASS_COUNT];
     struct link_pace pace;
+    uint64_t rtt_us;                /* the shortest round trip; 0: not known */
     uint64_t progress_ms;           /* the far side has last acknowledged something */
     struct waiter overdraft;        /* on the line of a link that this one's messages have overdrawn */
     struct mesh_link_counts counts; /* those that are counted, not asked for */
@@ -90,6 +100,7 @@ struct origin {
     uint64_t incarnation; /* the highest that was seen */
     struct list routes;
     struct route *hub_route; /* of kind HUB, NULL where there is none */
+    uint64_t rtt_ms;         /* of its slowest link, as it says */
     struct seen_window *window;
     struct list unsettled; /* in mesh->unsettled: peer to be made, ended or made anew */
     void *peer;            /* the core's; NULL: none */
@@ -134,6 +145,7 @@ struct mesh {
     struct pacer pacer;
     uint64_t paced_ms;  /* for when wake_at() was last called */
     uint64_t joined_ms; /* when a link of our own last came up */
+    struct hop_time hop_time;
     struct list unoffered;
     struct list refused; /* routes that the core did not want; asked again when something local changes */
     struct list unsettled;
@@ -180,7 +192,7 @@ void mesh_mark_untold(struct mesh *mesh, struct route *route);
 void mesh_mark_unoffered(struct mesh *mesh, struct route *route);
 
 /* Sets our own entry; < 0: -ENOMEM. */
-int mesh_local_hub(struct mesh *mesh, struct bytes server_id, uint64_t run);
+int mesh_local_hub(struct mesh *mesh);
 
 /* Forgets it, whatever it holds. */
 void mesh_link_free(struct mesh_link *link);

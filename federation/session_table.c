@@ -36,7 +36,7 @@ static int compare(uint64_t cuts, enum link_session_state state, const struct se
 }
 
 enum session_news session_table_hear(struct session_table *table, uint64_t session, uint64_t cuts,
-                                     enum link_session_state state, uint64_t now_ms)
+                                     enum link_session_state state, uint64_t now_ms, uint64_t at_us)
 {
     struct session_row *row = &table->rows[session % SESSION_TABLE_ROWS];
     struct session_entry *known = (struct session_entry *)session_table_find(table, session);
@@ -46,6 +46,6 @@ enum session_news session_table_hear(struct session_table *table, uint64_t sessi
         return order == 0 ? SESSION_NEWS_SAME : SESSION_NEWS_EARLIER;
     if (!known)
         known = place_for(row);
-    *known = (struct session_entry){session, cuts, now_ms, state};
+    *known = (struct session_entry){session, cuts, now_ms, at_us, state};
     return SESSION_NEWS_LATER;
 }

@@ -22,6 +22,7 @@ struct session_entry {
     uint64_t session; /* 0: the place is free */
     uint64_t cuts;
     uint64_t since_ms; /* when it was heard here */
+    uint64_t at_us;    /* when it happened, by our clock */
     enum link_session_state state;
 };
 
@@ -39,7 +40,7 @@ enum session_news {
 };
 
 enum session_news session_table_hear(struct session_table *table, uint64_t session, uint64_t cuts,
-                                     enum link_session_state state, uint64_t now_ms);
+                                     enum link_session_state state, uint64_t now_ms, uint64_t at_us);
 
 /* NULL: nothing is known, it is fresh. Valid until the next session_table_hear(). */
 const struct session_entry *session_table_find(const struct session_table *table, uint64_t session);

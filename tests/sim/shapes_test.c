@@ -6,7 +6,9 @@
  * Two judges, neither of them the code under test: the shortest ways, which are searched for here in the
  * links that stand, and the tables of another world of the same links that has just begun.
  *
- * SIM_SECONDS=600 in the environment makes the kills go on for so long, in virtual time.
+ * The links carry a frame in 1 to 5 ms. Some shapes are also tried with links that take no time, and with
+ * slow ones; SIM_FULL=1 in the environment tries all. SIM_SECONDS=600 makes the kills go on for so long, in
+ * virtual time. SIM_SEED=5 adds to every seed.
  */
 #include "tests/sim/sim.h"
 
@@ -14,18 +16,25 @@
 
 #include "tests/support/unit.h"
 
-/* Of the slowest link. */
-#define RTT_MS 10
 #define GRACE_MS 50
 #define AT_REST_MS 5000
 /* The neighbours of a hub that dies notice it within so long of each other. */
 #define NOTICED_MS 10
 #define LINK_COST 10
 
-struct shape {
+struct form {
     const char *what;
     void (*join)(struct sim *sim, unsigned n);
     unsigned n;
+};
+
+/* Of a form, with links that carry a frame in so long. */
+struct shape {
+    char what[64];
+    void (*join)(struct sim *sim, unsigned n);
+    unsigned n;
+    uint32_t least_delay_ms;
+    uint32_t most_delay_ms;
 };
 
 static void join_grid_of_25(struct sim *sim, unsigned n)
@@ -60,7 +69,7 @@ static void join_random(struct sim *sim, unsigned n)
     }
 }
 
-static const struct shape shapes[] = {
+static const struct form forms[] = {
     {"ring of 3", sim_join_ring, 3},      {"ring of 4", sim_join_ring, 4},
     {"ring of 5", sim_join_ring, 5},      {"ring of 6", sim_join_ring, 6},
     {"ring of 7", sim_join_ring, 7},      {"ring of 8", sim_join_ring, 8},
@@ -73,6 +82,49 @@ static const struct shape shapes[] = {
     {"full mesh of 5", sim_join_full, 5}, {"full mesh of 8", sim_join_full, 8},
     {"grid 5 x 5", join_grid_of_25, 25},  {"random mesh of 30", join_random, 30},
 };
+
+/* The first of them are also tried with other links. */
+static const struct form typical[] = {
+    {"ring of 20", sim_join_ring, 20},   {"full mesh of 8", sim_join_full, 8},
+    {"grid 5 x 5", join_grid_of_25, 25}, {"random mesh of 30", join_random, 30},
+    {"ring of 3", sim_join_ring, 3},     {"full mesh of 5", sim_join_full, 5},
+};
+#define N_TYPICAL 3
+
+static uint64_t number_wanted(const char *variable, uint64_t otherwise)
+{
+    const char *text = getenv(variable);
+
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+typedef void shape_test(const struct shape *shape);
+
+static void try(shape_test *test, const struct form *tried, size_t n, uint32_t least_delay_ms,
+                uint32_t most_delay_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct shape shape = {.join = tried[i].join,
+                              .n = tried[i].n,
+                              .least_delay_ms = least_delay_ms,
+                              .most_delay_ms = most_delay_ms};
+
+        snprintf(shape.what, sizeof shape.what, "%s, links of %u to %u ms", tried[i].what, least_delay_ms,
+                 most_delay_ms);
+        test(&shape);
+    }
+}
+
+static void try_all(shape_test *test)
+{
+    static const uint32_t others[][2] = {{0, 0}, {10, 50}, {0, 1}};
+    bool is_full = number_wanted("SIM_FULL", 0) != 0;
+
+    try(test, forms, N_ELEMENTS(forms), 1, 5);
+    for (size_t i = 0; i < (is_full ? N_ELEMENTS(others) : N_ELEMENTS(others) - 1); i++)
+        try(test, is_full ? forms : typical, is_full ? N_ELEMENTS(forms) : N_TYPICAL, others[i][0],
+            others[i][1]);
+}
 
 /* --- the judges ----------------------------------------------------------------------------------------- */
 
@@ -111,9 +163,20 @@ static unsigned diameter_of(struct sim *sim, unsigned n_hubs)
     return diameter;
 }
 
+static uint64_t slowest_round_trip_ms(struct sim *sim)
+{
+    uint64_t slowest_ms = 0;
+
+    for (unsigned i = 0; i < sim_n_links(sim); i++) {
+        if (2 * sim_link(sim, i)->delay_ms > slowest_ms)
+            slowest_ms = 2 * sim_link(sim, i)->delay_ms;
+    }
+    return slowest_ms;
+}
+
 static uint64_t time_to_converge(struct sim *sim, unsigned n_hubs)
 {
-    return (uint64_t)diameter_of(sim, n_hubs) * RTT_MS + GRACE_MS;
+    return diameter_of(sim, n_hubs) * slowest_round_trip_ms(sim) + GRACE_MS;
 }
 
 static bool is_joined(struct sim *sim, unsigned a, unsigned b)
@@ -260,8 +323,9 @@ static void compare_with_fresh(const struct shape *shape, struct sim *sim)
 
 static struct sim *begin(const struct shape *shape, uint64_t seed)
 {
-    struct sim *sim = sim_new(shape->n, seed);
+    struct sim *sim = sim_new(shape->n, seed + number_wanted("SIM_SEED", 0));
 
+    sim_delay_links(sim, shape->least_delay_ms, shape->most_delay_ms);
     sim_trace(sim);
     furnish(sim, shape->n);
     shape->join(sim, shape->n);
@@ -271,16 +335,19 @@ static struct sim *begin(const struct shape *shape, uint64_t seed)
 
 /* --- the tests ------------------------------------------------------------------------------------------ */
 
+static void join_at_once(const struct shape *shape)
+{
+    struct sim *sim = begin(shape, 7);
+
+    judge_tables(shape, sim);
+    compare_with_fresh(shape, sim);
+    sim_free(sim);
+}
+
 static void test_all_joined_at_once_the_tables_are_right_in_time(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(shapes); i++) {
-        struct sim *sim = begin(&shapes[i], 7);
-
-        judge_tables(&shapes[i], sim);
-        compare_with_fresh(&shapes[i], sim);
-        sim_free(sim);
-    }
+    try_all(join_at_once);
 }
 
 static bool knows(struct sim *sim, unsigned hub, const char *name)
@@ -325,13 +392,55 @@ static void come_and_go(const struct shape *shape)
 static void test_a_service_is_known_and_withdrawn_in_time_with_one_update_a_link(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(shapes); i++)
-        come_and_go(&shapes[i]);
+    try_all(come_and_go);
+}
+
+static unsigned farthest_from(struct sim *sim, unsigned from, unsigned n_hubs)
+{
+    unsigned distances[SIM_MAX_HUBS];
+    unsigned farthest = from;
+
+    measure(sim, from, n_hubs, distances);
+    for (unsigned hub = 0; hub < n_hubs; hub++) {
+        if (distances[hub] > distances[farthest])
+            farthest = hub;
+    }
+    return farthest;
+}
+
+static void join_and_call(const struct shape *shape)
+{
+    struct sim *sim = sim_new(shape->n + 1, 12 + number_wanted("SIM_SEED", 0));
+    struct sim_client *caller = sim_connect(sim, shape->n, "caller");
+    struct sim_client *provider;
+    const struct sim_received *answer;
+
+    sim_delay_links(sim, shape->least_delay_ms, shape->most_delay_ms);
+    shape->join(sim, shape->n);
+    provider = sim_connect(sim, farthest_from(sim, 0, shape->n), "provider");
+    provider->answers = 1;
+    sim_provide(provider, "room", "add", false, false);
+    sim_open(caller, "room");
+    sim_run(sim, AT_REST_MS);
+    sim_join(sim, sim_add_link(sim, shape->n, 0));
+    while (sim_count_ways(sim, shape->n, ROUTE_SERVICE) == 0)
+        sim_run(sim, 1);
+    sim_call(caller, "room", "add", "request", 41);
+    sim_run(sim, time_to_converge(sim, shape->n + 1));
+    answer = sim_answer(caller, "request");
+    assert_row(shape->what, answer && answer->data == 42);
+    sim_free(sim);
+}
+
+static void test_a_hub_that_joins_may_call_as_soon_as_it_knows_whom(void **state)
+{
+    (void)state;
+    try_all(join_and_call);
 }
 
 static void lose_a_link(const struct shape *shape)
 {
-    struct sim *sim = begin(shape, 9);
+    struct sim *sim = begin(shape, 11);
 
     sim_run(sim, AT_REST_MS);
     sim_trace(sim);
@@ -347,13 +456,12 @@ static void lose_a_link(const struct shape *shape)
 static void test_a_link_that_is_lost_costs_one_update_a_link_and_the_tables_are_right_in_time(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(shapes); i++)
-        lose_a_link(&shapes[i]);
+    try_all(lose_a_link);
 }
 
 static void lose_a_hub(const struct shape *shape)
 {
-    struct sim *sim = begin(shape, 10);
+    struct sim *sim = begin(shape, 12);
     unsigned lost = shape->n - 1;
 
     sim_run(sim, AT_REST_MS);
@@ -375,17 +483,14 @@ static void lose_a_hub(const struct shape *shape)
 static void test_a_hub_that_ends_is_withdrawn_in_time_with_one_update_a_link(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(shapes); i++)
-        lose_a_hub(&shapes[i]);
+    try_all(lose_a_hub);
 }
 
 /* --- kills ---------------------------------------------------------------------------------------------- */
 
 static uint64_t seconds_wanted(void)
 {
-    const char *text = getenv("SIM_SECONDS");
-
-    return text ? strtoull(text, NULL, 10) : 60;
+    return number_wanted("SIM_SECONDS", 60);
 }
 
 struct ruin {
@@ -482,15 +587,8 @@ static void survive(const struct shape *shape)
 
 static void test_after_random_kills_the_tables_are_those_of_a_fresh_start(void **state)
 {
-    static const struct shape ruined[] = {
-        {"ring of 3", sim_join_ring, 3},      {"ring of 20", sim_join_ring, 20},
-        {"full mesh of 5", sim_join_full, 5}, {"full mesh of 8", sim_join_full, 8},
-        {"grid 5 x 5", join_grid_of_25, 25},  {"random mesh of 30", join_random, 30},
-    };
-
     (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(ruined); i++)
-        survive(&ruined[i]);
+    try(survive, typical, N_ELEMENTS(typical), 1, 5);
 }
 
 int main(void)
@@ -498,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_joined_at_once_the_tables_are_right_in_time),
         cmocka_unit_test(test_a_service_is_known_and_withdrawn_in_time_with_one_update_a_link),
+        cmocka_unit_test(test_a_hub_that_joins_may_call_as_soon_as_it_knows_whom),
         cmocka_unit_test(test_a_link_that_is_lost_costs_one_update_a_link_and_the_tables_are_right_in_time),
         cmocka_unit_test(test_a_hub_that_ends_is_withdrawn_in_time_with_one_update_a_link),
         cmocka_unit_test(test_after_random_kills_the_tables_are_those_of_a_fresh_start),

@@ -270,6 +270,7 @@ struct sim *sim_new(unsigned n_hubs, uint64_t seed)
     sim_events_init(&sim->events, 1000);
     sim_trace_init(&sim->trace);
     sim->n_hubs = n_hubs;
+    sim_delay_links(sim, 1, 5);
     for (unsigned i = 0; i < n_hubs; i++)
         hub_start(sim, i);
     return sim;
@@ -350,8 +351,15 @@ void sim_configure_password(struct sim *sim, unsigned hub, const char *channel, 
 
 /* --- links ---------------------------------------------------------------------------------------------- */
 
+void sim_delay_links(struct sim *sim, uint32_t least_ms, uint32_t most_ms)
+{
+    sim->least_delay_ms = least_ms;
+    sim->most_delay_ms = most_ms;
+}
+
 unsigned sim_add_link(struct sim *sim, unsigned a, unsigned b)
 {
+    uint64_t n_delays = sim->most_delay_ms - sim->least_delay_ms + 1;
     struct sim_link *link = &sim->links[sim->n_links];
 
     check(sim->n_links < SIM_MAX_LINKS);
@@ -360,7 +368,7 @@ unsigned sim_add_link(struct sim *sim, unsigned a, unsigned b)
         .a = a,
         .b = b,
         .cost = 10,
-        .delay_ms = (uint32_t)(1 + sim_random(sim, 5)),
+        .delay_ms = sim->least_delay_ms + (uint32_t)sim_random(sim, n_delays),
         .names = {{link, 0}, {link, 1}},
     };
     return sim->n_links++;
@@ -398,6 +406,7 @@ static void end_up(struct sim *sim, struct sim_link *link, unsigned end)
         .peer = sim_id_of(end ? link->a : link->b),
         .peer_incarnation = sim->hubs[end ? link->a : link->b].incarnation,
         .session = link->session,
+        .rtt_us = 2000 * link->delay_ms,
         .cost = link->cost,
         .policy = end ? NULL : link->policy,
     };

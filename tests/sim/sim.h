@@ -86,6 +86,10 @@ struct sim_link {
 struct sim *sim_new(unsigned n_hubs, uint64_t seed);
 void sim_free(struct sim *sim);
 
+/* The links that are added from now on carry a frame in @least_ms to @most_ms, each link in a time of its
+ * own; 0: in less than the clock shows. Without a word, in 1 to 5. */
+void sim_delay_links(struct sim *sim, uint32_t least_ms, uint32_t most_ms);
+
 /* A link between two hubs, down. Answers its index. */
 unsigned sim_add_link(struct sim *sim, unsigned a, unsigned b);
 struct sim_link *sim_link(struct sim *sim, unsigned link);

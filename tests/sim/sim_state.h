@@ -41,6 +41,8 @@ struct sim {
     struct sim_hub hubs[SIM_MAX_HUBS];
     uint64_t unsettled[SIM_MAX_HUBS / 64]; /* those whose mesh has asked for it, a bit each */
     bool beats;
+    uint32_t least_delay_ms;
+    uint32_t most_delay_ms;
     unsigned n_links;
     struct sim_link links[SIM_MAX_LINKS];
     unsigned n_clients;

@@ -213,8 +213,8 @@ static uint64_t session_of(uint8_t peer)
 
 static struct mesh_link *join(uint8_t peer)
 {
-    struct mesh_link_options options = {
-        (void *)(intptr_t)peer, hub(peer), 1, 0, 0, session_of(peer), 10, NULL, BRIDGE_MANAGEMENT_NONE};
+    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0,    0,
+                                        session_of(peer),       10,        0, NULL, BRIDGE_MANAGEMENT_NONE};
     struct mesh_link *link;
 
     assert_int_equal(mesh_link_up(mesh, &options, now(), &link), 0);
@@ -508,7 +508,7 @@ static void test_a_channel_of_another_name_on_the_other_side_is_not_proven_and_t
     struct bridge_spec spec = {.cost = 10, .remap_out = {1, &rule}};
     struct link_message end = {.type = LINK_MESSAGE_END};
     struct mesh_link_options options = {
-        NULL, hub(0x10), 1, 0, 0, session_of(0x10), 10, NULL, BRIDGE_MANAGEMENT_NONE};
+        NULL, hub(0x10), 1, 0, 0, session_of(0x10), 10, 0, NULL, BRIDGE_MANAGEMENT_NONE};
     struct bridge_policy *policy;
     struct mesh_link *link;
 

@@ -74,6 +74,7 @@ static struct link_message example(enum link_message_type type)
     case LINK_MESSAGE_SESSION:
         message.session.number = UINT64_MAX;
         message.session.cuts = 3;
+        message.session.age_us = 1500;
         message.session.state = LINK_SESSION_OVER;
         break;
     case LINK_MESSAGE_PROVE:

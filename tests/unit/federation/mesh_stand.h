@@ -272,7 +272,7 @@ static inline struct hub_time at(uint64_t ms)
 /* A link to hub @peer, named by it, session 100 + peer, cost 10. */
 static inline struct mesh_link *join_at(uint8_t peer, uint64_t now_ms)
 {
-    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 0, 100U + peer, 10, NULL,
+    struct mesh_link_options options = {(void *)(intptr_t)peer, hub(peer), 1, 0, 0, 100U + peer, 10, 0, NULL,
                                         BRIDGE_MANAGEMENT_NONE};
     struct mesh_link *link;
 
@@ -319,7 +319,7 @@ static inline int tell_by(struct mesh_link *link, uint8_t peer, const struct hin
     }
     if (hint->kind == ROUTE_HUB)
         attributes_write_hub(&attributes, bytes_of_text(hint->server_id ? hint->server_id : "hub"),
-                             run_of_hubs);
+                             run_of_hubs, 1);
     else
         attributes_write_service(&attributes, &service);
     for (size_t i = 0; hint->hops[i]; i++) {

@@ -221,7 +221,7 @@ static void test_nothing_leaks_or_breaks_where_memory_runs_out(void **state)
     tear_down(NULL);
     mesh = NULL;
     for (unsigned n = 1; allocation_fail_at(n); n++) {
-        struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 1, 0, 0, 0x110, 10, NULL,
+        struct mesh_link_options options = {(void *)(intptr_t)0x10, hub(0x10), 1, 0, 0, 0x110, 10, 0, NULL,
                                             BRIDGE_MANAGEMENT_NONE};
         struct hint service = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_SERVICE, 0, NULL};
         struct hint itself = {{0x77, 0x10}, 1, LINK_ENTRY_SET, ROUTE_HUB, 0, NULL};

@@ -38,7 +38,7 @@ static void test_later_words_are_taken_whatever_their_order(void **state)
     assert_int_equal(session_table_state(&table, 7), LINK_SESSION_FRESH);
     for (size_t i = 0; i < N_ELEMENTS(words); i++)
         assert_row(words[i].what,
-                   session_table_hear(&table, 7, words[i].cuts, words[i].state, i) == words[i].news);
+                   session_table_hear(&table, 7, words[i].cuts, words[i].state, i, 0) == words[i].news);
     assert_int_equal(session_table_state(&table, 7), LINK_SESSION_OVER);
     assert_int_equal(session_table_find(&table, 7)->since_ms, 7);
 }
@@ -48,15 +48,15 @@ static void test_a_full_row_forgets_what_is_not_stale_first(void **state)
     (void)state;
     for (uint64_t i = 1; i <= SESSION_TABLE_PLACES; i++)
         session_table_hear(&table, i * SESSION_TABLE_ROWS, 1, i == 3 ? LINK_SESSION_OVER : LINK_SESSION_STALE,
-                           i);
-    session_table_hear(&table, 5 * SESSION_TABLE_ROWS, 1, LINK_SESSION_STALE, 5);
+                           i, 0);
+    session_table_hear(&table, 5 * SESSION_TABLE_ROWS, 1, LINK_SESSION_STALE, 5, 0);
     assert_null(session_table_find(&table, 3 * SESSION_TABLE_ROWS));
     for (uint64_t i = 1; i <= 5; i++) {
         if (i != 3)
             assert_non_null(session_table_find(&table, i * SESSION_TABLE_ROWS));
     }
     /* All are stale: one of them goes. */
-    session_table_hear(&table, 6 * SESSION_TABLE_ROWS, 1, LINK_SESSION_STALE, 6);
+    session_table_hear(&table, 6 * SESSION_TABLE_ROWS, 1, LINK_SESSION_STALE, 6, 0);
     assert_non_null(session_table_find(&table, 6 * SESSION_TABLE_ROWS));
 }
 
