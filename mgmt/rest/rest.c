@@ -383,14 +383,14 @@ bool rest_on_brief(void *context, struct request *request, struct reply *reply)
     struct rest *rest = context;
     const struct route *route;
     char allow[ROUTES_ALLOW_SIZE];
+    bool may_ask;
 
     if (request_parse(request) || routes_find(request, &route, allow) || !is_brief(route, request))
         return false;
-    if (is_api(request) && !take_units(rest, request, request->peer_key, reply))
-        ;
-    else if (settle(rest, route, request, reply))
+    may_ask = !is_api(request) || take_units(rest, request, request->peer_key, reply);
+    if (may_ask && settle(rest, route, request, reply))
         audit_record(rest, route, request, reply);
-    else
+    else if (may_ask)
         carry_out(rest, route, request, reply);
     add_rate(rest, request, reply);
     return true;
