@@ -643,7 +643,7 @@ bool relay_durable(struct mesh *mesh, const struct hub_id *to, struct bytes chan
 
 void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_stamp *taken)
 {
-    uint8_t packed[SPOOL_STAMP_BYTES];
+    uint8_t packed[SPOOL_STAMP_BYTES] = {0};
     struct link_one one = {
         .to = *to,
         .from = mesh->id,

@@ -120,7 +120,7 @@ static void stand_start(unsigned i, struct stand_wish wish)
 {
     struct stand_hub *one = &stand.hubs[i];
     struct outlet outlet = {.note = stand_note};
-    char server_id[16];
+    char server_id[16] = "";
     struct hub_options hub_options = {.server_id = bytes_of_text(server_id)};
     struct federation_options options = {
         .incarnation = 1,

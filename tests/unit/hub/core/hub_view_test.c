@@ -12,12 +12,12 @@
 typedef int lister(const struct hub *hub, struct view_list *list);
 
 /* Takes the whole page; answers in how many steps. */
-static unsigned take_page(struct stage *stage, lister *lister, struct view_list *list)
+static unsigned take_page(struct stage *stage, lister *next, struct view_list *list)
 {
     unsigned n_steps = 1;
     int r;
 
-    while ((r = lister(stage_hub(stage), list)) == VIEW_E_GOES_ON)
+    while ((r = next(stage_hub(stage), list)) == VIEW_E_GOES_ON)
         n_steps++;
     assert_int_equal(r, 0);
     return n_steps;

@@ -4,7 +4,10 @@
 #include "hub/wire/msgpack_read.h"
 #include "tests/support/unit.h"
 
-#define RAW(text) BYTES_LITERAL(text)
+#define RAW(text)                                                                                            \
+    {                                                                                                        \
+        (const uint8_t *)(text), sizeof(text) - 1                                                            \
+    } /* gcc takes no BYTES_LITERAL here */
 
 /* Each pair is exact in both directions. */
 static const struct {
