@@ -20,6 +20,7 @@
 #include "federation/lost_calls.h"
 #include "federation/trail.h"
 #include "hub/base/metrics.h"
+#include "hub/wire/envelope.h"
 #include "hub/wire/frame.h"
 
 void answers_number(struct outstanding *call, struct link_one *one)
@@ -40,10 +41,8 @@ static void hand_over(struct origin *from, struct outstanding *call, const struc
 static void show_and_hand_over(struct origin *from, struct outstanding *call, const struct link_one *one,
                                struct message *answer, bool is_last)
 {
-    struct block *shown = trail_show(from->mesh, one->trail, answer);
-
+    trail_show(from->mesh, one->trail, answer);
     hand_over(from, call, answer, is_last);
-    block_unref(shown);
 }
 
 /* What was held and comes next. The last one frees the call. */
@@ -72,11 +71,19 @@ static void end_with_gap(struct outstanding *call)
     lost_calls_end(call, ERROR_STREAM_BROKEN);
 }
 
+/* The answer as it is held, with the hubs that it has passed written into it; NULL: out of memory. */
+static struct block *frame_to_hold(struct mesh *mesh, struct bytes trail, struct message *answer)
+{
+    struct envelope envelope = {.server_id = BYTES_NONE, .timestamp_s = mesh->time.wall_s};
+
+    trail_show(mesh, trail, answer);
+    return answer->passed.n > 0 ? envelope_forward(answer, &envelope) : frame_of_body(answer->body);
+}
+
 static void hold(struct outstanding *call, const struct link_one *one, struct message *answer)
 {
     struct mesh *mesh = call->origin->mesh;
-    struct block *shown = trail_show(mesh, one->trail, answer);
-    struct block *frame = shown ? shown : frame_of_body(answer->body);
+    struct block *frame = frame_to_hold(mesh, one->trail, answer);
     int r =
         frame ? stream_order_hold(&mesh->orders, &call->order, one->part, frame, mesh->time.now_ms) : -ENOMEM;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "federation/route_table.h"
+#include "federation/trail.h"
 #include "hub/base/metrics.h"
 
 /* --- from the core -------------------------------------------------------------------------------------- */
@@ -183,7 +184,7 @@ static void handle(void *context, void *peer, const struct message *message)
         metrics_count(METRICS_OUT_OF_MEMORY);
 }
 
-static void deliver(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body)
+static void deliver(void *context, void *peer, const struct link_many *many)
 {
     struct core_face *face = context;
     struct message message;
@@ -191,13 +192,16 @@ static void deliver(void *context, void *peer, struct bytes channel, struct byte
     uint32_t n_hops;
 
     /* What is let through by one channel's name must not be said under another's. */
-    if (message_parse(body, &message) != 0 || message_text(&message, KEY_CHANNEL, &named) != 0 ||
-        !bytes_equal(named, channel) ||
+    if (message_parse(many->body, &message) != 0 || message_text(&message, KEY_CHANNEL, &named) != 0 ||
+        !bytes_equal(named, many->channel) ||
         message_path_has(&message, BYTES_NONE, &n_hops) == MESSAGE_E_WRONG_TYPE) {
         metrics_count(METRICS_PROTOCOL_ERRORS);
         return;
     }
-    if (peering_deliver(face->hub, peer, channel, topic, &message, mesh_time(face->mesh)) < 0)
+    /* What a topic's subscribers receive has no path to show the trail in. */
+    if (many->topic.len == 0)
+        trail_show(face->mesh, many->trail, &message);
+    if (peering_deliver(face->hub, peer, many->channel, many->topic, &message, mesh_time(face->mesh)) < 0)
         metrics_count(METRICS_OUT_OF_MEMORY);
 }
 

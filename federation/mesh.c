@@ -311,6 +311,7 @@ void mesh_free(struct mesh *mesh)
     refusal_log_clear(&mesh->refusals);
     probe_clear(mesh);
     buffer_clear(&mesh->trail);
+    buffer_clear(&mesh->shown);
     free(mesh->server_id);
     free(mesh);
 }

@@ -112,8 +112,9 @@ struct mesh_core {
     void (*retract)(void *context, void *peer, const struct mesh_offer *offer);
     /* A `call`, `send` or `response` of that hub; borrowed. */
     void (*handle)(void *context, void *peer, const struct message *message);
-    /* @peer is the origin's; NULL: it is no peer of the core. */
-    void (*deliver)(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body);
+    /* A broadcast or what a topic's subscribers receive, its body still unread. @peer is the origin's; NULL:
+     * it is no peer of the core. */
+    void (*deliver)(void *context, void *peer, const struct link_many *many);
     /* The client whose message is being carried out waits on @line, or the one of that id (hub.h). */
     void (*hold)(void *context, struct list *line, bool is_for_many);
     void (*hold_client)(void *context, struct bytes id, struct list *line);

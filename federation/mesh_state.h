@@ -163,6 +163,7 @@ struct mesh {
     struct parked_list parked;
     struct stream_orders orders;
     struct buffer trail; /* of the message that is being passed on */
+    struct buffer shown; /* trail_show()'s names for the message that the core is being given */
     struct refusal_log refusals;
     struct list probes; /* of ours, that wait for their answers; the oldest first */
     unsigned n_probes;

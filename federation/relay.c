@@ -443,7 +443,6 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
     struct origin *from = origins_find(mesh, &one->from);
     struct outlet_one known;
     struct message message;
-    struct block *shown;
 
     if (one->taken.len > 0) {
         struct spool_stamp taken = spool_stamp_read(one->taken);
@@ -474,9 +473,8 @@ static enum mesh_refusal arrive_one(struct mesh_link *link, const struct link_on
     }
     if (message.type == MESSAGE_CALL)
         outstanding_add(from, OUTSTANDING_IN, &known, one->trail);
-    shown = trail_show(mesh, one->trail, &message);
+    trail_show(mesh, one->trail, &message);
     mesh_hand_over(from, &message);
-    block_unref(shown);
     return MESH_REFUSAL_COUNT;
 }
 
@@ -731,22 +729,12 @@ static bool split(struct mesh *mesh, const struct link_many *many)
     return is_ours;
 }
 
-/* What a topic's subscribers receive has no path to show the trail in. */
 static void arrive_many(struct mesh *mesh, const struct origin *origin, const struct link_many *many)
 {
-    struct bytes body = many->body;
-    struct block *shown = NULL;
-    struct message message;
-
     mesh->counts.delivered++;
-    if (many->topic.len == 0 && hub_id_list_count(many->trail) > 1 && message_parse(body, &message) == 0)
-        shown = trail_show(mesh, many->trail, &message);
-    if (shown)
-        body = frame_body(shown);
-    mesh->delivering = body;
-    mesh->core.deliver(mesh->core.context, origin->peer, many->channel, many->topic, body);
+    mesh->delivering = many->body;
+    mesh->core.deliver(mesh->core.context, origin->peer, many);
     mesh->delivering = BYTES_NONE;
-    block_unref(shown);
 }
 
 /* Sends on what is not for us; answers whether it is for us as well. */

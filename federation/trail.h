@@ -4,19 +4,21 @@
  *
  * The core of the hub where a message comes in and that of the hub that delivers it write themselves into its
  * `path`. Those between only pass the frame on: their ids stand in the frame's trail, and the hub at the end
- * writes their names into the path before its core gets the message.
+ * hands their names to its core with the message, which writes them into the path before its own.
  */
 #ifndef COMMHUB_FEDERATION_TRAIL_H
 #define COMMHUB_FEDERATION_TRAIL_H
 
-#include "federation/mesh_state.h"
+#include "hub/wire/message.h"
+
+struct mesh;
 
 /*
- * Appends the hubs of @trail after the first to the message's path. The new message, which @message then
- * shows, is in the block that is handed over. NULL: @message stays as it was, for there is no hub between,
- * the message has no path, or there is no memory (counted). Left out are hubs whose name is not known here
- * and those that have our own, and what would make the path too long for the core.
+ * Names the hubs of @trail after the first as those that @message has passed, until the next call for the
+ * mesh. There are none if no hub is between, if the message has no path, or if there is no memory (counted).
+ * Left out are hubs whose name is not known here and those that have our own, and what would make the path
+ * too long for the core.
  */
-struct block *trail_show(const struct mesh *mesh, struct bytes trail, struct message *message);
+void trail_show(struct mesh *mesh, struct bytes trail, struct message *message);
 
 #endif

@@ -63,13 +63,16 @@ static struct bytes old_hops(const struct message *message, uint32_t *out_n_hops
 
 static void write_path(struct buffer *out, const struct message *message, const struct envelope *envelope)
 {
+    bool names_hub = envelope->server_id.ptr;
     uint32_t n_hops = 0;
     struct bytes hops = old_hops(message, &n_hops);
 
     msgpack_write_raw(out, BYTES_LITERAL("\xa4path"));
-    msgpack_write_array(out, n_hops + 1);
+    msgpack_write_array(out, n_hops + message->passed.n + names_hub);
     msgpack_write_raw(out, hops);
-    msgpack_write_str(out, envelope->server_id);
+    msgpack_write_raw(out, message->passed.raw);
+    if (names_hub)
+        msgpack_write_str(out, envelope->server_id);
 }
 
 struct block *envelope_forward(const struct message *message, const struct envelope *envelope)
@@ -77,7 +80,7 @@ struct block *envelope_forward(const struct message *message, const struct envel
     bool sets_sender = envelope->sender_id.ptr;
     bool sets_target = envelope->target_id.ptr;
     bool adds_timestamp = !message_has(message, KEY_TIMESTAMP);
-    bool adds_origin = !message_has(message, KEY_ORIGIN_SERVER_ID);
+    bool adds_origin = envelope->server_id.ptr && !message_has(message, KEY_ORIGIN_SERVER_ID);
     uint32_t n_added = 1U + sets_sender + sets_target + adds_timestamp + adds_origin;
     struct cuts cuts = {.n = 0};
     struct buffer out = {0};
@@ -89,7 +92,7 @@ struct block *envelope_forward(const struct message *message, const struct envel
     cut(&cuts, message, KEY_PATH);
 
     frame_begin_sized(&out, message->body.len + envelope->sender_id.len + envelope->target_id.len +
-                                2 * envelope->server_id.len + REWRITTEN_BYTES);
+                                2 * envelope->server_id.len + message->passed.raw.len + REWRITTEN_BYTES);
     msgpack_write_map(&out, message->n_pairs - cuts.n + n_added);
     write_kept(&out, message, &cuts);
     if (sets_sender) {

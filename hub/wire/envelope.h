@@ -12,14 +12,15 @@
 #include "hub/wire/message.h"
 
 struct envelope {
-    struct bytes server_id; /* this hub: appended to `path`, `origin_server_id` where that is absent */
+    struct bytes server_id; /* this hub: appended to `path`, `origin_server_id` where that is absent;
+                             * BYTES_NONE: no hub is named, `path` grows by what the message has passed */
     struct bytes sender_id; /* replaces `sender_id`; BYTES_NONE keeps what stands there */
     struct bytes target_id; /* replaces `target_id`; BYTES_NONE keeps what stands there */
     uint64_t timestamp_s;   /* Unix seconds, where `timestamp` is absent */
 };
 
-/* The message as one frame to pass on; NULL: out of memory. message_path_has() must have found `path` sound.
- */
+/* The message as one frame to pass on, the hubs that it has passed in its `path`; NULL: out of memory.
+ * message_path_has() must have found `path` sound. */
 struct block *envelope_forward(const struct message *message, const struct envelope *envelope);
 
 #endif

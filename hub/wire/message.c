@@ -150,6 +150,7 @@ static int parse_map(struct bytes body, struct message *out_message)
     out_message->n_pairs = 0;
     out_message->type = MESSAGE_UNKNOWN;
     out_message->present = 0;
+    out_message->passed = (struct message_hops){0};
     r = msgpack_read(&reader, &map);
     if (r)
         return fault_of(r);

@@ -42,6 +42,12 @@ struct message_field {
     uint32_t end_offset;
 };
 
+/* Names of hubs: MessagePack strs, one behind the other. */
+struct message_hops {
+    struct bytes raw;
+    uint32_t n;
+};
+
 struct message {
     struct bytes body;
     uint32_t n_pairs;
@@ -49,6 +55,9 @@ struct message {
     enum message_type type;
     uint64_t present; /* bit per enum message_key; fields[] is defined only where it is set */
     struct message_field fields[KEY_COUNT];
+    /* Hubs that the message has passed since its `path` was written, and which belong behind it; borrowed.
+     * None, unless who brings the message names them. */
+    struct message_hops passed;
 };
 
 _Static_assert(KEY_COUNT <= 64, "one bit a key");
@@ -94,7 +103,7 @@ bool message_is_last(const struct message *answer);
 
 /*
  * Whether @server_id is an element of `path`: 0 no, 1 yes; MESSAGE_E_WRONG_TYPE where path is there but not
- * an array of at most MESSAGE_MAX_PATH strs. @out_n_hops (may be NULL): its length.
+ * an array of at most MESSAGE_MAX_PATH strs. @out_n_hops (may be NULL): its length. `passed` does not count.
  */
 #define MESSAGE_MAX_PATH 255
 enum { MESSAGE_PATH_HAS = 1 };

@@ -148,13 +148,11 @@ static void handle(void *context, void *peer, const struct message *message)
     n_handled++;
 }
 
-static void deliver(void *context, void *peer, struct bytes channel, struct bytes topic, struct bytes body)
+static void deliver(void *context, void *peer, const struct link_many *many)
 {
     (void)peer;
     (void)context;
-    (void)channel;
-    (void)topic;
-    (void)body;
+    (void)many;
     n_handled++;
 }
 

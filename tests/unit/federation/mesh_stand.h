@@ -10,6 +10,7 @@
 #include "federation/mesh.h"
 #include "federation/path.h"
 #include "federation/route_table.h"
+#include "federation/trail.h"
 #include "hub/wire/frame.h"
 #include "tests/support/unit.h"
 
@@ -177,21 +178,32 @@ static inline void retract(void *context, void *peer, const struct mesh_offer *e
     n_offered--;
 }
 
-static inline void keep_path(const struct message *message)
+static inline void keep_hops(struct msgpack_reader *reader, uint32_t n)
 {
-    struct msgpack_reader reader = msgpack_reader_of(message_raw(message, KEY_PATH));
-    struct msgpack_value value;
-    size_t len = 0;
+    size_t len = strlen(last_path);
+    struct msgpack_value hop;
 
-    last_path[0] = '\0';
-    if (msgpack_read(&reader, &value) != 0 || value.type != MSGPACK_ARRAY)
-        return;
-    for (uint32_t n = value.n_items; n > 0; n--) {
-        assert_int_equal(msgpack_read(&reader, &value), 0);
+    while (n-- > 0) {
+        assert_int_equal(msgpack_read(reader, &hop), 0);
+        assert_int_equal(hop.type, MSGPACK_STR);
         len += (size_t)snprintf(last_path + len, sizeof last_path - len, "%s%.*s", len ? " " : "",
-                                (int)value.raw.len, (const char *)value.raw.ptr);
+                                (int)hop.raw.len, (const char *)hop.raw.ptr);
         assert_true(len < sizeof last_path);
     }
+}
+
+/* As it would be with the hubs that the message has passed; the core would add us. */
+static inline void keep_path(const struct message *message)
+{
+    struct msgpack_reader path = msgpack_reader_of(message_raw(message, KEY_PATH));
+    struct msgpack_reader passed = msgpack_reader_of(message->passed.raw);
+    struct msgpack_value head;
+
+    last_path[0] = '\0';
+    if (msgpack_read(&path, &head) == 0 && head.type == MSGPACK_ARRAY)
+        keep_hops(&path, head.n_items);
+    keep_hops(&passed, message->passed.n);
+    assert_true(msgpack_reader_is_at_end(&passed));
 }
 
 static inline void handle(void *context, void *peer, const struct message *message)
@@ -202,17 +214,16 @@ static inline void handle(void *context, void *peer, const struct message *messa
     n_handled++;
 }
 
-static inline void deliver(void *context, void *peer, struct bytes channel, struct bytes topic,
-                           struct bytes body)
+static inline void deliver(void *context, void *peer, const struct link_many *many)
 {
     struct message message;
 
     (void)peer;
     (void)context;
-    (void)channel;
-    (void)topic;
-    if (message_parse(body, &message) == 0)
+    if (message_parse(many->body, &message) == 0) {
+        trail_show(mesh, many->trail, &message);
         keep_path(&message);
+    }
     n_delivered++;
 }
 

@@ -91,6 +91,33 @@ static void test_a_target_is_replaced_and_a_sender_kept_where_asked(void **state
                       "\"target_id\":null,\"timestamp\":1700000000,\"type\":\"response\"}");
 }
 
+static void test_what_a_message_has_passed_stands_between_its_path_and_the_hub(void **state)
+{
+    static const struct bytes bodies[] = {
+        TEXT("\x82\xa4type\xa4"
+             "send\xa4path\x91\xa1x"),
+        TEXT("\x81\xa4type\xa4"
+             "send"),
+    };
+    struct envelope nameless = {.server_id = BYTES_NONE, .timestamp_s = 5};
+    struct message message;
+
+    (void)state;
+    assert_int_equal(message_parse(bodies[0], &message), 0);
+    assert_int_equal(message.passed.n, 0);
+    message.passed = (struct message_hops){.raw = BYTES_LITERAL("\xa1y\xa1z"), .n = 2};
+    assert_frame_json(envelope_forward(&message, &from_client),
+                      "{\"origin_server_id\":\"hub\",\"path\":[\"x\",\"y\",\"z\",\"hub\"],"
+                      "\"sender_id\":\"alice\",\"timestamp\":1700000000,\"type\":\"send\"}");
+    assert_frame_json(envelope_forward(&message, &nameless),
+                      "{\"path\":[\"x\",\"y\",\"z\"],\"timestamp\":5,\"type\":\"send\"}");
+    assert_int_equal(message_parse(bodies[1], &message), 0);
+    message.passed = (struct message_hops){.raw = BYTES_LITERAL("\xa1y"), .n = 1};
+    assert_frame_json(envelope_forward(&message, &from_client),
+                      "{\"origin_server_id\":\"hub\",\"path\":[\"y\",\"hub\"],\"sender_id\":\"alice\","
+                      "\"timestamp\":1700000000,\"type\":\"send\"}");
+}
+
 /* Pairs in all orders around three unknown ones, which must come out byte for byte. */
 static void test_everything_else_goes_through_byte_for_byte(void **state)
 {
@@ -193,13 +220,16 @@ static void test_a_full_path_grows_by_one(void **state)
 static void test_the_frame_is_one_allocation_whatever_the_ids(void **state)
 {
     static char id[255];
+    static char names[1000]; /* empty ones */
     struct bytes body = BYTES_LITERAL("\x81\xa4type\xa4"
                                       "call");
     struct message message;
 
     (void)state;
     memset(id, 'i', sizeof id);
+    memset(names, 0xa0, sizeof names);
     assert_int_equal(message_parse(body, &message), 0);
+    message.passed = (struct message_hops){.raw = bytes_of(names, sizeof names), .n = sizeof names};
     for (size_t len = 1; len <= sizeof id; len++) {
         struct bytes any = bytes_of(id, len);
         struct envelope envelope = {
@@ -241,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_the_hub_answers_for_is_written_anew),
         cmocka_unit_test(test_a_target_is_replaced_and_a_sender_kept_where_asked),
+        cmocka_unit_test(test_what_a_message_has_passed_stands_between_its_path_and_the_hub),
         cmocka_unit_test(test_everything_else_goes_through_byte_for_byte),
         cmocka_unit_test(test_heads_grow_with_what_is_added),
         cmocka_unit_test(test_a_full_path_grows_by_one),
