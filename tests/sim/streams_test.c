@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * The caller's hub puts the answers to a call in order: alpha - beta, whose provider says nothing, while the
- * test plays what beta's hub would send. Streams while ways change are in cuts_test.c.
+ * test plays what beta's hub would send; or that of gamma behind it. Streams while ways change are in
+ * cuts_test.c.
  */
 #include "tests/sim/sim_state.h"
 
@@ -18,30 +19,38 @@ struct stage {
     struct sim *sim;
     struct sim_client *caller;
     struct mesh_link *link; /* alpha's end */
-    struct hub_id beta;
+    struct hub_id trail[2]; /* from the provider's hub */
+    size_t n_trail;
     uint64_t seq;
 };
 
-static struct stage begin(void)
+/* The provider is at the last of @n_hubs in a row. */
+static struct stage begin_at(unsigned n_hubs)
 {
-    struct stage stage = {.sim = sim_new(2, 1), .seq = 1000};
+    struct stage stage = {.sim = sim_new(n_hubs, 1), .n_trail = n_hubs - 1, .seq = 1000};
     struct sim_client *provider;
 
-    sim_join_chain(stage.sim, 2);
+    sim_join_chain(stage.sim, n_hubs);
     stage.caller = sim_connect(stage.sim, 0, "caller");
-    provider = sim_connect(stage.sim, 1, "provider");
+    provider = sim_connect(stage.sim, n_hubs - 1, "provider");
     sim_provide(provider, "room", "count", false, true);
-    sim_run(stage.sim, SETTLED_MS);
+    sim_run(stage.sim, n_hubs * SETTLED_MS);
     stage.link = sim_link(stage.sim, 0)->ends[0];
-    stage.beta = stage.link->peer;
+    for (unsigned i = 0; i < stage.n_trail; i++)
+        stage.trail[i] = sim_mesh(stage.sim, n_hubs - 1 - i)->id;
     sim_call(stage.caller, "room", "count", "r", 1);
     return stage;
+}
+
+static struct stage begin(void)
+{
+    return begin_at(2);
 }
 
 static void write_answer(struct buffer *out, uint64_t data, size_t n_more, bool is_final)
 {
     buffer_init(out);
-    msgpack_write_map(out, 7);
+    msgpack_write_map(out, 8);
     msgpack_write_str(out, BYTES_LITERAL("type"));
     msgpack_write_str(out, BYTES_LITERAL("response"));
     msgpack_write_str(out, BYTES_LITERAL("request_id"));
@@ -54,11 +63,14 @@ static void write_answer(struct buffer *out, uint64_t data, size_t n_more, bool 
     msgpack_write_bool(out, true);
     msgpack_write_str(out, BYTES_LITERAL("is_final"));
     msgpack_write_bool(out, is_final);
+    msgpack_write_str(out, BYTES_LITERAL("path"));
+    msgpack_write_array(out, 1);
+    msgpack_write_str(out, BYTES_LITERAL("far"));
     msgpack_write_str(out, BYTES_LITERAL("more"));
     msgpack_write_bin(out, bytes_of(zeros, n_more));
 }
 
-/* An answer comes from beta; its data is its number. */
+/* An answer comes from the provider's hub; its data is its number. */
 static void arrive(struct stage *stage, uint64_t part, bool is_final, size_t n_more)
 {
     struct link_message message = {.type = LINK_MESSAGE_ONE};
@@ -67,10 +79,10 @@ static void arrive(struct stage *stage, uint64_t part, bool is_final, size_t n_m
     write_answer(&body, part, n_more, is_final);
     message.one = (struct link_one){
         .to = stage->link->mesh->id,
-        .from = stage->beta,
+        .from = stage->trail[0],
         .incarnation = 1,
         .seq = ++stage->seq,
-        .trail = hub_id_bytes(&stage->beta),
+        .trail = bytes_of(stage->trail, stage->n_trail * HUB_ID_BYTES),
         .part = part,
         .body = buffer_bytes(&body),
     };
@@ -121,6 +133,21 @@ static void test_chunks_and_the_end_are_passed_on_in_the_order_in_which_they_wer
     assert_string_equal(got(&stage), "1 2 3 4.");
     assert_int_equal(mesh_counts(sim_mesh(stage.sim, 0)).answers_held, 2);
     assert_int_equal(n_gaps(&stage), 0);
+    sim_free(stage.sim);
+}
+
+static void test_a_chunk_that_was_held_shows_the_hubs_that_it_passed_like_any_other(void **state)
+{
+    struct stage stage = begin_at(3);
+    const struct sim_client *caller = stage.caller;
+
+    (void)state;
+    arrive(&stage, 2, false, 0);
+    arrive(&stage, 1, false, 0);
+    assert_string_equal(got(&stage), "1 2 ");
+    assert_int_equal(mesh_counts(sim_mesh(stage.sim, 0)).answers_held, 1);
+    for (size_t i = caller->n_received - 2; i < caller->n_received; i++)
+        assert_string_equal(caller->received[i].path, "far hub-1 hub-0");
     sim_free(stage.sim);
 }
 
@@ -190,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks_and_the_end_are_passed_on_in_the_order_in_which_they_were_given),
+        cmocka_unit_test(test_a_chunk_that_was_held_shows_the_hubs_that_it_passed_like_any_other),
         cmocka_unit_test(test_a_stream_with_a_gap_that_stays_ends_with_an_error),
         cmocka_unit_test(test_a_stream_of_which_too_much_would_be_held_ends_with_an_error),
         cmocka_unit_test(test_the_word_of_a_hub_on_the_way_ends_a_stream_at_once),
