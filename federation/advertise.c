@@ -109,6 +109,7 @@ static void tell_set(struct mesh_link *link, struct route *route, uint64_t diges
     if (!write_path(link, route, &entry.path))
         return;
     entry.cost = route->best->cost;
+    entry.held_back = crossing_held_back(link, route->kind, route->best->held_back);
     entry.raw_attributes = block_bytes(route->attributes);
     append_entry(link, &entry);
     link_set_add(&route->told, link->slot);
@@ -134,7 +135,7 @@ static bool may_tell(const struct mesh_link *link, const struct route *route)
         return false;
     if (path_n_hops(candidate_path(best)) >= PATH_MAX_HOPS || path_has_hub(candidate_path(best), &link->peer))
         return false;
-    return crossing_lets_tell(link, route->kind, route->channel, route->name);
+    return crossing_lets_tell(link, route->kind, route->channel, route->name, best->held_back);
 }
 
 /* Of what is told of the route now, by whatever link. */

@@ -9,6 +9,7 @@
 #include "hub/wire/msgpack_write.h"
 
 #define SET(id) (1U << BRIDGE_##id)
+#define CALLS_AND_SENDS (SET(CALLS) | SET(SENDS))
 
 /* --- entries -------------------------------------------------------------------------------------------- */
 
@@ -17,7 +18,7 @@ static uint32_t classes_of(enum route_kind kind, struct bytes name)
 {
     switch (kind) {
     case ROUTE_SERVICE:
-        return SET(CALLS) | SET(SENDS);
+        return CALLS_AND_SENDS;
     case ROUTE_TOPIC:
         return SET(PUBLISHES);
     case ROUTE_INTEREST:
@@ -39,29 +40,38 @@ static bool goes_along(enum route_kind kind)
 }
 
 static bool lets_entry(const struct mesh_link *link, enum bridge_direction entry_direction,
-                       enum route_kind kind, struct bytes channel, struct bytes name)
+                       enum route_kind kind, struct bytes channel, struct bytes name, uint32_t held_back)
 {
     bool is_in = (entry_direction == BRIDGE_IN) == goes_along(kind);
+    uint32_t classes = classes_of(kind, name) & ~held_back;
 
     return !route_kind_has_channel(kind) ||
-           bridge_policy_lets(link->policy, is_in ? BRIDGE_IN : BRIDGE_OUT, classes_of(kind, name), channel);
+           (classes != 0 &&
+            bridge_policy_lets(link->policy, is_in ? BRIDGE_IN : BRIDGE_OUT, classes, channel));
 }
 
 bool crossing_lets_tell(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
-                        struct bytes name)
+                        struct bytes name, uint32_t held_back)
 {
     struct bridge_remap_room room;
     struct bytes there;
 
-    return lets_entry(link, BRIDGE_OUT, kind, channel, name) &&
+    return lets_entry(link, BRIDGE_OUT, kind, channel, name, held_back) &&
            (!route_kind_has_channel(kind) || guards_let(link, channel)) &&
            crossing_rename(link, BRIDGE_OUT, channel, &room, &there);
 }
 
 bool crossing_lets_take(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
-                        struct bytes name)
+                        struct bytes name, uint32_t held_back)
 {
-    return lets_entry(link, BRIDGE_IN, kind, channel, name);
+    return lets_entry(link, BRIDGE_IN, kind, channel, name, held_back);
+}
+
+uint32_t crossing_held_back(const struct mesh_link *link, enum route_kind kind, uint32_t before)
+{
+    uint32_t by_link = link->policy ? ~link->policy->classes : 0;
+
+    return kind == ROUTE_SERVICE ? (before | by_link) & CALLS_AND_SENDS : 0;
 }
 
 bool crossing_lets_channel(const struct mesh_link *link, struct bytes channel)
@@ -134,17 +144,21 @@ static bool is_too_large(struct mesh_link *link, enum bridge_direction direction
 
 /* --- messages ------------------------------------------------------------------------------------------- */
 
-/* Both classes are checked by the channel alone; only where one of them is held back is the body opened. */
-static uint32_t classes_of_one(const struct mesh_link *link, const struct link_one *one)
+uint32_t crossing_classes_of(const struct link_one *one)
 {
-    const uint32_t both = SET(CALLS) | SET(SENDS);
     struct message message;
 
-    if (!link->policy || (link->policy->classes & both) == both)
-        return both;
     if (message_parse(one->body, &message) != 0)
-        return both;
+        return CALLS_AND_SENDS;
     return message.type == MESSAGE_SEND ? SET(SENDS) : SET(CALLS);
+}
+
+/* Both classes are checked by the channel alone; only where one of them is held back is the body opened. */
+static uint32_t classes_for(const struct mesh_link *link, const struct link_one *one)
+{
+    bool lets_both = crossing_held_back(link, ROUTE_SERVICE, 0) == 0;
+
+    return lets_both ? CALLS_AND_SENDS : crossing_classes_of(one);
 }
 
 enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_direction direction,
@@ -157,7 +171,7 @@ enum mesh_refusal crossing_judge_one(struct mesh_link *link, enum bridge_directi
     /* An answer may go where its call came from: its caller waits for it. */
     if (one->event.len == 0)
         return MESH_REFUSAL_COUNT;
-    if (!bridge_policy_lets(link->policy, direction, classes_of_one(link, one), one->channel))
+    if (!bridge_policy_lets(link->policy, direction, classes_for(link, one), one->channel))
         return MESH_REFUSED_FILTERED;
     return judge_rate(link, direction);
 }

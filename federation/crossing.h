@@ -13,12 +13,19 @@
 /*
  * Whether the link may be told of an entry, and may bring one. Filters are about messages: the far side is
  * told of our services and interest if messages for them may come in, of our topics and members if what
- * they send may go out.
+ * they send may go out. @held_back: the classes that are held back on the way so far; something must be left.
  */
 bool crossing_lets_tell(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
-                        struct bytes name);
+                        struct bytes name, uint32_t held_back);
 bool crossing_lets_take(const struct mesh_link *link, enum route_kind kind, struct bytes channel,
-                        struct bytes name);
+                        struct bytes name, uint32_t held_back);
+
+/* The classes that are held back (set of 1 << enum bridge_class) on a way that held back @before and leads on
+ * over the link. Of services only: all other entries are about one class, and do not cross without it. */
+uint32_t crossing_held_back(const struct mesh_link *link, enum route_kind kind, uint32_t before);
+
+/* Whether it is a call or a send (set of 1 << enum bridge_class); both: not known. */
+uint32_t crossing_classes_of(const struct link_one *one);
 
 /* Whether messages of the channel may pass in one direction at least. */
 bool crossing_lets_channel(const struct mesh_link *link, struct bytes channel);

@@ -50,10 +50,8 @@ static void take_out(struct mesh_link *link, uint64_t number)
 }
 
 /* The link to give it to; NULL: none yet, or (@is_over) none. */
-static struct mesh_link *way_out(const struct mesh_link *from, const struct route *route, bool is_over)
+static struct mesh_link *way_out(const struct mesh_link *from, const struct candidate *best, bool is_over)
 {
-    const struct candidate *best = route ? route->best : NULL;
-
     if (!best || !best->link || best->link == from || (candidate_is_stale(best) && !is_over))
         return NULL;
     return best->link;
@@ -81,7 +79,8 @@ static enum mesh_refusal park_one(struct mesh *mesh, const struct link_one *one)
 /* MESH_REFUSAL_COUNT: another link has it, or it waits for one. */
 static enum mesh_refusal hand_on(struct mesh_link *from, struct link_one *one, bool is_over)
 {
-    struct mesh_link *link = way_out(from, relay_route_of(from->mesh, one), is_over);
+    const struct route *route = relay_route_of(from->mesh, one);
+    struct mesh_link *link = way_out(from, route ? relay_way_of(route, one) : NULL, is_over);
     enum mesh_refusal refusal;
 
     if (has_restarted(from->mesh, one))
@@ -126,7 +125,7 @@ static enum mesh_refusal readdress(struct mesh_link *from, const struct link_man
     struct route_key key = {ROUTE_INTEREST, many->channel, many->topic, *receiver};
     struct route *route = route_table_find(&mesh->table, &key);
     const struct origin *origin = origins_find(mesh, receiver);
-    struct mesh_link *link = way_out(from, route, is_over);
+    struct mesh_link *link = way_out(from, route ? route->best : NULL, is_over);
 
     if (hub_id_equal(receiver, &from->peer) && origin && origin->incarnation > from->peer_incarnation)
         return MESH_REFUSED_RESTARTED;

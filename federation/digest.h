@@ -35,7 +35,9 @@ struct digest_state {
 /*
  * Of a SET that is told by whoever has the entry by a way, its path up to there: the hub that tells and its
  * session, the last hop on the wire, are the same for the whole table. The channel counts under the name that
- * its origin has for it. Never 0. Part of the protocol: both sides must come to the same.
+ * its origin has for it. What bridges on the way hold back does not count by itself: the sessions of the path
+ * decide it, for a bridge with another rule begins another session. Never 0. Part of the protocol: both sides
+ * must come to the same.
  * @way and @attributes are the digests of those bytes, for many entries have them in common.
  */
 uint64_t digest_of_entry(const struct link_entry *entry, uint64_t way, uint64_t attributes);

@@ -21,7 +21,7 @@ static int pass_on(struct mesh *mesh, const struct link_errand *errand)
 {
     struct route_key key = {.kind = ROUTE_HUB, .origin = errand->to};
     struct route *route = route_table_find(&mesh->table, &key);
-    struct candidate *way = route ? route_choice_best_avoiding(route, errand->trail) : NULL;
+    struct candidate *way = route ? route_choice_for(route, 0, errand->trail) : NULL;
     struct link_message message = {.type = LINK_MESSAGE_ERRAND, .errand = *errand};
     struct buffer *trail = &mesh->trail;
 

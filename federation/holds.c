@@ -102,7 +102,7 @@ static void pass_on(struct mesh *mesh, const struct link_hold *hold)
 {
     struct route_key key = {.kind = ROUTE_HUB, .origin = hold->to};
     struct route *route = route_table_find(&mesh->table, &key);
-    struct candidate *way = route ? route_choice_best_avoiding(route, hold->trail) : NULL;
+    struct candidate *way = route ? route_choice_for(route, 0, hold->trail) : NULL;
     struct link_message message = {.type = LINK_MESSAGE_HOLD, .hold = *hold};
     uint8_t trail[PATH_MAX_HOPS * HUB_ID_BYTES]; /* a message may be on its way in the mesh's own place */
 

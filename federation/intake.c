@@ -147,7 +147,8 @@ static enum mesh_refusal judge(const struct mesh_link *link, const struct link_e
         return MESH_REFUSED_LOOP;
     if (!is_known && path_n_hops(entry->path) > PATH_MAX_HOPS)
         return MESH_REFUSED_TOO_LONG;
-    if (!crossing_lets_take(link, (enum route_kind)entry->kind, entry->channel, entry->name))
+    if (!crossing_lets_take(link, (enum route_kind)entry->kind, entry->channel, entry->name,
+                            entry->held_back))
         return MESH_REFUSED_FILTERED;
     if (has_other_name(entry, route, previous) && !is_nearer(link, entry, route->best))
         return MESH_REFUSED_RENAMED;
@@ -300,6 +301,8 @@ static int put(struct mesh_link *link, struct route *route, const struct link_en
     link->n_candidates -= had_one;
     link->digests.absent += replaced;
     candidate = route_table_candidate_of(route, link);
+    candidate->held_back = crossing_held_back(link, route->kind, entry->held_back) & UINT8_MAX;
+    route->has_held_back |= candidate->held_back != 0;
     sign(link, candidate, digest);
     look_at_path(link->mesh, candidate);
     return 0;

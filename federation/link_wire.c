@@ -769,10 +769,13 @@ enum {
     ENTRY_ITEMS = 10,
     ENTRY_ITEMS_RENAMED,
     ENTRY_ITEMS_REPLACING,
+    ENTRY_ITEMS_HOLDING_BACK,
 };
 
 static uint32_t entry_items(const struct link_entry *entry)
 {
+    if (entry->held_back)
+        return ENTRY_ITEMS_HOLDING_BACK;
     if (entry->replaced)
         return ENTRY_ITEMS_REPLACING;
     return entry->first_channel.len > 0 ? ENTRY_ITEMS_RENAMED : ENTRY_ITEMS;
@@ -825,6 +828,8 @@ void link_wire_append_entry(struct link_entries *entries, const struct link_entr
         msgpack_write_str(out, entry->first_channel);
     if (n_items >= ENTRY_ITEMS_REPLACING)
         msgpack_write_u64(out, entry->replaced);
+    if (n_items >= ENTRY_ITEMS_HOLDING_BACK)
+        msgpack_write_u64(out, entry->held_back);
 }
 
 void link_wire_begin_entries(struct link_entries *entries)
@@ -930,11 +935,12 @@ int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *entry
 {
     bool is_first = reader->offset == 0;
     struct msgpack_value head;
+    uint64_t held_back = 0;
 
     entry->first_channel = BYTES_NONE;
     entry->replaced = 0;
     if (next(reader, MSGPACK_ARRAY, &head) || head.n_items < ENTRY_ITEMS ||
-        head.n_items > ENTRY_ITEMS_REPLACING || next_change(reader, entry) ||
+        head.n_items > ENTRY_ITEMS_HOLDING_BACK || next_change(reader, entry) ||
         (is_repeated(reader) ? is_first : next_hub(reader, &entry->origin) != 0) ||
         (is_repeated(reader) ? is_first : next_name(reader, &entry->channel) != 0) ||
         next_name(reader, &entry->name) || next_u64(reader, UINT64_MAX, &entry->incarnation) ||
@@ -945,5 +951,8 @@ int link_wire_next_entry(struct msgpack_reader *reader, struct link_entry *entry
         return LINK_WIRE_E_BAD_FIELD;
     if (head.n_items >= ENTRY_ITEMS_REPLACING && next_u64(reader, UINT64_MAX, &entry->replaced))
         return LINK_WIRE_E_BAD_FIELD;
+    if (head.n_items >= ENTRY_ITEMS_HOLDING_BACK && next_u64(reader, UINT8_MAX, &held_back))
+        return LINK_WIRE_E_BAD_FIELD;
+    entry->held_back = (uint32_t)held_back;
     return is_whole(entry) ? 0 : LINK_WIRE_E_BAD_FIELD;
 }

@@ -209,7 +209,8 @@ struct link_entry {
     uint64_t counter;
     uint64_t replaced; /* digest of what the sender has told of it before; 0: nothing, or no more */
     uint64_t cost;
-    struct bytes path;           /* SET only, and never empty there */
+    uint32_t held_back; /* SET only: set of 1 << enum bridge_class that bridges on the way hold back */
+    struct bytes path;  /* SET only, and never empty there */
     struct bytes raw_attributes; /* MessagePack, the origin's own; SET only, and never empty there */
 };
 

@@ -375,7 +375,7 @@ static void go_on(struct mesh *mesh, const struct link_one *one, struct buffer *
 {
     struct route_key key = {ROUTE_SERVICE, one->channel, one->event, one->to};
     const struct route *route = route_table_find(&mesh->table, &key);
-    struct candidate *way = route ? route_choice_best_avoiding(route, one->trail) : NULL;
+    struct candidate *way = route ? route_choice_for(route, 1U << BRIDGE_CALLS, one->trail) : NULL;
     struct link_one onward = *one;
     struct buffer trail = {0};
     const char *why = mesh_refusal_name(MESH_REFUSED_NO_ROUTE);

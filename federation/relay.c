@@ -69,13 +69,36 @@ static struct bytes closed_part(struct bytes trail, uint64_t detour)
     return bytes_from(trail, detour * HUB_ID_BYTES);
 }
 
-/* A fresh way onward, a fresh way back, a stale way onward, a stale way back. */
-static struct candidate *choose(const struct route *route, struct bytes closed)
+/* A fresh way onward, a fresh way back, a stale way onward, a stale way back; first those for @classes. */
+static struct candidate *choose(const struct route *route, uint32_t classes, struct bytes closed)
 {
-    struct candidate *onward = route_choice_best_avoiding(route, closed);
-    struct candidate *any = route->best;
+    struct candidate *onward = route_choice_for(route, classes, closed);
+    struct candidate *any = classes ? route_choice_for(route, classes, BYTES_NONE) : route->best;
 
-    return onward && (!candidate_is_stale(onward) || candidate_is_stale(any)) ? onward : any;
+    if (!onward || (classes && route_choice_carries(onward, classes) != route_choice_carries(any, classes)))
+        return any;
+    return !candidate_is_stale(onward) || candidate_is_stale(any) ? onward : any;
+}
+
+/* What its way must carry; 0: any does. */
+static uint32_t classes_of(const struct route *route, const struct link_one *one)
+{
+    return route->has_held_back ? crossing_classes_of(one) : 0;
+}
+
+static struct candidate *choose_for_one(const struct route *route, const struct link_one *one)
+{
+    return choose(route, classes_of(route, one), closed_part(one->trail, one->detour));
+}
+
+static struct candidate *choose_for_many(const struct route *route, const struct link_many *many)
+{
+    return choose(route, 0, closed_part(many->trail, many->detour));
+}
+
+struct candidate *relay_way_of(const struct route *route, const struct link_one *one)
+{
+    return choose(route, classes_of(route, one), BYTES_NONE);
 }
 
 /* Where the closed part of the trail begins for a frame that goes to @link; we are its last hub. */
@@ -130,7 +153,7 @@ static enum mesh_refusal send_by(const struct candidate *way, struct link_one on
 static enum mesh_refusal forward_one(struct mesh *mesh, struct link_one one, const struct route *route,
                                      struct candidate **out_way)
 {
-    struct candidate *way = route ? choose(route, closed_part(one.trail, one.detour)) : NULL;
+    struct candidate *way = route ? choose_for_one(route, &one) : NULL;
 
     if (!way || !way->link || !is_patient(mesh, way, &one) || !extend_trail(mesh, one.trail, &one.trail))
         return MESH_REFUSED_NO_ROUTE;
@@ -555,7 +578,7 @@ static struct bytes trail_to_us(struct bytes trail)
  * wait for a way; false where neither can be. */
 static bool address(struct mesh *mesh, struct route *route, const struct link_many *many)
 {
-    struct candidate *way = choose(route, closed_part(many->trail, many->detour));
+    struct candidate *way = choose_for_many(route, many);
     enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
 
     if ((parked_holds(route) || goes_round(mesh, trail_to_us(many->trail))) && many->stamp.len == 0)
@@ -660,8 +683,8 @@ void relay_taken(struct mesh *mesh, const struct hub_id *to, const struct spool_
 void relay_parked(struct mesh *mesh, const struct route *route, const struct link_message *message)
 {
     bool is_many = message->type == LINK_MESSAGE_MANY;
-    struct candidate *way = choose(route, is_many ? closed_part(message->many.trail, message->many.detour)
-                                                  : closed_part(message->one.trail, message->one.detour));
+    struct candidate *way =
+        is_many ? choose_for_many(route, &message->many) : choose_for_one(route, &message->one);
     enum mesh_refusal refusal = MESH_REFUSED_NO_ROUTE;
 
     if (way && way->link && is_many)

@@ -41,6 +41,9 @@ int relay_many(struct mesh_link *link, const struct link_many *many);
 /* The route by which a message for one goes, where it does not go back by the way of its call. */
 struct route *relay_route_of(const struct mesh *mesh, const struct link_one *one);
 
+/* The best of its ways for that message, wherever it has been; NULL: there is none. */
+struct candidate *relay_way_of(const struct route *route, const struct link_one *one);
+
 /* A message for one can't go on: it is counted, and a call is answered. */
 void relay_lose(struct mesh *mesh, const struct link_one *lost, enum mesh_refusal refusal);
 

@@ -4,10 +4,18 @@
  *
  *   1. our own entry
  *   2. fresh beats stale: no link on the way is cut
- *   3. the lower cost (sum of the links' costs)
- *   4. the shorter path
- *   5. the lower hub id of the next hop
- *   6. the lower session of the link, of two links to the same hub
+ *   3. no bridge on the way holds a class of messages back
+ *   4. the lower cost (sum of the links' costs)
+ *   5. the shorter path
+ *   6. the lower hub id of the next hop
+ *   7. the lower session of the link, of two links to the same hub
+ *
+ * That is the way which is told, for one that carries everything serves everybody behind us. A message goes
+ * by the best of the ways that carry it: for it the third rung is whether its own class is held back, and
+ * comes before the second, since what is held back does not arrive at all.
+ *
+ * No message goes round for that: a hub's own way costs at most what the one costs that it has told, and each
+ * link has a cost, so from hub to hub the rest of the way costs less.
  *
  * All ways of a route bear the same seq, so "newer" needs no rung: an older way is not in the table.
  * Round-trip times are no rung: they differ from run to run, and a choice that follows them swings.
@@ -16,7 +24,8 @@
 
 #include "federation/mesh_state.h"
 
-static bool prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung)
+static bool prefers(const struct candidate *a, const struct candidate *b, uint32_t classes,
+                    enum route_rung *out_rung)
 {
     int next_hop;
 
@@ -24,9 +33,17 @@ static bool prefers(const struct candidate *a, const struct candidate *b, enum r
     if (!a->link || !b->link)
         return !a->link;
 
+    *out_rung = ROUTE_RUNG_CLASSES;
+    if (route_choice_carries(a, classes) != route_choice_carries(b, classes))
+        return route_choice_carries(a, classes);
+
     *out_rung = ROUTE_RUNG_FRESH;
     if (candidate_is_stale(a) != candidate_is_stale(b))
         return !candidate_is_stale(a);
+
+    *out_rung = ROUTE_RUNG_CLASSES;
+    if (classes == 0 && (a->held_back == 0) != (b->held_back == 0))
+        return a->held_back == 0;
 
     *out_rung = ROUTE_RUNG_COST;
     if (a->cost != b->cost)
@@ -54,6 +71,8 @@ const char *route_choice_rung_text(enum route_rung rung)
         return "the hub's own entry comes first";
     case ROUTE_RUNG_FRESH:
         return "it leads over a link that is cut";
+    case ROUTE_RUNG_CLASSES:
+        return "a bridge on it holds this class of messages back";
     case ROUTE_RUNG_COST:
         return "it costs more";
     case ROUTE_RUNG_LENGTH:
@@ -66,10 +85,11 @@ const char *route_choice_rung_text(enum route_rung rung)
     return "";
 }
 
-bool route_choice_prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung)
+bool route_choice_prefers(const struct candidate *a, const struct candidate *b, uint32_t classes,
+                          enum route_rung *out_rung)
 {
     enum route_rung rung = ROUTE_RUNG_SAME;
-    bool is_preferred = a != b && prefers(a, b, &rung);
+    bool is_preferred = a != b && prefers(a, b, classes, &rung);
 
     if (out_rung)
         *out_rung = rung;
@@ -78,10 +98,10 @@ bool route_choice_prefers(const struct candidate *a, const struct candidate *b, 
 
 struct candidate *route_choice_best(const struct route *route)
 {
-    return route_choice_best_avoiding(route, BYTES_NONE);
+    return route_choice_for(route, 0, BYTES_NONE);
 }
 
-struct candidate *route_choice_best_avoiding(const struct route *route, struct bytes trail)
+struct candidate *route_choice_for(const struct route *route, uint32_t classes, struct bytes trail)
 {
     struct candidate *best = NULL;
 
@@ -90,7 +110,7 @@ struct candidate *route_choice_best_avoiding(const struct route *route, struct b
 
         if (trail.len > 0 && candidate->link && hub_id_list_has(trail, &candidate->link->peer))
             continue;
-        if (!best || route_choice_prefers(candidate, best, NULL))
+        if (!best || route_choice_prefers(candidate, best, classes, NULL))
             best = candidate;
     }
     return best;

@@ -15,6 +15,7 @@ enum route_rung {
     ROUTE_RUNG_SAME,
     ROUTE_RUNG_OWN,
     ROUTE_RUNG_FRESH,
+    ROUTE_RUNG_CLASSES,
     ROUTE_RUNG_COST,
     ROUTE_RUNG_LENGTH,
     ROUTE_RUNG_NEXT_HOP,
@@ -24,14 +25,22 @@ enum route_rung {
 /* Why the way that loses on this rung is not taken, for people. */
 const char *route_choice_rung_text(enum route_rung rung);
 
-/* Whether @a is taken before @b; @out_rung (may be NULL) says why. */
-bool route_choice_prefers(const struct candidate *a, const struct candidate *b, enum route_rung *out_rung);
+/* Whether messages of @classes (set of 1 << enum bridge_class; 0: to be told) go by @a rather than by @b;
+ * @out_rung (may be NULL) says why. */
+bool route_choice_prefers(const struct candidate *a, const struct candidate *b, uint32_t classes,
+                          enum route_rung *out_rung);
 
-/* The way that is taken; NULL if there is none. */
+/* The way that is told, and taken by what no bridge holds back; NULL if there is none. */
 struct candidate *route_choice_best(const struct route *route);
 
-/* The best way whose next hub is not in @trail (a list of hub ids): what has come from there does not go
- * back. */
-struct candidate *route_choice_best_avoiding(const struct route *route, struct bytes trail);
+/* The best way for messages of @classes (as above) whose next hub is not in @trail (a list of hub ids): what
+ * has come from there does not go back. One that holds them back only where there is no other. */
+struct candidate *route_choice_for(const struct route *route, uint32_t classes, struct bytes trail);
+
+/* Whether it carries messages of @classes as far as is known here. */
+static inline bool route_choice_carries(const struct candidate *way, uint32_t classes)
+{
+    return (way->held_back & classes) == 0;
+}
 
 #endif

@@ -27,7 +27,8 @@ struct route_row {
     struct route_hub via; /* the neighbour; empty for an own entry */
     uint64_t cost;
     size_t n_hops;
-    size_t n_ways; /* that are known, this one too */
+    size_t n_ways;      /* that are known, this one too */
+    uint32_t held_back; /* set of 1 << enum bridge_class: what a bridge on the way holds back */
 };
 
 /* One page of a list. Starts with after and limit, the rest 0. */
@@ -53,6 +54,7 @@ struct route_way {
     bool is_own;
     struct route_hub via;
     uint64_t cost;
+    uint32_t held_back; /* as in route_row */
     size_t n_hops;
     struct route_hub *hops; /* own memory: the origin first, the neighbour last */
     uint32_t n_providers;   /* SERVICE: at the origin */

@@ -327,7 +327,7 @@ int route_table_put(struct route_table *table, struct route *route, struct mesh_
     }
     candidate->route = route;
     candidate->link = link;
-    candidate->cost = cost & (UINT64_MAX >> 1);
+    candidate->cost = cost & (UINT64_MAX >> 9);
     if (is_newer) {
         drop_all(table, route);
         unbury(table, route);

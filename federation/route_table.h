@@ -68,8 +68,9 @@ struct candidate {
     struct mesh_link *link; /* NULL: our own entry */
     uint64_t digest;        /* of the entry that it came by; in the sum of those of its link */
     struct shared_path *path;
-    uint64_t cost : 63;   /* with the link's own */
-    bool is_doubtful : 1; /* the link tells its table anew, and has not told this yet */
+    uint64_t cost : 55;     /* with the link's own */
+    uint64_t held_back : 8; /* set of 1 << enum bridge_class: what bridges on the way hold back; never all */
+    bool is_doubtful : 1;   /* the link tells its table anew, and has not told this yet */
 };
 
 static inline struct bytes candidate_path(const struct candidate *candidate)
@@ -113,6 +114,7 @@ struct route {
     bool is_offered;      /* the core knows it */
     bool is_word_offered; /* of `seq` */
     bool was_refused;     /* the core did not want it; asked again when things change */
+    bool has_held_back;   /* a way that holds something back was told: messages differ in the way they take */
     uint8_t key[];
 };
 

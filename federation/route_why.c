@@ -56,6 +56,7 @@ static void describe_route(const struct mesh *mesh, const struct route *route, s
         .is_own = !best->link,
         .cost = best->cost,
         .n_hops = path_n_hops(candidate_path(best)),
+        .held_back = (uint32_t)best->held_back,
     };
     copy_text(row->channel, route->channel);
     copy_text(row->name, route->name);
@@ -134,7 +135,9 @@ static uint64_t count_outstanding(const struct origin *origin)
     return n;
 }
 
-static int describe_way(const struct mesh *mesh, const struct candidate *candidate, struct route_way *way)
+/* @taken: the best way of its route for what is asked about. */
+static int describe_way(const struct mesh *mesh, const struct candidate *candidate,
+                        const struct candidate *taken, uint32_t classes, struct route_way *way)
 {
     const struct route *route = candidate->route;
     struct peering_service service;
@@ -142,7 +145,8 @@ static int describe_way(const struct mesh *mesh, const struct candidate *candida
 
     way->is_own = !candidate->link;
     way->cost = candidate->cost;
-    way->is_best = candidate == route->best;
+    way->held_back = (uint32_t)candidate->held_back;
+    way->is_best = candidate == taken;
     describe_hub(mesh, &route->origin->id, &way->origin);
     if (candidate->link)
         describe_hub(mesh, &candidate->link->peer, &way->via);
@@ -152,7 +156,7 @@ static int describe_way(const struct mesh *mesh, const struct candidate *candida
         way->n_outstanding = count_outstanding(route->origin);
     }
     if (!way->is_best) {
-        (void)route_choice_prefers(route->best, candidate, &rung);
+        (void)route_choice_prefers(taken, candidate, classes, &rung);
         way->reason = route_choice_rung_text(rung);
     }
     return copy_hops(mesh, candidate, way);
@@ -160,12 +164,17 @@ static int describe_way(const struct mesh *mesh, const struct candidate *candida
 
 static int add_ways(const struct mesh *mesh, const struct route *route, struct route_why *why)
 {
+    /* Of an event the question is where calls go. */
+    uint32_t classes = route->kind == ROUTE_SERVICE ? 1U << BRIDGE_CALLS : 0;
+    const struct candidate *taken = route_choice_for(route, classes, BYTES_NONE);
+
     for (struct list *at = route->candidates.next; at != &route->candidates; at = at->next) {
         if (why->n_ways == ROUTE_WHY_MOST_WAYS) {
             why->has_more_ways = true;
             return 0;
         }
-        if (describe_way(mesh, container_of(at, struct candidate, in_route), &why->ways[why->n_ways++]) < 0)
+        if (describe_way(mesh, container_of(at, struct candidate, in_route), taken, classes,
+                         &why->ways[why->n_ways++]) < 0)
             return -ENOMEM;
     }
     return 0;

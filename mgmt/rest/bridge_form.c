@@ -274,13 +274,12 @@ static json_t *renames_json(const struct bridge_renames *renames)
     return list;
 }
 
-static json_t *classes_json(uint32_t classes)
+json_t *bridge_form_classes_json(uint32_t classes)
 {
     json_t *list = json_array();
 
     for (unsigned i = 0; i < BRIDGE_CLASS_COUNT; i++) {
-        if ((classes == 0 || classes >> i & 1U) &&
-            json_array_append_new(list, json_value_text(class_names[i]))) {
+        if ((classes >> i & 1U) && json_array_append_new(list, json_value_text(class_names[i]))) {
             json_decref(list);
             return NULL;
         }
@@ -337,9 +336,9 @@ json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls)
                      json_value_text(spec->address), "secret_set", spec->secret != NULL,
                      "connection_secret_set", spec->connection_secret != NULL, "cost", (json_int_t)spec->cost,
                      "paused", spec->is_paused, "channels", channels_json(spec), "remap", remap_json(spec),
-                     "classes", classes_json(spec->classes), "limits", limits_json(&spec->limits),
-                     "resume_window_s", number_or(spec->resume_window_s, BRIDGE_DEFAULT_RESUME_WINDOW_S),
-                     "durable", durable_json(&spec->durable), "tls",
-                     has_tls ? tls_json(&spec->tls) : json_null(), "management",
-                     management_names[spec->management]);
+                     "classes", bridge_form_classes_json(spec->classes ? spec->classes : BRIDGE_ALL_CLASSES),
+                     "limits", limits_json(&spec->limits), "resume_window_s",
+                     number_or(spec->resume_window_s, BRIDGE_DEFAULT_RESUME_WINDOW_S), "durable",
+                     durable_json(&spec->durable), "tls", has_tls ? tls_json(&spec->tls) : json_null(),
+                     "management", management_names[spec->management]);
 }

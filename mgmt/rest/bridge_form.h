@@ -35,6 +35,9 @@ void bridge_form_keep_secrets(struct bridge_form *bridge, const struct bridge_sp
 /* "native" and so on. */
 const char *bridge_form_kind_name(enum bridge_kind kind);
 
+/* The names of a set of 1 << enum bridge_class; NULL: out of memory. */
+json_t *bridge_form_classes_json(uint32_t classes);
+
 /* Name and wish, without secrets (but whether there are any); NULL: out of memory. */
 json_t *bridge_form_json(const struct bridge_spec *spec, bool has_tls);
 

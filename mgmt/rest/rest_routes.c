@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/base/name.h"
+#include "mgmt/rest/bridge_form.h"
 #include "mgmt/rest/json_value.h"
 #include "mgmt/rest/listing.h"
 #include "mgmt/rest/problem.h"
@@ -49,11 +50,11 @@ static json_t *row_json(const struct request *request, const void *item)
     const struct route_row *row = item;
 
     (void)request;
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I}", "kind", row->kind, "channel",
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:o}", "kind", row->kind, "channel",
                      json_value_text_or_null(row->channel), "name", json_value_text_or_null(row->name),
                      "origin", hub_json(&row->origin), "is_own", (int)row->is_own, "via", hub_json(&row->via),
                      "cost", (json_int_t)row->cost, "hops", (json_int_t)row->n_hops, "ways",
-                     (json_int_t)row->n_ways);
+                     (json_int_t)row->n_ways, "held_back", bridge_form_classes_json(row->held_back));
 }
 
 LISTING_COLUMN(route_row, kind, text)
@@ -135,9 +136,10 @@ static json_t *way_json(const void *item)
 {
     const struct route_way *way = item;
 
-    return json_pack("{s:b, s:s, s:o, s:b, s:o, s:I, s:o, s:I, s:I, s:b}", "chosen", (int)way->is_chosen,
+    return json_pack("{s:b, s:s, s:o, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:b}", "chosen", (int)way->is_chosen,
                      "reason", way->reason ? way->reason : "", "origin", hub_json(&way->origin), "is_own",
-                     (int)way->is_own, "via", hub_json(&way->via), "cost", (json_int_t)way->cost, "path",
+                     (int)way->is_own, "via", hub_json(&way->via), "cost", (json_int_t)way->cost, "held_back",
+                     bridge_form_classes_json(way->held_back), "path",
                      list_json(way->hops, way->n_hops, sizeof *way->hops, hop_json), "providers",
                      (json_int_t)way->n_providers, "outstanding", (json_int_t)way->n_outstanding,
                      "best_of_origin", (int)way->is_best);

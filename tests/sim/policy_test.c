@@ -21,7 +21,7 @@ struct pair {
 
 static struct pair begin(const struct bridge_spec *spec)
 {
-    struct pair pair = {.sim = sim_new(3, 1)};
+    struct pair pair = {.sim = sim_new(5, 1)};
 
     assert_int_equal(bridge_policy_init(&pair.policy, spec), 0);
     pair.link = sim_add_link(pair.sim, 0, 1);
@@ -119,6 +119,118 @@ static void test_only_the_chosen_classes_cross(void **state)
     assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 5), 0);
     assert_int_equal(sim_count(pair.far, MESSAGE_BROADCAST, NULL, 6), 0);
     assert_int_equal(sim_count(pair.near, MESSAGE_METADATA_UPDATE, "far", 0), 0);
+    end(&pair);
+}
+
+/* A square of which one side carries calls alone: hub 0 with hub 1, and the other way round by 3 and 2. Hub 4
+ * hangs on hub 0. */
+static struct pair begin_square(void)
+{
+    struct bridge_spec spec = {.classes = 1U << BRIDGE_CALLS};
+
+    return begin(&spec);
+}
+
+/* Answers a link of the other way round. */
+static unsigned join_square(struct pair *pair)
+{
+    unsigned middle = sim_add_link(pair->sim, 2, 3);
+
+    sim_join(pair->sim, middle);
+    sim_join(pair->sim, sim_add_link(pair->sim, 1, 2));
+    sim_join(pair->sim, sim_add_link(pair->sim, 3, 0));
+    sim_join(pair->sim, sim_add_link(pair->sim, 4, 0));
+    join(pair);
+    return middle;
+}
+
+static uint64_t count_ones(const struct pair *pair, unsigned link)
+{
+    const uint64_t *n = sim_link(pair->sim, link)->n_frames[LINK_MESSAGE_ONE];
+
+    return n[0] + n[1];
+}
+
+static void test_sends_go_round_a_bridge_that_holds_them_back_and_calls_go_over_it(void **state)
+{
+    struct pair pair = begin_square();
+    struct sim_client *further = sim_connect(pair.sim, 4, "further");
+    unsigned middle = join_square(&pair);
+
+    (void)state;
+    sim_provide(pair.near, "room", "do", true, false);
+    sim_provide(pair.far, "hall", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(has_answer(&pair, pair.near, "hall", "out"));
+    assert_true(has_answer(&pair, pair.far, "room", "in"));
+    assert_true(has_answer(&pair, further, "hall", "further"));
+    assert_int_equal(count_ones(&pair, pair.link), 6);
+    assert_int_equal(count_ones(&pair, middle), 0);
+    sim_send(pair.near, "hall", "do", 5);
+    sim_send(pair.far, "room", "do", 6);
+    sim_send(further, "hall", "do", 7);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 5), 1);
+    assert_int_equal(sim_count(pair.near, MESSAGE_SEND, NULL, 6), 1);
+    assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 7), 1);
+    assert_int_equal(count_ones(&pair, pair.link), 6);
+    assert_int_equal(count_ones(&pair, middle), 3);
+    end(&pair);
+}
+
+static void test_calls_stay_when_the_way_round_is_lost_and_sends_return_with_it(void **state)
+{
+    struct pair pair = begin_square();
+    struct sim_client *further = sim_connect(pair.sim, 4, "further");
+    unsigned middle = join_square(&pair);
+
+    (void)state;
+    sim_provide(pair.far, "hall", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    sim_cut(pair.sim, middle, 1);
+    sim_run(pair.sim, 5000);
+    assert_true(has_answer(&pair, further, "hall", "alone"));
+    sim_send(further, "hall", "do", 5);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 5), 0);
+    sim_join(pair.sim, middle);
+    sim_run(pair.sim, 5000);
+    sim_send(further, "hall", "do", 6);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_int_equal(sim_count(pair.far, MESSAGE_SEND, NULL, 6), 1);
+    assert_true(has_answer(&pair, further, "hall", "again"));
+    end(&pair);
+}
+
+static void test_a_way_that_holds_calls_back_is_explained_and_listed(void **state)
+{
+    struct bridge_spec spec = {.classes = 1U << BRIDGE_SENDS};
+    struct pair pair = begin(&spec);
+    struct route_question question = {.channel = "hall", .event = "do"};
+    struct route_filter filter = {.kind = "service"};
+    struct route_page page = {.limit = 4};
+    struct route_why *why;
+
+    (void)state;
+    (void)join_square(&pair);
+    sim_provide(pair.far, "hall", "do", true, false);
+    sim_run(pair.sim, SETTLED_MS);
+    assert_true(has_answer(&pair, pair.near, "hall", "round"));
+    assert_int_equal(route_why(sim_mesh(pair.sim, 0), &question, &why), 0);
+    assert_int_equal(why->n_ways, 2);
+    for (size_t i = 0; i < why->n_ways; i++) {
+        bool is_short = why->ways[i].n_hops == 1;
+
+        assert_int_equal(why->ways[i].held_back, is_short ? 1U << BRIDGE_CALLS : 0);
+        assert_int_equal(why->ways[i].is_chosen, !is_short);
+        assert_true(!is_short || strstr(why->ways[i].reason, "holds this class of messages back"));
+    }
+    route_why_free(why);
+    assert_int_equal(route_why_list(sim_mesh(pair.sim, 0), &filter, &page), 0);
+    assert_int_equal(page.n, 1);
+    assert_int_equal(page.rows[0].held_back, 0);
+    assert_int_equal(page.rows[0].n_hops, 3);
+    free(page.rows);
     end(&pair);
 }
 
@@ -538,6 +650,9 @@ int main(void)
         cmocka_unit_test(test_calls_go_out_where_only_out_is_allowed),
         cmocka_unit_test(test_broadcasts_and_publishes_follow_the_direction),
         cmocka_unit_test(test_only_the_chosen_classes_cross),
+        cmocka_unit_test(test_sends_go_round_a_bridge_that_holds_them_back_and_calls_go_over_it),
+        cmocka_unit_test(test_calls_stay_when_the_way_round_is_lost_and_sends_return_with_it),
+        cmocka_unit_test(test_a_way_that_holds_calls_back_is_explained_and_listed),
         cmocka_unit_test(test_a_channel_has_another_name_on_the_far_side),
         cmocka_unit_test(test_a_bridge_that_gets_another_rule_carries_everything_under_the_new_name),
         cmocka_unit_test(test_a_renamed_service_is_withdrawn_under_its_name_there),

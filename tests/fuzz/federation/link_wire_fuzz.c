@@ -12,6 +12,7 @@ static void check_same(const struct link_entry *a, const struct link_entry *b)
     check(a->kind == b->kind && a->change == b->change && hub_id_equal(&a->origin, &b->origin));
     check(bytes_equal(a->channel, b->channel) && bytes_equal(a->name, b->name));
     check(bytes_equal(a->first_channel, b->first_channel) && a->replaced == b->replaced);
+    check(a->held_back == b->held_back);
     check(a->incarnation == b->incarnation && a->counter == b->counter && a->cost == b->cost);
     if (a->change == LINK_ENTRY_SET)
         check(bytes_equal(a->path, b->path) && bytes_equal(a->raw_attributes, b->raw_attributes));

@@ -381,6 +381,7 @@ static void assert_come_back(const struct link_entry *written, size_t n)
         assert_true(bytes_equal(read.channel, written[i].channel));
         assert_true(bytes_equal(read.first_channel, written[i].first_channel));
         assert_true(read.replaced == written[i].replaced);
+        assert_int_equal(read.held_back, written[i].held_back);
         if (written[i].change != LINK_ENTRY_SET)
             continue;
         assert_true(bytes_equal(read.path, written[i].path));
@@ -398,6 +399,18 @@ static void test_an_entry_says_what_it_replaces_with_and_without_another_name(vo
     entries[0].replaced = entries[1].replaced = UINT64_MAX;
     entries[1].first_channel = BYTES_LITERAL("hall");
     assert_come_back(entries, 2);
+}
+
+static void test_an_entry_says_what_is_held_back_on_its_way_and_the_next_one_does_not(void **state)
+{
+    struct link_entry entries[] = {example_entry(), example_entry(), example_entry()};
+
+    (void)state;
+    entries[0].held_back = UINT8_MAX;
+    entries[1].held_back = 2;
+    entries[1].first_channel = BYTES_LITERAL("hall");
+    entries[1].replaced = 1;
+    assert_come_back(entries, 3);
 }
 
 static void test_what_an_entry_has_in_common_with_those_before_it_is_said_once(void **state)
@@ -534,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_lists_of_hubs_have_whole_ids),
         cmocka_unit_test(test_entries_are_read_one_after_the_other),
         cmocka_unit_test(test_an_entry_says_what_it_replaces_with_and_without_another_name),
+        cmocka_unit_test(test_an_entry_says_what_is_held_back_on_its_way_and_the_next_one_does_not),
         cmocka_unit_test(test_what_an_entry_has_in_common_with_those_before_it_is_said_once),
         cmocka_unit_test(test_long_attributes_are_said_each_time_and_must_be),
         cmocka_unit_test(test_the_first_entry_has_nothing_to_repeat),
