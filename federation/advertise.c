@@ -17,7 +17,8 @@
  * and no way is told that is not there. The same order is kept behind a link that comes up, for a whole mesh
  * may come up with it; but the far side's own entries are told at once, for nobody has a shorter way to it,
  * and what it sends must not be faster than they. A way over a cut link is worth telling only where nothing
- * better is heard of for STALE_WAIT_MS, by when what takes the cut link for lost has said so.
+ * better is heard of for STALE_WAIT_MS, by when what takes the cut link for lost has said so; then in the
+ * same order, or a mesh that has only such ways left tries one after the other.
  *
  * What can't be written for want of memory ends the link: its far side would believe something wrong, and the
  * full table of the next session heals that.
@@ -34,6 +35,10 @@
 
 /* The ends of a dead hub's links give them up within MESH_LINGER_MS and a look of each other. */
 #define STALE_WAIT_MS 1000U
+
+_Static_assert(STALE_WAIT_MS + HOP_TIME_BLOW_MS + PATH_MAX_HOPS * (HOP_TIME_MOST_MS / 2 + 1) <
+                   PACER_HORIZON_MS,
+               "the longest way's turn comes within what the pacer holds");
 
 static void send_entries(struct mesh_link *link)
 {
@@ -243,9 +248,7 @@ static uint64_t settled_ms(struct mesh *mesh, const struct route *route)
     uint64_t of_join_ms = mesh->joined_ms + (n_hops > 1 ? n_hops - 1 : 0) * hop_ms;
     uint64_t of_upset_ms = hop_time_blow_ms(mesh, route->upset_ms) + HOP_TIME_BLOW_MS + n_hops * hop_ms;
 
-    if (candidate_is_stale(route->best))
-        return max_of(mesh->joined_ms, route->upset_ms) + STALE_WAIT_MS;
-    return max_of(of_join_ms, of_upset_ms);
+    return max_of(of_join_ms, of_upset_ms) + (candidate_is_stale(route->best) ? STALE_WAIT_MS : 0);
 }
 
 static void tell_change(struct mesh *mesh, struct route *route)

@@ -75,12 +75,14 @@ static void mark(struct map_node *node, void *context)
                              mesh_session_makes_stale(mesh, node->key, NULL));
 }
 
-/* While something waits to be told it waits no longer for one more cut. */
+/* While something waits to be told it waits no longer for one more cut, but for one of its own way: now all
+ * who have none that is better count from this one. */
 static void upset(const struct affected *affected, const struct candidate *candidate)
 {
     struct route *route = candidate->route;
+    bool has_lost_its_way = candidate == route->best && candidate_is_stale(candidate);
 
-    if (!route->rest.is_held)
+    if (!route->rest.is_held || has_lost_its_way)
         route->upset_ms = affected->at_ms;
 }
 

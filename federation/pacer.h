@@ -23,7 +23,7 @@
 #define PACER_QUIET_MS 1000U
 
 /* Nothing is held for as long; a power of two. */
-#define PACER_HORIZON_MS 2048U
+#define PACER_HORIZON_MS 4096U
 
 /* In what is told; its own memory. */
 struct pacer_rest {

@@ -20,6 +20,8 @@
 #define AT_REST_MS 5000
 /* The neighbours of a hub that dies notice it within so long of each other. */
 #define NOTICED_MS 10
+/* So long a silent hub's links may go on; less than in life. */
+#define SESSION_MS 10000
 #define LINK_COST 10
 
 struct form {
@@ -321,16 +323,23 @@ static void compare_with_fresh(const struct shape *shape, struct sim *sim)
     sim_free(fresh);
 }
 
-static struct sim *begin(const struct shape *shape, uint64_t seed)
+static struct sim *begin_with(const struct shape *shape, uint64_t seed, bool has_pulses)
 {
     struct sim *sim = sim_new(shape->n, seed + number_wanted("SIM_SEED", 0));
 
     sim_delay_links(sim, shape->least_delay_ms, shape->most_delay_ms);
+    if (has_pulses)
+        sim_beat(sim);
     sim_trace(sim);
     furnish(sim, shape->n);
     shape->join(sim, shape->n);
     sim_run(sim, time_to_converge(sim, shape->n));
     return sim;
+}
+
+static struct sim *begin(const struct shape *shape, uint64_t seed)
+{
+    return begin_with(shape, seed, false);
 }
 
 /* --- the tests ------------------------------------------------------------------------------------------ */
@@ -486,6 +495,78 @@ static void test_a_hub_that_ends_is_withdrawn_in_time_with_one_update_a_link(voi
     try_all(lose_a_hub);
 }
 
+/* A hub whose links carry nothing any more, and when its neighbours have noticed it. */
+struct silence {
+    unsigned hub;
+    unsigned n_links;
+    unsigned links[SIM_MAX_LINKS];
+    uint64_t noticed_ms[SIM_MAX_LINKS]; /* 0: not yet */
+};
+
+static void fall_silent(struct silence *silence, struct sim *sim)
+{
+    for (unsigned i = 0; i < sim_n_links(sim); i++) {
+        if (sim_link(sim, i)->a != silence->hub && sim_link(sim, i)->b != silence->hub)
+            continue;
+        sim_silence(sim, i);
+        silence->links[silence->n_links++] = i;
+    }
+}
+
+static void wait_till_noticed(struct silence *silence, struct sim *sim)
+{
+    for (unsigned n_noticed = 0; n_noticed < silence->n_links;) {
+        sim_run(sim, 1);
+        for (unsigned i = 0; i < silence->n_links; i++) {
+            const struct sim_link *link = sim_link(sim, silence->links[i]);
+
+            if (silence->noticed_ms[i] > 0 || !link->is_cut[link->a == silence->hub])
+                continue;
+            silence->noticed_ms[i] = sim_now_ms(sim);
+            n_noticed++;
+        }
+    }
+}
+
+static void wait_till_given_up(const struct silence *silence, struct sim *sim)
+{
+    for (unsigned n_given_up = 0; n_given_up < silence->n_links;) {
+        sim_run(sim, 1);
+        for (unsigned i = 0; i < silence->n_links; i++) {
+            if (silence->noticed_ms[i] + SESSION_MS != sim_now_ms(sim))
+                continue;
+            sim_give_up(sim, silence->links[i]);
+            n_given_up++;
+        }
+    }
+}
+
+static void lose_a_silent_hub(const struct shape *shape)
+{
+    struct silence silence = {.hub = shape->n - 1};
+    struct sim *sim = begin_with(shape, 21, true);
+
+    sim_run(sim, AT_REST_MS);
+    sim_trace(sim);
+    fall_silent(&silence, sim);
+    wait_till_noticed(&silence, sim);
+    sim_run(sim, AT_REST_MS);
+    if (sim_most_updates(sim) > silence.n_links)
+        fail_msg("%s: %u updates of one key over one link, of %u that have noticed", shape->what,
+                 sim_most_updates(sim), silence.n_links);
+    wait_till_given_up(&silence, sim);
+    sim_run(sim, MESH_LINGER_MS + 250 + time_to_converge(sim, shape->n));
+    judge_tables(shape, sim);
+    compare_with_fresh(shape, sim);
+    sim_free(sim);
+}
+
+static void test_a_hub_that_falls_silent_costs_at_most_one_update_a_link_for_each_who_notices(void **state)
+{
+    (void)state;
+    try_all(lose_a_silent_hub);
+}
+
 /* --- kills ---------------------------------------------------------------------------------------------- */
 
 static uint64_t seconds_wanted(void)
@@ -599,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_a_hub_that_joins_may_call_as_soon_as_it_knows_whom),
         cmocka_unit_test(test_a_link_that_is_lost_costs_one_update_a_link_and_the_tables_are_right_in_time),
         cmocka_unit_test(test_a_hub_that_ends_is_withdrawn_in_time_with_one_update_a_link),
+        cmocka_unit_test(test_a_hub_that_falls_silent_costs_at_most_one_update_a_link_for_each_who_notices),
         cmocka_unit_test(test_after_random_kills_the_tables_are_those_of_a_fresh_start),
     };
 
