@@ -517,7 +517,7 @@ static void *run_reload(void *context)
         snprintf(text, sizeof text, "Reload: certificates and secrets are read again; changed: %s%s%s",
                  *changed ? changed : "nothing", *needs_restart ? "; only a restart changes " : "",
                  needs_restart);
-        say(house, LOG_WARN, text);
+        say(house, *changed || *needs_restart ? LOG_WARN : LOG_INFO, text);
     }
     json_decref(outcome);
     atomic_store(&house->is_reloading, false);

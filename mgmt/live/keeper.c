@@ -278,8 +278,10 @@ void keeper_set_bounds(struct keeper *keeper, const struct keeper_bounds *bounds
 
 struct keeper_figures keeper_figures(struct keeper *keeper)
 {
-    struct keeper_figures figures;
+    struct keeper_figures figures = {0};
 
+    if (!keeper)
+        return figures;
     pthread_mutex_lock(&keeper->mutex);
     figures = keeper->figures;
     pthread_mutex_unlock(&keeper->mutex);

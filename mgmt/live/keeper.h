@@ -45,7 +45,7 @@ struct keeper_figures {
     uint64_t oldest_ms; /* wall clock; 0: there is none */
 };
 
-/* Any thread; never waits for the store. */
+/* Any thread; never waits for the store. NULL: no records are kept, and all is 0. */
 struct keeper_figures keeper_figures(struct keeper *keeper);
 
 #endif

@@ -59,10 +59,8 @@ static json_t *store_fault_json(struct rest *rest)
 /* null where none are kept. */
 static json_t *records_json(struct rest *rest)
 {
-    struct keeper_figures figures = {0};
+    struct keeper_figures figures = keeper_figures(rest->options.keeper);
 
-    if (rest->options.keeper)
-        figures = keeper_figures(rest->options.keeper);
     if (figures.bounds.most == 0)
         return json_null();
     return json_pack("{s:I, s:I, s:o}", "kept", (json_int_t)figures.n, "bytes", (json_int_t)figures.bytes,

@@ -136,10 +136,8 @@ static void append_store_faults(struct buffer *out, struct rest *rest)
 
 static void append_records(struct buffer *out, struct rest *rest)
 {
-    struct keeper_figures figures = {0};
+    struct keeper_figures figures = keeper_figures(rest->options.keeper);
 
-    if (rest->options.keeper)
-        figures = keeper_figures(rest->options.keeper);
     gauge(out, "commhub_store_records", "Records of the log in the store", figures.n);
     gauge(out, "commhub_store_records_bytes", "Bytes of these records", figures.bytes);
     gauge(out, "commhub_store_records_oldest_seconds",

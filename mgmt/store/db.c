@@ -261,6 +261,15 @@ static int number_of(struct db *db, const char *sql, int64_t *out_number)
     return 0;
 }
 
+/* As all that db_open() says: behind the file's name. */
+static void why_unusable(struct db *db, char out_why[DB_WHY_SIZE])
+{
+    char why[DB_WHY_SIZE];
+
+    db_why(db, why);
+    snprintf(out_why, DB_WHY_SIZE, "cannot be used: %.*s", DB_WHY_SIZE - 32, why);
+}
+
 static int check_integrity(struct db *db, char out_why[DB_WHY_SIZE])
 {
     cleanup_(db_statement_freep) struct db_statement *statement = NULL;
@@ -275,7 +284,7 @@ static int check_integrity(struct db *db, char out_why[DB_WHY_SIZE])
         return -EBADMSG;
     }
     if (r < 0)
-        db_why(db, out_why);
+        why_unusable(db, out_why);
     return r < 0 ? r : 0;
 }
 
@@ -312,7 +321,7 @@ static int migrate(struct db *db, const struct db_schema *schema, char out_why[D
     for (size_t next = (size_t)version + 1; r == 0 && next <= schema->n; next++)
         r = apply_migration(db, schema, next);
     if (r < 0)
-        db_why(db, out_why);
+        why_unusable(db, out_why);
     return r;
 }
 
@@ -349,7 +358,7 @@ static int configure(struct db *db, char out_why[DB_WHY_SIZE])
     if (r == 0)
         r = db_run(db, "PRAGMA secure_delete = ON");
     if (r < 0)
-        db_why(db, out_why);
+        why_unusable(db, out_why);
     return r;
 }
 

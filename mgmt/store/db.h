@@ -25,8 +25,8 @@ struct db_schema {
 
 /*
  * Opens (creating it with mode 0600) the database at @path, checks it and brings it to the newest of @schema.
- * 0, or a negative errno and a sentence in @out_why: -EPROTO for a schema of a newer program, -EBADMSG for a
- * damaged file.
+ * 0, or a negative errno and what is wrong in @out_why, as it follows the file's name ("is damaged: ..."):
+ * -EPROTO for a schema of a newer program, -EBADMSG for a damaged file.
  */
 int db_open(struct db **out_db, const char *path, const struct db_schema *schema, char out_why[DB_WHY_SIZE]);
 void db_close(struct db *db);

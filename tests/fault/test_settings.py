@@ -183,7 +183,7 @@ def test_a_new_link_secret_is_for_handshakes_from_then_on(
     secret = tmp_path / "link-secret"
     secret.write_text("former\n")
     secret.chmod(0o600)
-    hub = start("--link-secret-file", str(secret))
+    hub = start("--link-secret-file", str(secret), "--log-level", "info")
     far = second_hub(tmp_path, token_file)
     try:
         dialer = Management(far)
@@ -314,13 +314,13 @@ def test_certificates_are_renewed_while_connections_stand(start: StartHub, tmp_p
     cert, key = certificate(tmp_path, "server")
     first_ca = tmp_path / "first.pem"
     first_ca.write_text(cert.read_text())
-    hub = start("--mgmt-tls-cert", str(cert), "--mgmt-tls-key", str(key))
+    hub = start("--mgmt-tls-cert", str(cert), "--mgmt-tls-key", str(key), "--log-level", "info")
     before = Management(hub, first_ca)
     kept = before.connect()
     assert before.ask("GET", "/api/v1/hub", over=kept)[0] == 200
     certificate(tmp_path, "server")
     hub.signal(signal.SIGHUP)
-    await_line(hub, "Reload: certificates")
+    assert " info " in await_line(hub, "Reload: certificates and secrets are read again; changed: nothing")
     assert before.ask("GET", "/api/v1/hub", over=kept)[0] == 200, "the connection that stood was cut"
     kept.close()
     with pytest.raises(ssl.SSLCertVerificationError):

@@ -101,7 +101,7 @@ def test_what_is_done_while_the_hub_is_down_stands_in_the_audit_log(start: Start
 @pytest.mark.parametrize(
     ("spoil", "word"),
     [
-        (lambda copy, data: copy.write_bytes(b"no database"), "is not a database"),
+        (lambda copy, data: copy.write_bytes(b"no database"), "the file cannot be used: file is not a database"),
         (lambda copy, data: copy.write_bytes(copy.read_bytes()[:9000]), "malformed"),
         (lambda copy, data: make_newer(copy), "newer CommHub"),
         (lambda copy, data: (data / "master.key").write_text("ab" * 32 + "\n"), "not the one"),
