@@ -8,17 +8,19 @@
 
 #include "hub/base/text.h"
 #include "hub/program/local_user.h"
+#include "hub/program/options.h"
 #include "mgmt/auth/admins.h"
 #include "mgmt/store/store_audit.h"
 #include "mgmt/store/store_rekey.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_FAILED = 1 };
 
 struct arguments {
     const char *verb;
     const char *user;
     const char *data_dir;
     bool has_password_on_stdin;
+    bool wants_help;
 };
 
 static const char admin_usage[] =
@@ -45,69 +47,34 @@ static const char audit_usage[] =
     "  --data-dir DIR    of the hub (COMMHUB_DATA_DIR)\n\n"
     "Exit status of verify: 0 whole, 1 not whole or not readable, 2 wrong use.\n";
 
-static int misused(const char *command, const char *what, const char *argument)
-{
-    char shown[128];
-
-    text_escape(bytes_of_text(argument), shown, sizeof shown);
-    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", command, what, shown, command);
-    return EXIT_USAGE;
-}
-
 static int failed(const char *why)
 {
     fprintf(stderr, "commhub: %s\n", why);
     return EXIT_FAILED;
 }
 
-/* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(struct arguments *arguments, int argc, char **argv)
-{
-    if (strcmp(argv[0], "--password-stdin") == 0) {
-        arguments->has_password_on_stdin = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--data-dir") == 0 && argc > 1) {
-        arguments->data_dir = argv[1];
-        return 2;
-    }
-    if (strcmp(argv[0], "--user") == 0 && argc > 1) {
-        arguments->user = argv[1];
-        return 2;
-    }
-    if (argv[0][0] == '-')
-        return 0;
-    if (!arguments->verb)
-        arguments->verb = argv[0];
-    else if (!arguments->user)
-        arguments->user = argv[0];
-    else
-        return 0;
-    return 1;
-}
-
-static bool wants_help(int argc, char **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return true;
-    }
-    return false;
-}
-
-/* 0 or the exit status. */
+/* 0 or the exit status; where help is wanted, nothing else is looked at. */
 static int read_arguments(const char *command, struct arguments *arguments, int argc, char **argv)
 {
+    const struct option rows[] = {
+        {"--password-stdin", .is_given = &arguments->has_password_on_stdin},
+        {"--data-dir", .value = &arguments->data_dir},
+        {"--user", .value = &arguments->user},
+        {.value = &arguments->verb},
+        {.value = &arguments->user},
+    };
+    int i;
+
     arguments->data_dir = getenv("COMMHUB_DATA_DIR");
-    for (int i = 0, n; i < argc; i += n) {
-        n = read_one(arguments, argc - i, argv + i);
-        if (n == 0)
-            return misused(command, "not known here, or its value is missing: ", argv[i]);
-    }
+    i = options_read(rows, sizeof rows / sizeof *rows, argc, argv, &arguments->wants_help);
+    if (i < argc)
+        return options_misused(command, "not known here, or its value is missing: ", argv[i]);
+    if (arguments->wants_help)
+        return 0;
     if (!arguments->verb)
-        return misused(command, "what is to be done?", "");
+        return options_misused(command, "what is to be done?", "");
     if (!arguments->data_dir || !*arguments->data_dir)
-        return misused(command, "which hub? Give --data-dir", "");
+        return options_misused(command, "which hub? Give --data-dir", "");
     return 0;
 }
 
@@ -179,20 +146,20 @@ int admin_commands_admin(int argc, char **argv)
     bool is_reset;
     int r;
 
-    if (wants_help(argc, argv))
-        return fputs(admin_usage, stdout) < 0;
     r = read_arguments("admin", &arguments, argc, argv);
     if (r)
         return r;
+    if (arguments.wants_help)
+        return fputs(admin_usage, stdout) < 0;
     if (strcmp(arguments.verb, "rotate-key") == 0)
         return rotate_key(arguments.data_dir);
     is_reset = strcmp(arguments.verb, "reset-password") == 0;
     if (!is_reset && strcmp(arguments.verb, "init") != 0)
-        return misused("admin", "not known here: ", arguments.verb);
+        return options_misused("admin", "not known here: ", arguments.verb);
     if (is_reset && !arguments.user)
-        return misused("admin", "whose password?", "");
+        return options_misused("admin", "whose password?", "");
     if (!arguments.has_password_on_stdin)
-        return misused("admin", "give the password on standard input, with --password-stdin", "");
+        return options_misused("admin", "give the password on standard input, with --password-stdin", "");
     r = read_password(password);
     if (r == 0)
         r = put_password(&arguments, password, is_reset ? admins_reset_password : admins_put);
@@ -224,12 +191,12 @@ int admin_commands_audit(int argc, char **argv)
     struct arguments arguments = {0};
     int r;
 
-    if (wants_help(argc, argv))
-        return fputs(audit_usage, stdout) < 0;
     r = read_arguments("audit", &arguments, argc, argv);
     if (r)
         return r;
+    if (arguments.wants_help)
+        return fputs(audit_usage, stdout) < 0;
     if (strcmp(arguments.verb, "verify") != 0)
-        return misused("audit", "not known here: ", arguments.verb);
+        return options_misused("audit", "not known here: ", arguments.verb);
     return verify(arguments.data_dir);
 }

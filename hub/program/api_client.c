@@ -37,45 +37,20 @@ struct connection {
 
 /* --- options -------------------------------------------------------------------------------------------- */
 
-int api_client_take_option(struct api_client_options *options, int argc, char **argv)
+int api_client_read_arguments(const char *command, const struct option *rows, size_t n, int argc, char **argv,
+                              bool *out_wants_help)
 {
-    const struct {
-        const char *flag;
-        const char **value;
-    } rows[] = {
-        {"--api", &options->url},
-        {"--token-file", &options->token_file},
-        {"--tls-ca", &options->tls_ca},
-    };
-
-    for (size_t i = 0; argc > 0 && i < sizeof rows / sizeof *rows; i++) {
-        if (strcmp(argv[0], rows[i].flag) != 0)
-            continue;
-        if (argc < 2)
-            return -EINVAL;
-        *rows[i].value = argv[1];
-        return 2;
-    }
-    return 0;
-}
-
-int api_client_read_arguments(const char *command, api_client_argument_fn *take_one, void *context, int argc,
-                              char **argv)
-{
+    int i = options_read(rows, n, argc, argv, out_wants_help);
     char shown[128];
 
-    for (int i = 0, n; i < argc; i += n) {
-        n = take_one(context, argc - i, argv + i);
-        if (n > 0)
-            continue;
-        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
-        fprintf(stderr,
-                "commhub %s: %s is not known here, or its value is missing or wrong\n"
-                "See commhub %s --help.\n",
-                command, shown, command);
-        return API_STATUS_USAGE;
-    }
-    return API_STATUS_DONE;
+    if (i == argc)
+        return API_STATUS_DONE;
+    text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
+    fprintf(stderr,
+            "commhub %s: %s is not known here, or its value is missing or wrong\n"
+            "See commhub %s --help.\n",
+            command, shown, command);
+    return API_STATUS_USAGE;
 }
 
 static const char *given(const char *option, const char *variable)

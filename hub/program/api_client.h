@@ -12,6 +12,7 @@
 
 #include "hub/base/buffer.h"
 #include "hub/base/cleanup.h"
+#include "hub/program/options.h"
 
 #define API_CLIENT_DEFAULT_URL "http://127.0.0.1:8080"
 #define API_CLIENT_WHY_SIZE 512
@@ -38,17 +39,16 @@ struct api_client_options {
     "  --token-file FILE  file with the token (COMMHUB_TOKEN_FILE)\n"                                        \
     "  --tls-ca FILE      certificates to trust for https:// (COMMHUB_API_CA)\n"
 
-/* Takes one of the options above and its value off the arguments: how many were taken (0: it is another one),
- * or -EINVAL where the value is missing. */
-int api_client_take_option(struct api_client_options *options, int argc, char **argv);
+/* Their rows in a command's table. */
+#define API_CLIENT_OPTIONS(api)                                                                              \
+    {.name = "--api", .value = &(api)->url}, {.name = "--token-file", .value = &(api)->token_file},          \
+    {                                                                                                        \
+        .name = "--tls-ca", .value = &(api)->tls_ca                                                          \
+    }
 
-/* Takes one argument, with its value: how many were taken, 0 where it is not understood. */
-typedef int api_client_argument_fn(void *context, int argc, char **argv);
-
-/* Takes a command's arguments one after the other: 0, or API_STATUS_USAGE and a sentence on standard error.
- */
-int api_client_read_arguments(const char *command, api_client_argument_fn *take_one, void *context, int argc,
-                              char **argv);
+/* Takes a command's arguments: 0, or API_STATUS_USAGE and a sentence on standard error. */
+int api_client_read_arguments(const char *command, const struct option *rows, size_t n, int argc, char **argv,
+                              bool *out_wants_help);
 
 struct api_client;
 

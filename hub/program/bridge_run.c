@@ -15,6 +15,7 @@
 #include "hub/base/random.h"
 #include "hub/base/text.h"
 #include "hub/program/log_output.h"
+#include "hub/program/options.h"
 #include "hub/program/secret_file.h"
 
 #define LOG_RING_RECORDS 1000
@@ -33,13 +34,16 @@ struct side {
     char *secret;
 };
 
+struct patterns {
+    const char *texts[BRIDGE_MAX_PATTERNS];
+    size_t n;
+};
+
 struct bridge_run {
     struct side sides[N_SIDES];
     const char *name;
-    const char *channels[BRIDGE_MAX_PATTERNS];
-    size_t n_channels;
-    const char *denied[BRIDGE_MAX_PATTERNS];
-    size_t n_denied;
+    struct patterns channels;
+    struct patterns denied;
     const char *log_format;
     bool is_verbose;
     bool wants_help;
@@ -95,73 +99,54 @@ static int complain(const char *text)
     return EXIT_USAGE;
 }
 
-/* Where the value of an option goes; NULL: it is not known. */
-static const char **place_of(struct bridge_run *run, const char *option)
+static bool add_pattern(void *context, const char *pattern)
+{
+    struct patterns *patterns = context;
+
+    if (patterns->n == BRIDGE_MAX_PATTERNS)
+        return false;
+    patterns->texts[patterns->n++] = pattern;
+    return true;
+}
+
+/* 0, or the exit status. */
+static int read_options(struct bridge_run *run, int argc, char **argv)
 {
     struct side *from = &run->sides[FROM];
     struct side *to = &run->sides[TO];
-    const struct {
-        const char *name;
-        const char **place;
-    } options[] = {
-        {"--from", &from->address},
-        {"--to", &to->address},
-        {"--from-secret-file", &from->secret_file},
-        {"--to-secret-file", &to->secret_file},
-        {"--from-tls-ca", &from->tls_ca},
-        {"--to-tls-ca", &to->tls_ca},
-        {"--from-tls-name", &from->tls_name},
-        {"--to-tls-name", &to->tls_name},
-        {"--name", &run->name},
-        {"--log-format", &run->log_format},
+    const struct option rows[] = {
+        {"--from", .value = &from->address},
+        {"--to", .value = &to->address},
+        {"--from-secret-file", .value = &from->secret_file},
+        {"--to-secret-file", .value = &to->secret_file},
+        {"--from-tls-ca", .value = &from->tls_ca},
+        {"--to-tls-ca", .value = &to->tls_ca},
+        {"--from-tls-name", .value = &from->tls_name},
+        {"--to-tls-name", .value = &to->tls_name},
+        {"--channel", .read = add_pattern, .context = &run->channels},
+        {"--deny", .read = add_pattern, .context = &run->denied},
+        {"--name", .value = &run->name},
+        {"--log-format", .value = &run->log_format},
+        {"--verbose", .is_given = &run->is_verbose},
     };
+    int i = options_read(rows, sizeof rows / sizeof *rows, argc, argv, &run->wants_help);
+    char shown[128];
+    char sentence[256];
 
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strcmp(option, options[i].name) == 0)
-            return options[i].place;
-    }
-    if (strcmp(option, "--channel") == 0 && run->n_channels < BRIDGE_MAX_PATTERNS)
-        return &run->channels[run->n_channels++];
-    if (strcmp(option, "--deny") == 0 && run->n_denied < BRIDGE_MAX_PATTERNS)
-        return &run->denied[run->n_denied++];
-    return NULL;
-}
-
-/* How many arguments were taken; 0: none, which is wrong. */
-static int read_one(struct bridge_run *run, int argc, char **argv)
-{
-    const char **place;
-
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
-        run->wants_help = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--verbose") == 0) {
-        run->is_verbose = true;
-        return 1;
-    }
-    place = argc > 1 ? place_of(run, argv[0]) : NULL;
-    if (!place)
+    if (i == argc)
         return 0;
-    *place = argv[1];
-    return 2;
+    text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
+    snprintf(sentence, sizeof sentence, "%s is not known here, or its value is missing", shown);
+    return complain(sentence);
 }
 
 static int read_arguments(struct bridge_run *run, int argc, char **argv)
 {
-    char shown[128];
     char sentence[256];
+    int status = read_options(run, argc, argv);
 
-    for (int i = 0, n; i < argc && !run->wants_help; i += n) {
-        n = read_one(run, argc - i, argv + i);
-        if (n > 0)
-            continue;
-        text_escape(bytes_of_text(argv[i]), shown, sizeof shown);
-        snprintf(sentence, sizeof sentence, "%s is not known here, or its value is missing", shown);
-        return complain(sentence);
-    }
-    if (run->wants_help)
-        return 0;
+    if (status || run->wants_help)
+        return status;
     for (int i = 0; i < N_SIDES; i++) {
         if (run->sides[i].address)
             continue;
@@ -198,7 +183,8 @@ static struct bridge_spec spec_of(const struct bridge_run *run, int which)
         .address = side->address,
         .connection_secret = side->secret,
         .cost = 1,
-        .channels = {.allow = {run->n_channels, run->channels}, .deny = {run->n_denied, run->denied}},
+        .channels = {.allow = {run->channels.n, run->channels.texts},
+                     .deny = {run->denied.n, run->denied.texts}},
         .tls = {.ca_file = side->tls_ca, .server_name = side->tls_name},
     };
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub/base/text.h"
 #include "hub/program/api_client.h"
 #include "hub/program/local_user.h"
 #include "mgmt/store/data_dir.h"
@@ -28,12 +27,7 @@ struct arguments {
 
 static int misused(const struct arguments *arguments, const char *what, const char *argument)
 {
-    char shown[128];
-
-    text_escape(bytes_of_text(argument), shown, sizeof shown);
-    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", arguments->command, what, shown,
-            arguments->command);
-    return API_STATUS_USAGE;
+    return options_misused(arguments->command, what, argument);
 }
 
 static int failed(const struct arguments *arguments, const char *why)
@@ -49,43 +43,35 @@ static int failed_with(const struct arguments *arguments, const char *file, int 
     return API_STATUS_FAILED;
 }
 
-/* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(struct arguments *arguments, int argc, char **argv)
+/* A file is named once, with -o or without. */
+static bool take_file(void *context, const char *value)
 {
-    int n = api_client_take_option(&arguments->api, argc, argv);
+    struct arguments *arguments = context;
 
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    if (strcmp(argv[0], "--data-dir") == 0 && argc > 1) {
-        arguments->data_dir = argv[1];
-        return 2;
-    }
-    if ((strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0) && argc > 1 && !arguments->file) {
-        arguments->file = argv[1];
-        return 2;
-    }
-    if (argv[0][0] == '-' || arguments->file)
-        return 0;
-    arguments->file = argv[0];
-    return 1;
+    if (arguments->file)
+        return false;
+    arguments->file = value;
+    return true;
 }
 
 /* False: *@out_status is the exit status. */
 static bool read_arguments(struct arguments *arguments, int argc, char **argv, int *out_status)
 {
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&arguments->api),
+        {"--data-dir", .value = &arguments->data_dir},
+        {"--output", "-o", .read = take_file, .context = arguments},
+        {.value = &arguments->file},
+    };
+    bool wants_help;
+    int i = options_read(rows, sizeof rows / sizeof *rows, argc, argv, &wants_help);
+
     *out_status = 0;
-    for (int i = 0, n; i < argc; i += n) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(arguments->usage, stdout);
-            return false;
-        }
-        n = read_one(arguments, argc - i, argv + i);
-        if (n == 0) {
-            *out_status = misused(arguments, "not known here, or its value is missing: ", argv[i]);
-            return false;
-        }
-    }
-    return true;
+    if (i < argc)
+        *out_status = misused(arguments, "not known here, or its value is missing: ", argv[i]);
+    else if (wants_help)
+        fputs(arguments->usage, stdout);
+    return i == argc && !wants_help;
 }
 
 static int ask(const struct arguments *arguments, const char *method, const char *path,

@@ -314,28 +314,23 @@ static int run(struct doctor *doctor)
     return is_written || r ? r : API_STATUS_FAILED;
 }
 
-/* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(void *context, int argc, char **argv)
+static bool read_output(void *context, const char *value)
 {
     struct doctor *doctor = context;
-    int n = api_client_take_option(&doctor->api, argc, argv);
 
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
-        doctor->wants_help = true;
-        return 1;
-    }
-    if ((strcmp(argv[0], "-o") != 0 && strcmp(argv[0], "--output") != 0) || argc < 2)
-        return 0;
-    doctor->is_json = strcmp(argv[1], "json") == 0;
-    return doctor->is_json || strcmp(argv[1], "table") == 0 ? 2 : 0;
+    doctor->is_json = strcmp(value, "json") == 0;
+    return doctor->is_json || strcmp(value, "table") == 0;
 }
 
 int doctor_command(int argc, char **argv)
 {
     struct doctor doctor = {0};
-    int r = api_client_read_arguments("doctor", read_one, &doctor, argc, argv);
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&doctor.api),
+        {"--output", "-o", .read = read_output, .context = &doctor},
+    };
+    int r =
+        api_client_read_arguments("doctor", rows, sizeof rows / sizeof *rows, argc, argv, &doctor.wants_help);
 
     if (r)
         return r;

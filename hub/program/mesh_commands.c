@@ -7,15 +7,13 @@
 #include "hub/base/text.h"
 #include "hub/program/api_client.h"
 
-#define MOST_NAMES 2
-
 /* What both commands take: a channel, an event, and how to ask. */
 struct arguments {
     const char *command;
     const char *usage;
     struct api_client_options api;
-    const char *names[MOST_NAMES]; /* channel, event */
-    int n_names;
+    const char *channel;
+    const char *event; /* NULL: none was named */
     const char *topic;
     bool is_json;
     bool wants_help;
@@ -28,46 +26,32 @@ static int complain(const struct arguments *arguments, const char *text)
 }
 
 /* -o table|json */
-static bool read_output(struct arguments *arguments, const char *value)
-{
-    arguments->is_json = strcmp(value, "json") == 0;
-    return arguments->is_json || strcmp(value, "table") == 0;
-}
-
-/* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(void *context, int argc, char **argv)
+static bool read_output(void *context, const char *value)
 {
     struct arguments *arguments = context;
-    int n = api_client_take_option(&arguments->api, argc, argv);
 
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
-        arguments->wants_help = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0)
-        return argc > 1 && read_output(arguments, argv[1]) ? 2 : 0;
-    if (strcmp(argv[0], "--topic") == 0 && argc > 1) {
-        arguments->topic = argv[1];
-        return 2;
-    }
-    if (argv[0][0] == '-' || arguments->n_names == MOST_NAMES)
-        return 0;
-    arguments->names[arguments->n_names++] = argv[0];
-    return 1;
+    arguments->is_json = strcmp(value, "json") == 0;
+    return arguments->is_json || strcmp(value, "table") == 0;
 }
 
 /* 0, or the exit status. */
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-    int r = api_client_read_arguments(arguments->command, read_one, arguments, argc, argv);
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&arguments->api),
+        {"--output", "-o", .read = read_output, .context = arguments},
+        {"--topic", .value = &arguments->topic},
+        {.value = &arguments->channel},
+        {.value = &arguments->event},
+    };
+    int r = api_client_read_arguments(arguments->command, rows, sizeof rows / sizeof *rows, argc, argv,
+                                      &arguments->wants_help);
 
     if (r)
         return r;
-    if (!arguments->wants_help && arguments->n_names == 0)
+    if (!arguments->wants_help && !arguments->channel)
         return complain(arguments, "the channel is missing");
-    if (arguments->topic && arguments->n_names > 1)
+    if (arguments->topic && arguments->event)
         return complain(arguments, "ask for an event or for a topic, not for both");
     return 0;
 }
@@ -181,10 +165,10 @@ static int print_json(const json_t *json)
 static void write_query(const struct arguments *arguments, struct buffer *path)
 {
     buffer_append_text(path, "/api/v1/routes/why?channel=");
-    api_client_escape(path, arguments->names[0]);
-    if (arguments->n_names > 1) {
+    api_client_escape(path, arguments->channel);
+    if (arguments->event) {
         buffer_append_text(path, "&event=");
-        api_client_escape(path, arguments->names[1]);
+        api_client_escape(path, arguments->event);
     }
     if (arguments->topic) {
         buffer_append_text(path, "&topic=");
@@ -302,7 +286,7 @@ static void print_trace(const json_t *trace)
 
 static int trace(const struct arguments *arguments)
 {
-    json_t *body = json_pack("{s:s, s:s}", "channel", arguments->names[0], "event", arguments->names[1]);
+    json_t *body = json_pack("{s:s, s:s}", "channel", arguments->channel, "event", arguments->event);
     struct api_answer answer = {0};
     int r = body ? ask(arguments, "POST", "/api/v1/trace", body, &answer) : API_STATUS_USAGE;
 
@@ -336,7 +320,7 @@ int mesh_commands_trace(int argc, char **argv)
               stdout);
         return API_STATUS_DONE;
     }
-    if (arguments.n_names < 2 || arguments.topic)
+    if (!arguments.event || arguments.topic)
         return complain(&arguments, "it takes a channel and an event");
     return trace(&arguments);
 }

@@ -102,12 +102,7 @@ static const struct verb verbs[] = {
 
 static int misused(const struct options *options, const char *what, const char *argument)
 {
-    char shown[128];
-
-    text_escape(bytes_of_text(argument), shown, sizeof shown);
-    fprintf(stderr, "commhub %s: %s%s\nSee commhub %s --help.\n", options->command, what, shown,
-            options->command);
-    return API_STATUS_USAGE;
+    return options_misused(options->command, what, argument);
 }
 
 static int failed(const struct options *options, int status, const char *why)
@@ -118,31 +113,9 @@ static int failed(const struct options *options, int status, const char *why)
 
 /* ---- options ---- */
 
-static int read_value(struct options *options, int argc, char **argv)
+static bool read_output(void *context, const char *value)
 {
-    static const struct {
-        const char *flag;
-        const char *letter;
-        size_t at;
-    } flags[] = {
-        {"--file", "-f", offsetof(struct options, file)},
-        {"--password-file", NULL, offsetof(struct options, password_file)},
-    };
-
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (strcmp(argv[0], flags[i].flag) != 0 &&
-            (!flags[i].letter || strcmp(argv[0], flags[i].letter) != 0))
-            continue;
-        if (argc < 2)
-            return 0;
-        *(const char **)(void *)((char *)options + flags[i].at) = argv[1];
-        return 2;
-    }
-    return 0;
-}
-
-static bool read_output(struct options *options, const char *value)
-{
+    struct options *options = context;
     static const char *const names[] = {"table", "json", "jsonl", "yaml"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -155,41 +128,20 @@ static bool read_output(struct options *options, const char *value)
     return false;
 }
 
-static int read_flag(struct options *options, const char *argument)
-{
-    options->wants_help |= strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
-    options->is_replace |= strcmp(argument, "--replace") == 0;
-    options->is_dry_run |= strcmp(argument, "--dry-run") == 0;
-    return options->wants_help || strcmp(argument, "--replace") == 0 || strcmp(argument, "--dry-run") == 0;
-}
-
-/* How many arguments were taken; 0: it is not understood. */
-static int read_one(struct options *options, int argc, char **argv)
-{
-    int n = api_client_take_option(&options->api, argc, argv);
-
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    if (strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0)
-        return argc > 1 && read_output(options, argv[1]) ? 2 : 0;
-    n = read_value(options, argc, argv);
-    if (n == 0)
-        n = read_flag(options, argv[0]);
-    if (n == 0 && argv[0][0] != '-' && !options->name) {
-        options->name = argv[0];
-        n = 1;
-    }
-    return n;
-}
-
 static int read_options(struct options *options, int argc, char **argv)
 {
-    for (int i = 0, n; i < argc; i += n) {
-        n = read_one(options, argc - i, argv + i);
-        if (n == 0)
-            return misused(options, "not known here, or its value is missing or wrong: ", argv[i]);
-    }
-    return 0;
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&options->api),
+        {"--output", "-o", .read = read_output, .context = options},
+        {"--file", "-f", .value = &options->file},
+        {"--password-file", .value = &options->password_file},
+        {"--replace", .is_given = &options->is_replace},
+        {"--dry-run", .is_given = &options->is_dry_run},
+        {.value = &options->name},
+    };
+    int i = options_read(rows, sizeof rows / sizeof *rows, argc, argv, &options->wants_help);
+
+    return i < argc ? misused(options, "not known here, or its value is missing or wrong: ", argv[i]) : 0;
 }
 
 static int take_no_name(const struct options *options)

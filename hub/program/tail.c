@@ -40,58 +40,25 @@ struct tail {
 
 /* ---- arguments ---- */
 
-static bool read_output(struct tail *tail, const char *form)
+static bool read_output(void *context, const char *form)
 {
+    struct tail *tail = context;
+
     tail->is_json = strcmp(form, "table") != 0;
     return !tail->is_json || strcmp(form, "json") == 0 || strcmp(form, "jsonl") == 0;
 }
 
-static int take_value(struct tail *tail, int argc, char **argv)
+static int read_arguments(struct tail *tail, int argc, char **argv)
 {
-    const struct {
-        const char *flag;
-        const char **place;
-    } flags[] = {
-        {"--streams", &tail->streams}, {"--level", &tail->level}, {"--text", &tail->text},
-        {"--since", &tail->since},     {"--until", &tail->until},
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&tail->api),         {"--output", "-o", .read = read_output, .context = tail},
+        {"--streams", .value = &tail->streams}, {"--level", .value = &tail->level},
+        {"--text", .value = &tail->text},       {"--since", .value = &tail->since},
+        {"--until", .value = &tail->until},     {"--history", .is_given = &tail->has_history},
+        {"--once", .is_given = &tail->is_once},
     };
 
-    if (argc < 2)
-        return 0;
-    if (strcmp(argv[0], "-o") == 0 || strcmp(argv[0], "--output") == 0)
-        return read_output(tail, argv[1]) ? 2 : 0;
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (strcmp(argv[0], flags[i].flag) == 0) {
-            *flags[i].place = argv[1];
-            return 2;
-        }
-    }
-    return 0;
-}
-
-static int take_argument(void *context, int argc, char **argv)
-{
-    struct tail *tail = context;
-    const struct {
-        const char *flag;
-        bool *place;
-    } flags[] = {
-        {"--history", &tail->has_history},
-        {"--once", &tail->is_once},
-        {"--help", &tail->wants_help},
-        {"-h", &tail->wants_help},
-    };
-    int n = api_client_take_option(&tail->api, argc, argv);
-
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (strcmp(argv[0], flags[i].flag) == 0) {
-            *flags[i].place = true;
-            return 1;
-        }
-    }
-    return take_value(tail, argc, argv);
+    return api_client_read_arguments("tail", rows, sizeof rows / sizeof *rows, argc, argv, &tail->wants_help);
 }
 
 /* "90s", "15m", "2h", "7d": so long ago. */
@@ -335,7 +302,7 @@ int tail_command(int argc, char **argv)
 {
     struct tail tail = {0};
     char why[API_CLIENT_WHY_SIZE];
-    int status = api_client_read_arguments("tail", take_argument, &tail, argc, argv);
+    int status = read_arguments(&tail, argc, argv);
 
     if (status == API_STATUS_DONE && tail.wants_help)
         return fputs(help, stdout) < 0;

@@ -248,28 +248,15 @@ static int watch(struct top *top)
 
 /* --- the command ---------------------------------------------------------------------------------------- */
 
-/* One argument, with its value: how many were taken, 0 where it is not understood. */
-static int read_one(void *context, int argc, char **argv)
+static bool read_interval(void *context, const char *value)
 {
     struct top *top = context;
-    int n = api_client_take_option(&top->api, argc, argv);
     uint64_t seconds;
 
-    if (n != 0)
-        return n < 0 ? 0 : n;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
-        top->wants_help = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--once") == 0) {
-        top->is_once = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--interval") != 0 || argc < 2 ||
-        text_to_u64(argv[1], 1, MOST_INTERVAL_S, &seconds) < 0)
-        return 0;
+    if (text_to_u64(value, 1, MOST_INTERVAL_S, &seconds) < 0)
+        return false;
     top->interval_ms = seconds * 1000;
-    return 2;
+    return true;
 }
 
 static int run(struct top *top)
@@ -290,7 +277,12 @@ static int run(struct top *top)
 int top_command(int argc, char **argv)
 {
     struct top top = {.interval_ms = 1000};
-    int r = api_client_read_arguments("top", read_one, &top, argc, argv);
+    const struct option rows[] = {
+        API_CLIENT_OPTIONS(&top.api),
+        {"--once", .is_given = &top.is_once},
+        {"--interval", .read = read_interval, .context = &top},
+    };
+    int r = api_client_read_arguments("top", rows, sizeof rows / sizeof *rows, argc, argv, &top.wants_help);
 
     if (r)
         return r;
