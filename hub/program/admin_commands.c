@@ -97,9 +97,8 @@ static void stage_row(struct store_audit *row, const char *verb, const char *sub
     store_audit_stage(row, STORE_AUDIT_MOST_ROWS);
 }
 
-static int put_password(const struct arguments *arguments, const char *password,
-                        int (*put)(struct store *store, const char *name, struct bytes password,
-                                   char out_why[STORE_WHY_SIZE]))
+/* The first administrator may be there before the hub has ever run; who is reset may not. */
+static int put_password(const struct arguments *arguments, const char *password, bool is_reset)
 {
     cleanup_(store_closep) struct store *store = NULL;
     const char *user = arguments->user ? arguments->user : ADMINS_DEFAULT_NAME;
@@ -107,10 +106,10 @@ static int put_password(const struct arguments *arguments, const char *password,
     struct store_audit row;
     int r;
 
-    if (store_open(&store, arguments->data_dir, why) < 0)
+    if ((is_reset ? store_open_existing : store_open)(&store, arguments->data_dir, why) < 0)
         return failed(why);
     stage_row(&row, arguments->verb, user);
-    r = put(store, user, bytes_of_text(password), why);
+    r = (is_reset ? admins_reset_password : admins_put)(store, user, bytes_of_text(password), why);
     store_audit_stage(NULL, 0);
     if (r)
         return failed(why);
@@ -126,7 +125,7 @@ static int rotate_key(const char *data_dir)
     struct store_audit row;
     int r;
 
-    if (store_open(&store, data_dir, why) < 0)
+    if (store_open_existing(&store, data_dir, why) < 0)
         return failed(why);
     stage_row(&row, "rotate-key", NULL);
     r = store_rekey(store, why);
@@ -162,7 +161,7 @@ int admin_commands_admin(int argc, char **argv)
         return options_misused("admin", "give the password on standard input, with --password-stdin", "");
     r = read_password(password);
     if (r == 0)
-        r = put_password(&arguments, password, is_reset ? admins_reset_password : admins_put);
+        r = put_password(&arguments, password, is_reset);
     explicit_bzero(password, sizeof password);
     return r;
 }
@@ -173,7 +172,7 @@ static int verify(const char *data_dir)
     struct store_audit_verdict verdict;
     char why[STORE_WHY_SIZE];
 
-    if (store_open(&store, data_dir, why) < 0 || store_audit_verify(store, &verdict, why) < 0)
+    if (store_open_existing(&store, data_dir, why) < 0 || store_audit_verify(store, &verdict, why) < 0)
         return failed(why);
     if (verdict.broken_at) {
         printf("The audit log is not whole: row %lld is not as it was written, or is missing. The %lld rows "

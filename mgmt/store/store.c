@@ -332,7 +332,7 @@ static int load_rows(struct store *store, void *context, char *out_why)
 
 static int load(struct store *store, char out_why[STORE_WHY_SIZE])
 {
-    cleanup_free_ char *db_path = data_dir_path(store->data_dir, "commhub.db");
+    cleanup_free_ char *db_path = data_dir_path(store->data_dir, STORE_FILE_NAME);
     char why[DB_WHY_SIZE];
     int r;
 
@@ -383,6 +383,22 @@ int store_open(struct store **out_store, const char *data_dir, char out_why[STOR
         return r;
     *out_store = take(store);
     return 0;
+}
+
+int store_open_existing(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE])
+{
+    cleanup_free_ char *db_path = data_dir_path(data_dir, STORE_FILE_NAME);
+
+    if (!db_path) {
+        snprintf(out_why, STORE_WHY_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    if (access(db_path, F_OK) < 0 && errno == ENOENT) {
+        snprintf(out_why, STORE_WHY_SIZE,
+                 "No hub has kept a store in %s: --data-dir is to name a hub's data directory", data_dir);
+        return -ENOENT;
+    }
+    return store_open(out_store, data_dir, out_why);
 }
 
 void store_close(struct store *store)

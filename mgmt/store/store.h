@@ -32,6 +32,9 @@ enum { STORE_E_UNKNOWN = 1 };
  * -EBADMSG (damaged, or another master key), ...
  */
 int store_open(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE]);
+
+/* The same, but makes nothing: -ENOENT where there is no store yet. */
+int store_open_existing(struct store **out_store, const char *data_dir, char out_why[STORE_WHY_SIZE]);
 void store_close(struct store *store);
 
 DEFINE_CLEANUP(struct store *, store_close)

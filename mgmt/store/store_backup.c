@@ -85,7 +85,7 @@ static int set_aside(const char *data_dir, const char *name, const char *aside)
 /* The main file is linked aside first and then replaced in one step: there is a whole store at any time. */
 static int replace(const char *data_dir, const char *fresh)
 {
-    cleanup_free_ char *path = data_dir_path(data_dir, "commhub.db");
+    cleanup_free_ char *path = data_dir_path(data_dir, STORE_FILE_NAME);
     cleanup_free_ char *aside = data_dir_path(data_dir, "commhub.db.before-restore");
     int r = path && aside ? 0 : -ENOMEM;
 

@@ -12,6 +12,8 @@
 #include "mgmt/store/seal.h"
 #include "mgmt/store/store.h"
 
+#define STORE_FILE_NAME "commhub.db"
+
 struct store {
     pthread_mutex_t mutex; /* guards what follows; recursive, for batches */
     struct db *db;

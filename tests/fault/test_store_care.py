@@ -99,6 +99,16 @@ def test_what_is_done_while_the_hub_is_down_stands_in_the_audit_log(start: Start
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [("audit", "verify"), ("admin", "rotate-key"), ("admin", "reset-password", "eve", "--password-stdin")],
+)
+def test_where_no_store_is_none_is_made_by_a_command_that_needs_one(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    status, said, errors = offline(tmp_path, *arguments, input="a canary password\n")
+    assert status == 1 and not said and "--data-dir is to name a hub's data directory" in errors, (said, errors)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
     ("spoil", "word"),
     [
         (lambda copy, data: copy.write_bytes(b"no database"), "the file cannot be used: file is not a database"),
