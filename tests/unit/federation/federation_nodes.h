@@ -202,14 +202,16 @@ static inline struct link_status status_of(unsigned i, bool is_outgoing)
     return found;
 }
 
-/* Runs the loop until @condition or 10 s have passed: a link that backs off may wait for some seconds. */
-#define run_until(condition)                                                                                 \
+/* Runs the loop until @condition, for @most_ms at most. */
+#define run_within(most_ms, condition)                                                                       \
     do {                                                                                                     \
-        uint64_t until_ = clock_monotonic_ms() + 10000;                                                      \
+        uint64_t until_ = clock_monotonic_ms() + (most_ms);                                                  \
         while (!(condition) && clock_monotonic_ms() < until_)                                                \
             loop_turn(loop, 20);                                                                             \
         assert_true(condition);                                                                              \
     } while (0)
+
+#define run_until(condition) run_within(10000, condition)
 
 static inline void run_for(uint64_t ms)
 {
