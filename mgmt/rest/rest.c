@@ -316,16 +316,26 @@ static bool find(const struct request *request, struct reply *reply, const struc
     return false;
 }
 
-/* True where @reply is filled: the head alone settles the matter. */
+/* True where @reply is filled, and audited: the head alone settles the matter. */
 static bool settle(struct rest *rest, const struct route *route, struct request *request, struct reply *reply)
 {
-    if (!check_arguments(route, request, reply) || !access_check(rest, route, request, reply) ||
-        !take_of_credential(rest, request, reply) || !check_body(route, request, reply) ||
-        !check_condition(route, request, reply))
-        return true;
-    if (route->is_websocket)
+    bool is_settled = !check_arguments(route, request, reply) || !access_check(rest, route, request, reply) ||
+                      !take_of_credential(rest, request, reply) || !check_body(route, request, reply) ||
+                      !check_condition(route, request, reply);
+
+    if (!is_settled && route->is_websocket) {
         route->handle(rest, request, reply);
-    return route->is_websocket;
+        is_settled = true;
+    }
+    if (is_settled)
+        audit_record(rest, route, request, reply);
+    return is_settled;
+}
+
+/* The address may ask for more, of what is counted. */
+static bool take_of_address(struct rest *rest, struct request *request, struct reply *reply)
+{
+    return !is_api(request) || take_units(rest, request, request->peer_key, reply);
 }
 
 bool rest_on_head(void *context, struct request *request, struct reply *reply)
@@ -338,13 +348,8 @@ bool rest_on_head(void *context, struct request *request, struct reply *reply)
     r = request_parse(request);
     if (r)
         return refuse_address(reply, request, r);
-    is_settled = (is_api(request) && !take_units(rest, request, request->peer_key, reply)) ||
-                 !find(request, reply, &route);
-    if (!is_settled) {
-        is_settled = settle(rest, route, request, reply);
-        if (is_settled)
-            audit_record(rest, route, request, reply);
-    }
+    is_settled = !take_of_address(rest, request, reply) || !find(request, reply, &route) ||
+                 settle(rest, route, request, reply);
     if (is_settled)
         add_rate(rest, request, reply);
     return is_settled;
@@ -383,14 +388,10 @@ bool rest_on_brief(void *context, struct request *request, struct reply *reply)
     struct rest *rest = context;
     const struct route *route;
     char allow[ROUTES_ALLOW_SIZE];
-    bool may_ask;
 
     if (request_parse(request) || routes_find(request, &route, allow) || !is_brief(route, request))
         return false;
-    may_ask = !is_api(request) || take_units(rest, request, request->peer_key, reply);
-    if (may_ask && settle(rest, route, request, reply))
-        audit_record(rest, route, request, reply);
-    else if (may_ask)
+    if (take_of_address(rest, request, reply) && !settle(rest, route, request, reply))
         carry_out(rest, route, request, reply);
     add_rate(rest, request, reply);
     return true;
